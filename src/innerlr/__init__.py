@@ -1,0 +1,43 @@
+"""innerlr: the adaptation learning rate of MAML, derived from features.
+
+Estimators and exact solutions of Zou, Liu and Li, "Unraveling Model-Agnostic Meta-Learning via the
+Adaptation Learning Rate" (ICLR 2022), corrected and extended. Learning rates are for a loss
+without the factor 1/2.
+"""
+
+from innerlr.adaptation import Adaptation, distance_gap, loss_gap
+from innerlr.errors import IllConditionedWarning, InnerlrError, NoInteriorMinimum
+from innerlr.estimators import (
+    AlphaBounds,
+    alpha_bounds,
+    alpha_est,
+    alpha_lim,
+    alpha_lim_iid_entries,
+    alpha_lim_iid_rows,
+    alpha_lim_polynomial,
+    alpha_lim_split,
+    heuristic_range,
+)
+from innerlr.moments import GramMoments, pooled_whitener
+from innerlr.rows import RowMoments
+
+__all__ = [
+    "Adaptation",
+    "AlphaBounds",
+    "GramMoments",
+    "IllConditionedWarning",
+    "InnerlrError",
+    "NoInteriorMinimum",
+    "RowMoments",
+    "alpha_bounds",
+    "alpha_est",
+    "alpha_lim",
+    "alpha_lim_iid_entries",
+    "alpha_lim_iid_rows",
+    "alpha_lim_polynomial",
+    "alpha_lim_split",
+    "distance_gap",
+    "heuristic_range",
+    "loss_gap",
+    "pooled_whitener",
+]

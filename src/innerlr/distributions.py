@@ -1,0 +1,229 @@
+"""Distributions of inputs and of task optima, with exact raw moments where they exist."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from scipy import stats
+from scipy.special import zeta
+
+from innerlr.errors import Array, InnerlrError, nearest, positive
+
+
+class Distribution(Protocol):
+    """A law on the real line."""
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Independent draws of the given shape."""
+        ...
+
+    def moment(self, order: int) -> float:
+        """Raw moment E x^order; raises where it is infinite."""
+        ...
+
+
+class _Continuous:
+    """Quadrature for a law with a density: composite Gauss-Legendre between far quantiles.
+
+    Meant for bounded features; polynomial ones have exact moments.
+    """
+
+    # Probability left out on each side, and the panels between.
+    tail: ClassVar[float] = 1e-40
+    panels: ClassVar[int] = 256
+    order: ClassVar[int] = 32
+
+    def _law(self) -> Any:
+        raise NotImplementedError
+
+    def quadrature(self) -> tuple[Array, Array]:
+        """Nodes (n,) and weights (n,) summing to 1, for expectations of smooth functions."""
+        law = self._law()
+        edges = np.linspace(law.ppf(self.tail), law.isf(self.tail), self.panels + 1)
+        x, w = np.polynomial.legendre.leggauss(self.order)
+        half = np.diff(edges) / 2
+        nodes = (edges[:-1] + half)[:, None] + half[:, None] * x
+        weights = half[:, None] * w * law.pdf(nodes)
+        return nodes.ravel(), (weights / weights.sum()).ravel()
+
+
+@dataclass(frozen=True)
+class Uniform(_Continuous):
+    """U(low, high)."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise InnerlrError(f"uniform: expected finite low < high, got {self.low}, {self.high}.")
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.uniform(self.low, self.high, shape)
+
+    def moment(self, order: int) -> float:
+        p = order + 1
+        return (self.high**p - self.low**p) / (p * (self.high - self.low))
+
+    def _law(self) -> Any:
+        return stats.uniform(self.low, self.high - self.low)
+
+    def quadrature(self) -> tuple[Array, Array]:
+        edges = np.linspace(self.low, self.high, self.panels + 1)
+        x, w = np.polynomial.legendre.leggauss(self.order)
+        half = np.diff(edges) / 2
+        nodes = (edges[:-1] + half)[:, None] + half[:, None] * x
+        weights = np.broadcast_to(half[:, None] * w, nodes.shape) / (self.high - self.low)
+        return nodes.ravel(), weights.ravel()
+
+
+@dataclass(frozen=True)
+class Normal(_Continuous):
+    """N(mean, sd^2)."""
+
+    mean: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        positive(self.sd, "normal: standard deviation (or variance)")
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.normal(self.mean, self.sd, shape)
+
+    def moment(self, order: int) -> float:
+        # E (m + s z)^p, E z^(2q) = (2q - 1)!!
+        total = 0.0
+        for q in range(0, order + 1, 2):
+            double_factorial = math.prod(range(q - 1, 0, -2))
+            total += math.comb(order, q) * self.mean ** (order - q) * self.sd**q * double_factorial
+        return total
+
+    def _law(self) -> Any:
+        return stats.norm(self.mean, self.sd)
+
+
+@dataclass(frozen=True)
+class Exponential(_Continuous):
+    """Exponential with the given mean (scale)."""
+
+    scale: float
+
+    def __post_init__(self) -> None:
+        positive(self.scale, "exponential: scale")
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.exponential(self.scale, shape)
+
+    def moment(self, order: int) -> float:
+        return math.factorial(order) * self.scale**order
+
+    def _law(self) -> Any:
+        return stats.expon(scale=self.scale)
+
+
+@dataclass(frozen=True)
+class ChiSquare(_Continuous):
+    """Chi-square with df degrees of freedom."""
+
+    df: float
+
+    def __post_init__(self) -> None:
+        positive(self.df, "chi_square: df")
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.chisquare(self.df, shape)
+
+    def moment(self, order: int) -> float:
+        return math.prod(self.df + 2 * i for i in range(order))
+
+    def _law(self) -> Any:
+        return stats.chi2(self.df)
+
+
+@dataclass(frozen=True)
+class Zipf:
+    """P(x = k) = k^-s / zeta(s), k = 1, 2, ...; s > 3, so that the variance exists."""
+
+    s: float
+
+    def __post_init__(self) -> None:
+        positive(self.s, "zipf: s")
+        if self.s <= 3:
+            raise InnerlrError(
+                f"zipf: s = {self.s} has no finite variance, which every result here needs. "
+                "Choose s > 3."
+            )
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.zipf(self.s, shape).astype(np.float64)
+
+    def moment(self, order: int) -> float:
+        if order >= self.s - 1:
+            raise InnerlrError(
+                f"zipf: E x^{order} is infinite at s = {self.s}; it exists for s > {order + 1}."
+            )
+        return float(zeta(self.s - order) / zeta(self.s))
+
+
+def mean(law: Distribution) -> float:
+    """E x."""
+    return law.moment(1)
+
+
+def variance(law: Distribution) -> float:
+    """Var x."""
+    return law.moment(2) - law.moment(1) ** 2
+
+
+def _uniform(spec: dict[str, Any]) -> Uniform:
+    return Uniform(spec.pop("low"), spec.pop("high"))
+
+
+def _normal(spec: dict[str, Any]) -> Normal:
+    centre, spread = spec.pop("mean"), spec.pop("spread")
+    meaning = spec.pop("spread_is", "variance")
+    if meaning not in ("variance", "sd"):
+        raise InnerlrError(f"normal: spread_is: expected 'variance' or 'sd', got {meaning!r}.")
+    if not spread > 0:
+        raise InnerlrError(f"normal: expected a positive {meaning}, got {spread}.")
+    return Normal(centre, math.sqrt(spread) if meaning == "variance" else spread)
+
+
+_MAKERS: dict[str, Any] = {
+    "uniform": _uniform,
+    "normal": _normal,
+    "exponential": lambda spec: Exponential(spec.pop("scale")),
+    "chi_square": lambda spec: ChiSquare(spec.pop("df")),
+    "zipf": lambda spec: Zipf(spec.pop("s")),
+}
+
+
+def from_spec(spec: Mapping[str, Any]) -> Distribution:
+    """A distribution from its description in a configuration.
+
+    Args:
+        spec: `name` and the parameters: uniform (low, high), normal (mean, spread, spread_is:
+            variance | sd), exponential (scale), chi_square (df), zipf (s).
+
+    Raises:
+        InnerlrError: unknown name, missing, superfluous or impossible parameter.
+
+    Example:
+        >>> from_spec({"name": "normal", "mean": 0, "spread": 4}).moment(4)
+        48.0
+    """
+    left = dict(spec)
+    name = left.pop("name", None)
+    if name not in _MAKERS:
+        raise InnerlrError(f"distribution: unknown name {name!r}. {nearest(str(name), _MAKERS)}")
+    try:
+        law = _MAKERS[name](left)
+    except KeyError as error:
+        raise InnerlrError(f"distribution {name!r}: missing parameter {error}.") from error
+    if left:
+        raise InnerlrError(f"distribution {name!r}: unknown parameters {sorted(left)}.")
+    return law

@@ -1,0 +1,302 @@
+r"""Estimators of the adaptation learning rate, one function per equation.
+
+All rates are for a loss without the factor 1/2 (the paper's): a step is
+:math:`w - (2\alpha/K)\,\Phi^\top(\Phi w - y)`. Twice the value is the rate for a loss with 1/2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from innerlr.errors import Array, InnerlrError, as_array, positive, same_length, symmetric
+from innerlr.rows import RowMoments
+
+
+def _chunks(features: Any, name: str = "features") -> Iterator[Array]:
+    """One array, or an iterable of arrays, as checked chunks (tasks, shots, dim) of one shape."""
+    if isinstance(features, list | tuple) and features and np.ndim(features[0]) == 3:
+        features = iter(features)
+    arrays: Iterable[Any] = features if isinstance(features, Iterator) else [features]
+    shape: tuple[int, ...] | None = None
+    for chunk in arrays:
+        array = as_array(chunk, name, ("tasks", "shots", "dim"))
+        if shape not in (None, array.shape[1:]):
+            raise InnerlrError(
+                f"{name}: chunks of different shape, (shots, dim) = {shape} then "
+                f"{array.shape[1:]}. Every task needs the same shots and dim."
+            )
+        shape = array.shape[1:]
+        yield array
+    if shape is None:
+        raise InnerlrError(f"{name}: the iterator held no chunk; at least one task is needed.")
+
+
+def _ratio(shots: int, numerator: float, denominator: float, where: str) -> float:
+    if not denominator > 0 or not np.isfinite(denominator):
+        raise InnerlrError(
+            f"{where}: the third moment of the Gram is {denominator:g}, so no finite learning "
+            "rate minimises the risk. Are all features zero?"
+        )
+    return float(shots * numerator / (2 * denominator))
+
+
+def alpha_lim(features: Any, *, task_covariance: Any = None) -> float:
+    r"""Limit of the optimal adaptation learning rate, eq. (3.3).
+
+    .. math:: \alpha_{\lim} = \frac{K \operatorname{tr} E[G^2]}{2 \operatorname{tr} E[G^3]},
+        \qquad G = \Phi^\top \Phi
+
+    Traces are taken on the smaller of the shots and dim sides (tr G^p = tr (Phi Phi')^p).
+    With task optima of covariance S not proportional to the identity, eq. (3.3) no longer holds;
+    `task_covariance` gives the form that does, with tr(S E[G^p]).
+
+    Args:
+        features: (tasks, shots, dim), or an iterator (or list) of such chunks.
+        task_covariance: (dim, dim), covariance of the task optima; None for isotropic ones.
+
+    Returns:
+        The learning rate.
+
+    Raises:
+        InnerlrError: wrong shape, empty axis, NaN, features all zero.
+
+    Example:
+        >>> import numpy as np
+        >>> alpha_lim(np.ones((1, 4, 1)))  # one feature, always 1: K K^2 / (2 K^3)
+        0.5
+    """
+    second = third = 0.0
+    shots = 0
+    for phi in _chunks(features):
+        shots, d = phi.shape[1:]
+        if task_covariance is not None:
+            weight = symmetric(task_covariance, "task_covariance", d)
+            gram = phi @ phi.swapaxes(1, 2)  # tr(S G^2) = tr(Phi S Phi' Phi Phi')
+            left = (phi @ weight) @ phi.swapaxes(1, 2)
+        else:
+            flipped = phi.swapaxes(1, 2)
+            gram = flipped @ phi if d <= shots else phi @ flipped
+            left = gram
+        second += float(np.vdot(left, gram))
+        third += float(np.vdot(left, gram @ gram))
+    return _ratio(shots, second, third, "alpha_lim")
+
+
+def alpha_lim_split(support: Any, query: Any, *, task_covariance: Any = None) -> float:
+    r"""The limit when the inner step and the loss use different samples, eqs. (H.1), (H.6).
+
+    .. math:: \alpha_{\lim} = \frac{k_1 \operatorname{tr} E[G_u G_t]}
+                                   {2 \operatorname{tr} E[G_u G_t G_u]}
+
+    Args:
+        support: (tasks, k1, dim), u: the samples of the inner step.
+        query: (tasks, k2, dim), t: the samples of the outer loss.
+        task_covariance: (dim, dim) or None for isotropic task optima.
+
+    Returns:
+        The learning rate; equal to :func:`alpha_lim` when support and query are the same.
+
+    Raises:
+        InnerlrError: wrong or disagreeing shapes, NaN, features all zero.
+    """
+    phi_u = as_array(support, "support", ("tasks", "k1", "dim"))
+    phi_t = as_array(query, "query", ("tasks", "k2", "dim"))
+    same_length(phi_u, phi_t, ("support", "query"), 0, "tasks")
+    same_length(phi_u, phi_t, ("support", "query"), 2, "dim")
+    cross = phi_t @ phi_u.swapaxes(1, 2)  # (tasks, k2, k1): tr G_u G_t = |Phi_t Phi_u'|^2
+    if task_covariance is None:
+        second = float(np.vdot(cross, cross))
+        third = float(np.vdot(cross @ phi_u, cross @ phi_u))
+    else:
+        weight = symmetric(task_covariance, "task_covariance", phi_u.shape[2])
+        adapted = cross @ phi_u  # Phi_t G_u
+        second = float(np.vdot(phi_t @ weight, adapted))
+        third = float(np.vdot(adapted @ weight, adapted))
+    return _ratio(phi_u.shape[1], second, third, "alpha_lim_split")
+
+
+def alpha_lim_iid_rows(shots: int, nodes: Any, weights: Any) -> float:
+    """Exact (3.3) for i.i.d. feature rows, expectations by quadrature.
+
+    tr E G^2 = K E|y|^4 + K(K-1) tr M^2 and
+    tr E G^3 = K E|y|^6 + 3K(K-1) tr(M B) + K(K-1)(K-2) tr M^3 with M = E yy', B = E |y|^2 yy'.
+
+    Args:
+        shots: K, samples per task.
+        nodes: (n, dim), the feature vector y at each quadrature node.
+        weights: (n,), nonnegative, summing to 1.
+
+    Returns:
+        The learning rate.
+    """
+    return RowMoments.from_quadrature(nodes, weights).alpha_lim(shots)
+
+
+def alpha_lim_iid_entries(shots: int, dim: int, moments: Any) -> float:
+    """Exact (3.3) when all K d feature entries are i.i.d.: (E.8), and (E.11) corrected.
+
+    Args:
+        shots: K, samples per task.
+        dim: d, features.
+        moments: (m1, ..., m6), raw moments of an entry.
+
+    Returns:
+        The learning rate.
+
+    Raises:
+        InnerlrError: not six moments, or impossible ones (negative variance).
+    """
+    k, d = positive(shots, "shots", integer=True), positive(dim, "dim", integer=True)
+    m1, m2, m3, m4, m5, m6 = _six_moments(moments)
+    del m5  # drops out: odd powers of an entry come in products only
+    k2, d2 = k * (k - 1), d * (d - 1)
+    k3, d3 = k2 * (k - 2), d2 * (d - 2)
+    # (E.8)
+    second = d * k * m4 + (d * k2 + d2 * k) * m2**2 + d2 * k2 * m1**4
+    # (E.11), corrected
+    third = (
+        k * d * m6
+        + 3 * (k2 * d + k * d2) * m4 * m2
+        + (k3 * d + k * d3 + 3 * k2 * d2) * m2**3
+        + 6 * k2 * d2 * m3 * m1**3
+        + 3 * (k3 * d2 + k2 * d3) * m2 * m1**4
+        + k3 * d3 * m1**6
+    )
+    return _ratio(k, second, third, "alpha_lim_iid_entries")
+
+
+def _six_moments(moments: Any) -> Array:
+    m = as_array(moments, "moments", ("6",))
+    if m.shape != (6,):
+        raise InnerlrError(f"moments: expected the raw moments (m1, ..., m6), got {m.shape[0]}.")
+    if m[1] < m[0] ** 2 * (1 - 1e-12):
+        raise InnerlrError(
+            f"moments: negative variance, m2 - m1^2 = {m[1] - m[0] ** 2:g}. "
+            "Give raw moments E x^k, not central ones."
+        )
+    return m
+
+
+def alpha_lim_polynomial(shots: int, dim: int, moment: Callable[[int], float]) -> float:
+    """Exact (3.3) for features (1, x, ..., x^(d-1)), x i.i.d.: (E.3), and (E.4) corrected.
+
+    Args:
+        shots: K, samples per task.
+        dim: d, number of monomials.
+        moment: k -> E x^k, called for k = 0, ..., 6 (d - 1).
+
+    Returns:
+        The learning rate.
+    """
+    k, d = positive(shots, "shots", integer=True), positive(dim, "dim", integer=True)
+    m = as_array([moment(p) for p in range(6 * d - 5)], "moment", ("orders",))
+    j = np.arange(d)
+    pair = j[:, None] + j
+    triple = pair[:, :, None] + j
+    k2 = k * (k - 1)
+    k3 = k2 * (k - 2)
+    hankel = m[pair]  # M_jm = E x^(j+m)
+    # (E.3), 0-based
+    second = k * m[2 * pair].sum() + k2 * (hankel**2).sum()
+    # (E.4), corrected, 0-based
+    third = (
+        k * m[2 * triple].sum()
+        + 3 * k2 * np.einsum("jml,ml->", m[triple + j[:, None, None]], hankel)
+        + k3 * np.einsum("jm,ml,lj->", hankel, hankel, hankel)
+    )
+    return _ratio(k, float(second), float(third), "alpha_lim_polynomial")
+
+
+def alpha_est(features: Any) -> float:
+    r"""The overparameterised estimate, eq. (H.15): 1 / (2 N K sigma^2).
+
+    sigma is the standard deviation of all entries of the stacked features, as section H.2 says;
+    the paper's text also admits other readings, which give very different values.
+
+    Args:
+        features: (tasks, shots, dim).
+
+    Raises:
+        InnerlrError: wrong shape, NaN, or all entries equal.
+    """
+    phi = as_array(features, "features", ("tasks", "shots", "dim"))
+    variance = float(phi.var())
+    if not variance > 0:
+        raise InnerlrError(
+            "features: all entries are equal, so their variance is zero and (H.15) has no value."
+        )
+    return 1 / (2 * phi.shape[0] * phi.shape[1] * variance)
+
+
+class AlphaBounds(NamedTuple):
+    """Corollary 1's bounds on alpha_lim, as printed and as they hold.
+
+    Attributes:
+        printed_lower: 1 / (2 d s^2), (3.5) and (D.6); false in general.
+        printed_upper: d / (2 s^2), (3.5); right, and equal to `upper`.
+        printed_upper_appendix: d / s^2, (D.6); twice (3.5).
+        lower: K / (2 lambda_S), lambda_S the largest eigenvalue of any task's Gram.
+        upper: K d / (2 tr E G).
+        alpha_lim: (3.3) on the same features, for comparison.
+    """
+
+    printed_lower: float
+    printed_upper: float
+    printed_upper_appendix: float
+    lower: float
+    upper: float
+    alpha_lim: float
+
+
+def alpha_bounds(features: Any) -> AlphaBounds:
+    """Corollary 1: bounds on alpha_lim from s^2 = tr E G / K (D.3) and the Grams' eigenvalues.
+
+    Args:
+        features: (tasks, shots, dim).
+
+    Returns:
+        :class:`AlphaBounds`; `lower <= alpha_lim <= upper` holds for every input.
+    """
+    phi = as_array(features, "features", ("tasks", "shots", "dim"))
+    n, k, d = phi.shape
+    variance = float(np.vdot(phi, phi)) / (n * k)
+    centre = alpha_lim(phi)
+    largest = float(np.linalg.norm(phi, ord=2, axis=(1, 2)).max() ** 2)
+    return AlphaBounds(
+        printed_lower=1 / (2 * d * variance),
+        printed_upper=d / (2 * variance),
+        printed_upper_appendix=d / variance,
+        lower=k / (2 * largest),
+        upper=d / (2 * variance),
+        alpha_lim=centre,
+    )
+
+
+def heuristic_range(n_tasks: int, shots: int, dim: int, n_observations: int) -> tuple[float, float]:
+    """The paper's range of learning rates for deep networks, eqs. (H.18), (H.19).
+
+    1 / (2 min(N K, d) s^2) for s^2 between 1/(2 n) and 1/4, under the premise that every feature
+    lies in [0, 1].
+
+    Args:
+        n_tasks: N, training tasks (the paper leaves open whether of a batch or of all).
+        shots: K, samples per task.
+        dim: d, parameters of the model.
+        n_observations: n, observations behind the lower bound on the variance.
+
+    Returns:
+        (low, high).
+
+    Example:
+        >>> heuristic_range(25, 10, 1761, 250)
+        (0.008, 1.0)
+    """
+    n = positive(n_tasks, "n_tasks", integer=True)
+    k = positive(shots, "shots", integer=True)
+    d = positive(dim, "dim", integer=True)
+    observations = positive(n_observations, "n_observations", integer=True)
+    size = min(n * k, d)
+    return 2 / size, observations / size
