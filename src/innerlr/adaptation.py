@@ -32,36 +32,44 @@ class Adaptation:
         same_length(phi, self.optima, ("features", "optima"), 0, "tasks")
         if phi.shape[2] != self.optima.shape[1]:
             raise InnerlrError(
-                f"features and optima: dim differs, {phi.shape} against {self.optima.shape}."
+                f"features and optima: dim differs, {phi.shape} against {self.optima.shape}. "
+                "The last axis of both is the feature dimension."
             )
         self.rate = positive(rate, "rate")
         values, self.vectors = np.linalg.eigh(phi.swapaxes(1, 2) @ phi)
         self.values = np.maximum(values, 0.0)
-        self.contraction = 1 - 2 * self.rate / phi.shape[1] * self.values  # of Q, (tasks, dim)
+        x = 2 * self.rate / phi.shape[1] * self.values
+        self.contraction = 1 - x  # of Q, (tasks, dim)
+        with np.errstate(divide="ignore"):
+            # log |1 - x|, of which t is a multiple: to all digits, where 1 - x has lost them
+            self._log = np.log1p(np.where(x < 1, -x, x - 2))
 
     def _coordinates(self, w: Any) -> Array:
         """(tasks, dim): w - a in each task's eigenbasis."""
         weights = as_array(w, "w", ("dim",))
         if weights.shape[0] != self.optima.shape[1]:
-            raise InnerlrError(f"w: expected ({self.optima.shape[1]},), got {weights.shape}.")
+            raise InnerlrError(
+                f"w: expected shape ({self.optima.shape[1]},) to match the features, got "
+                f"{weights.shape}. Give one weight per feature."
+            )
         return np.einsum("nji,nj->ni", self.vectors, weights - self.optima)
 
-    def _decay(self, steps: Any) -> Array:
-        """(n_steps, tasks, dim): the squared contraction after t steps, Q^{2t}."""
-        t = as_array(np.atleast_1d(steps), "steps", ("n_steps",))
+    def _decay(self, steps: Any, power: int = 2) -> Array:
+        """(n_steps, tasks, dim): |contraction|^(power t), of Q^{2t} by default."""
+        t = as_array(steps, "steps", ("n_steps",), lift=True)
         if t.min() < 0 or np.any(t != np.round(t)):
-            raise InnerlrError("steps: expected whole numbers of steps, at least 0.")
-        magnitude = np.abs(self.contraction)
-        with np.errstate(divide="ignore", over="ignore"):
-            log = np.log(magnitude)
-            exponent = 2 * t[:, None, None] * np.where(magnitude > 0, log, -1.0)
-        zero = (magnitude == 0) & (t[:, None, None] > 0)
-        return np.where(zero, 0.0, np.exp(exponent))
+            wrong = t[(t < 0) | (t != np.round(t))][0]
+            raise InnerlrError(
+                f"steps: expected whole numbers of steps, got {wrong:g}. Give 0, 1, 2, ..."
+            )
+        t = t[:, None, None]
+        with np.errstate(invalid="ignore", over="ignore"):  # 0 * -inf, and divergence
+            return np.exp(np.where(t > 0, power * t * self._log, 0.0))
 
     def adapted(self, w: Any, steps: int) -> Array:
         """Parameters after `steps` steps from w, eq. (3.6): (tasks, dim)."""
-        positive(steps + 1, "steps + 1", integer=True)
-        error = self._coordinates(w) * self.contraction**steps
+        sign = np.where(self.contraction < 0, -1.0, 1.0) ** (steps % 2)
+        error = self._coordinates(w) * sign * self._decay(steps, power=1)[0]
         return self.optima + np.einsum("nij,nj->ni", self.vectors, error)
 
     def distance(self, w: Any, steps: Any) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import zeta
 
-from innerlr.errors import Array, InnerlrError, nearest, positive
+from innerlr.errors import Array, InnerlrError, finite, nearest, positive
 
 
 class Distribution(Protocol):
@@ -59,8 +59,11 @@ class Uniform(_Continuous):
     high: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise InnerlrError(f"uniform: expected finite low < high, got {self.low}, {self.high}.")
+        if finite(self.low, "uniform: low") >= finite(self.high, "uniform: high"):
+            raise InnerlrError(
+                f"uniform: expected low < high, got {self.low}, {self.high}. "
+                "Give the lower end first."
+            )
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.uniform(self.low, self.high, shape)
@@ -89,7 +92,8 @@ class Normal(_Continuous):
     sd: float
 
     def __post_init__(self) -> None:
-        positive(self.sd, "normal: standard deviation (or variance)")
+        finite(self.mean, "normal: mean")
+        positive(self.sd, "normal: standard deviation")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.normal(self.mean, self.sd, shape)
@@ -187,9 +191,11 @@ def _normal(spec: dict[str, Any]) -> Normal:
     centre, spread = spec.pop("mean"), spec.pop("spread")
     meaning = spec.pop("spread_is", "variance")
     if meaning not in ("variance", "sd"):
-        raise InnerlrError(f"normal: spread_is: expected 'variance' or 'sd', got {meaning!r}.")
-    if not spread > 0:
-        raise InnerlrError(f"normal: expected a positive {meaning}, got {spread}.")
+        raise InnerlrError(
+            f"normal: spread_is: expected 'variance' or 'sd', got {meaning!r}. "
+            f"{nearest(str(meaning), ('variance', 'sd'))}"
+        )
+    spread = positive(spread, f"normal: spread, a {meaning}")
     return Normal(centre, math.sqrt(spread) if meaning == "variance" else spread)
 
 
@@ -223,7 +229,14 @@ def from_spec(spec: Mapping[str, Any]) -> Distribution:
     try:
         law = _MAKERS[name](left)
     except KeyError as error:
-        raise InnerlrError(f"distribution {name!r}: missing parameter {error}.") from error
+        raise InnerlrError(
+            f"distribution {name!r}: missing parameter {error}, got {sorted(spec)}. "
+            "Add it to the description."
+        ) from error
     if left:
-        raise InnerlrError(f"distribution {name!r}: unknown parameters {sorted(left)}.")
+        known = sorted(set(spec) - set(left) - {"name"})
+        raise InnerlrError(
+            f"distribution {name!r}: unknown parameters {sorted(left)}, expected {known}. "
+            "Remove them, or mend their spelling."
+        )
     return law

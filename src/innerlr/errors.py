@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,25 +43,32 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return f"Valid: {', '.join(map(repr, valid))}."
 
 
-def as_array(value: Any, name: str, axes: Sequence[str]) -> Array:
+def as_array(value: Any, name: str, axes: Sequence[str], *, lift: bool = False) -> Array:
     """`value` as a float64 array with the given axes, none of them empty and all finite.
 
     Args:
         value: anything numpy can read.
         name: the argument's name, for the message.
         axes: the name of each axis, e.g. ``("tasks", "shots", "dim")``.
+        lift: give an array that lacks just the first axis one of length 1.
 
     Raises:
-        InnerlrError: not numeric, another number of axes, an empty axis, NaN or infinity.
+        InnerlrError: not real numbers, another number of axes, an empty axis, NaN or infinity.
     """
     shape = f"({', '.join(axes)})"
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        raw = np.asarray(value)
+        if raw.dtype.kind not in "buifO":
+            raise TypeError(f"its entries are {raw.dtype}")
+        array = raw.astype(np.float64, copy=False)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: torch, with a gradient
         raise InnerlrError(
-            f"{name}: expected a numeric array of shape {shape}, got {type(value).__name__} "
-            f"that numpy cannot read as float64 ({error}). Pass a rectangular array of numbers."
+            f"{name}: expected real numbers in an array of shape {shape}, got "
+            f"{type(value).__name__} that cannot be read as float64 ({error}). "
+            "Pass a rectangular array of real numbers."
         ) from error
+    if lift and array.ndim == len(axes) - 1:
+        array = array[None]
     if array.ndim != len(axes):
         raise InnerlrError(
             f"{name}: expected shape {shape}, got {array.shape}. "
@@ -82,15 +89,68 @@ def as_array(value: Any, name: str, axes: Sequence[str]) -> Array:
     return array
 
 
-def positive(value: float, name: str, *, integer: bool = False) -> Any:
+def as_chunks(features: Any, name: str, *, fixed: Sequence[str]) -> Iterator[Array]:
+    """One array, or an iterator or list of arrays, as checked chunks (tasks, shots, dim).
+
+    Args:
+        features: what the caller was given.
+        name: the argument's name, for the message.
+        fixed: which of "shots" and "dim" must not change from chunk to chunk.
+    """
+    axes = ("tasks", "shots", "dim")
+    if isinstance(features, list | tuple) and features and getattr(features[0], "ndim", 0) == 3:
+        features = iter(features)
+    if not isinstance(features, Iterator):
+        yield as_array(features, name, axes)
+        return
+    first: dict[str, int] = {}
+    for i, chunk in enumerate(features):
+        array = as_array(chunk, f"{name}, chunk {i}", axes)
+        lengths = {axis: array.shape[axes.index(axis)] for axis in fixed}
+        first = first or lengths
+        if lengths != first:
+            raise InnerlrError(
+                f"{name}, chunk {i}: expected the lengths of chunk 0, {first}, got {lengths}. "
+                "Pass tasks of different shape to calls of their own."
+            )
+        yield array
+    if not first:
+        raise InnerlrError(
+            f"{name}: expected chunks of shape (tasks, shots, dim), got an iterator that holds "
+            "none. Pass at least one task; an iterator can be read only once."
+        )
+
+
+def limit(shots: int, second: float, third: float, where: str) -> float:
+    """K m_2 / (2 m_3), the learning rate that minimises m_1 - (4 alpha/K) m_2 + ..., eq. (3.3)."""
+    if not third > 0 or not np.isfinite(third):
+        raise InnerlrError(
+            f"{where}: expected a positive finite third moment of the Gram, got {third:g}, so no "
+            "learning rate minimises the risk. Check that not all features are zero; rescale "
+            "features whose sixth powers leave the range of float64."
+        )
+    return float(shots * second / (2 * third))
+
+
+def positive(value: Any, name: str, *, integer: bool = False) -> Any:
     """`value`, if it is a finite positive number (or a positive whole one)."""
     kind = "a positive integer" if integer else "a positive finite number"
     is_number = isinstance(value, int | float | np.integer | np.floating)
-    if isinstance(value, bool) or not is_number or not np.isfinite(value) or value <= 0:
-        raise InnerlrError(f"{name}: expected {kind}, got {value!r}.")
-    if integer and int(value) != value:
-        raise InnerlrError(f"{name}: expected {kind}, got {value!r}.")
+    good = is_number and not isinstance(value, bool) and np.isfinite(value) and value > 0
+    if not good or (integer and int(value) != value):
+        mend = "1, 2, 3, ..." if integer else "a number above 0"
+        raise InnerlrError(f"{name}: expected {kind}, got {value!r}. Give {mend}.")
     return int(value) if integer else float(value)
+
+
+def finite(value: Any, name: str) -> float:
+    """`value`, if it is a finite number."""
+    is_number = isinstance(value, int | float | np.integer | np.floating)
+    if isinstance(value, bool) or not is_number or not np.isfinite(value):
+        raise InnerlrError(
+            f"{name}: expected a finite number, got {value!r}. Give a number, not text or nan."
+        )
+    return float(value)
 
 
 def same_length(a: Array, b: Array, names: tuple[str, str], axis: int, label: str) -> None:
@@ -107,13 +167,19 @@ def symmetric(value: Any, name: str, d: int) -> Array:
     matrix = as_array(value, name, ("dim", "dim"))
     if matrix.shape != (d, d):
         raise InnerlrError(
-            f"{name}: expected shape ({d}, {d}) to match the features, got {matrix.shape}."
+            f"{name}: expected shape ({d}, {d}) to match the features, got {matrix.shape}. "
+            "Give one row and column per feature."
         )
     if not np.allclose(matrix, matrix.T, rtol=1e-10, atol=1e-12 * np.abs(matrix).max()):
-        raise InnerlrError(f"{name}: expected a symmetric matrix; pass (S + S.T) / 2.")
+        i, j = np.unravel_index(np.argmax(np.abs(matrix - matrix.T)), matrix.shape)
+        raise InnerlrError(
+            f"{name}: expected a symmetric matrix, got {matrix[i, j]:g} at index {(int(i), int(j))}"
+            f" against {matrix[j, i]:g} across the diagonal. Pass (S + S.T) / 2."
+        )
     lowest = float(np.linalg.eigvalsh(matrix)[0])
     if lowest < -1e-10 * np.abs(matrix).max():
         raise InnerlrError(
-            f"{name}: expected a positive semidefinite matrix, its lowest eigenvalue is {lowest:g}."
+            f"{name}: expected a positive semidefinite matrix, got one whose lowest eigenvalue is "
+            f"{lowest:g}. Pass a covariance, without negative eigenvalues."
         )
     return matrix

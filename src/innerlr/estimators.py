@@ -6,41 +6,22 @@ All rates are for a loss without the factor 1/2 (the paper's): a step is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from innerlr.errors import Array, InnerlrError, as_array, positive, same_length, symmetric
+from innerlr.errors import (
+    Array,
+    InnerlrError,
+    as_array,
+    as_chunks,
+    limit,
+    positive,
+    same_length,
+    symmetric,
+)
 from innerlr.rows import RowMoments
-
-
-def _chunks(features: Any, name: str = "features") -> Iterator[Array]:
-    """One array, or an iterable of arrays, as checked chunks (tasks, shots, dim) of one shape."""
-    if isinstance(features, list | tuple) and features and np.ndim(features[0]) == 3:
-        features = iter(features)
-    arrays: Iterable[Any] = features if isinstance(features, Iterator) else [features]
-    shape: tuple[int, ...] | None = None
-    for chunk in arrays:
-        array = as_array(chunk, name, ("tasks", "shots", "dim"))
-        if shape not in (None, array.shape[1:]):
-            raise InnerlrError(
-                f"{name}: chunks of different shape, (shots, dim) = {shape} then "
-                f"{array.shape[1:]}. Every task needs the same shots and dim."
-            )
-        shape = array.shape[1:]
-        yield array
-    if shape is None:
-        raise InnerlrError(f"{name}: the iterator held no chunk; at least one task is needed.")
-
-
-def _ratio(shots: int, numerator: float, denominator: float, where: str) -> float:
-    if not denominator > 0 or not np.isfinite(denominator):
-        raise InnerlrError(
-            f"{where}: the third moment of the Gram is {denominator:g}, so no finite learning "
-            "rate minimises the risk. Are all features zero?"
-        )
-    return float(shots * numerator / (2 * denominator))
 
 
 def alpha_lim(features: Any, *, task_covariance: Any = None) -> float:
@@ -70,7 +51,7 @@ def alpha_lim(features: Any, *, task_covariance: Any = None) -> float:
     """
     second = third = 0.0
     shots = 0
-    for phi in _chunks(features):
+    for phi in as_chunks(features, "features", fixed=("shots", "dim")):
         shots, d = phi.shape[1:]
         if task_covariance is not None:
             weight = symmetric(task_covariance, "task_covariance", d)
@@ -82,7 +63,7 @@ def alpha_lim(features: Any, *, task_covariance: Any = None) -> float:
             left = gram
         second += float(np.vdot(left, gram))
         third += float(np.vdot(left, gram @ gram))
-    return _ratio(shots, second, third, "alpha_lim")
+    return limit(shots, second, third, "alpha_lim")
 
 
 def alpha_lim_split(support: Any, query: Any, *, task_covariance: Any = None) -> float:
@@ -115,7 +96,7 @@ def alpha_lim_split(support: Any, query: Any, *, task_covariance: Any = None) ->
         adapted = cross @ phi_u  # Phi_t G_u
         second = float(np.vdot(phi_t @ weight, adapted))
         third = float(np.vdot(adapted @ weight, adapted))
-    return _ratio(phi_u.shape[1], second, third, "alpha_lim_split")
+    return limit(phi_u.shape[1], second, third, "alpha_lim_split")
 
 
 def alpha_lim_iid_rows(shots: int, nodes: Any, weights: Any) -> float:
@@ -165,16 +146,19 @@ def alpha_lim_iid_entries(shots: int, dim: int, moments: Any) -> float:
         + 3 * (k3 * d2 + k2 * d3) * m2 * m1**4
         + k3 * d3 * m1**6
     )
-    return _ratio(k, second, third, "alpha_lim_iid_entries")
+    return limit(k, second, third, "alpha_lim_iid_entries")
 
 
 def _six_moments(moments: Any) -> Array:
     m = as_array(moments, "moments", ("6",))
     if m.shape != (6,):
-        raise InnerlrError(f"moments: expected the raw moments (m1, ..., m6), got {m.shape[0]}.")
+        raise InnerlrError(
+            f"moments: expected six, the raw moments (m1, ..., m6), got {m.shape[0]}. "
+            "Give E x^1 to E x^6 of an entry."
+        )
     if m[1] < m[0] ** 2 * (1 - 1e-12):
         raise InnerlrError(
-            f"moments: negative variance, m2 - m1^2 = {m[1] - m[0] ** 2:g}. "
+            f"moments: expected a positive variance, got m2 - m1^2 = {m[1] - m[0] ** 2:g}. "
             "Give raw moments E x^k, not central ones."
         )
     return m
@@ -207,7 +191,7 @@ def alpha_lim_polynomial(shots: int, dim: int, moment: Callable[[int], float]) -
         + 3 * k2 * np.einsum("jml,ml->", m[triple + j[:, None, None]], hankel)
         + k3 * np.einsum("jm,ml,lj->", hankel, hankel, hankel)
     )
-    return _ratio(k, float(second), float(third), "alpha_lim_polynomial")
+    return limit(k, float(second), float(third), "alpha_lim_polynomial")
 
 
 def alpha_est(features: Any) -> float:
@@ -226,7 +210,8 @@ def alpha_est(features: Any) -> float:
     variance = float(phi.var())
     if not variance > 0:
         raise InnerlrError(
-            "features: all entries are equal, so their variance is zero and (H.15) has no value."
+            f"features: expected entries that differ, got {phi.flat[0]:g} everywhere: their "
+            "variance is zero and (H.15) has no value. Check the feature map."
         )
     return 1 / (2 * phi.shape[0] * phi.shape[1] * variance)
 

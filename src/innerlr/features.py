@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from innerlr.distributions import Distribution
-from innerlr.errors import Array, InnerlrError, as_array, nearest, positive
+from innerlr.errors import Array, InnerlrError, as_array, finite, nearest, positive
 from innerlr.moments import GramMoments
 from innerlr.rows import RowMoments
 
@@ -30,7 +30,10 @@ def generator(seed: int, experiment: str, *cell: int) -> np.random.Generator:
 class FeatureMap(Protocol):
     """Turns the inputs of a task into its K x d features."""
 
-    dim: int
+    @property
+    def dim(self) -> int:
+        """Number of features d."""
+        ...
 
     def input_shape(self, shots: int) -> tuple[int, ...]:
         """Shape of one task's inputs."""
@@ -48,8 +51,22 @@ class FeatureMap(Protocol):
 def _quadrature(law: Distribution) -> tuple[Array, Array]:
     rule = getattr(law, "quadrature", None)
     if rule is None:
-        raise InnerlrError(f"{law}: has no density, so no quadrature; use a continuous input law.")
+        raise InnerlrError(
+            f"inputs: expected a law with a density, for quadrature, got {law}. "
+            "Use a continuous input law."
+        )
     return rule()
+
+
+def _matrix_inputs(inputs: Any, dim: int) -> Array:
+    """Inputs with one entry per feature: (tasks, shots, dim)."""
+    x = as_array(inputs, "inputs", ("tasks", "shots", "dim"))
+    if x.shape[2] != dim:
+        raise InnerlrError(
+            f"inputs: expected shape (tasks, shots, {dim}), got {x.shape}. "
+            "Give one entry per feature."
+        )
+    return x
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ class RandomMatrix:
         return (shots, self.dim)
 
     def __call__(self, inputs: Array) -> Array:
-        return as_array(inputs, "inputs", ("tasks", "shots", "dim"))
+        return _matrix_inputs(inputs, self.dim)
 
     def row_moments(self, law: Distribution) -> RowMoments:
         column = np.array([law.moment(p) for p in range(1, 7)])
@@ -86,7 +103,7 @@ class Polynomial:
         as_array(self.coefficients, "coefficients", ("dim",))
 
     @property
-    def dim(self) -> int:  # type: ignore[override]
+    def dim(self) -> int:
         return len(self.coefficients)
 
     def input_shape(self, shots: int) -> tuple[int, ...]:
@@ -138,10 +155,13 @@ class GaussianBasis:
                 "give one width per centre."
             )
         if widths.min() <= 0:
-            raise InnerlrError(f"widths: must be positive, got {widths.min():g}.")
+            raise InnerlrError(
+                f"widths: expected positive numbers, got {widths.min():g} at index "
+                f"{int(widths.argmin())}. Give standard deviations of the basis functions."
+            )
 
     @property
-    def dim(self) -> int:  # type: ignore[override]
+    def dim(self) -> int:
         return len(self.centres)
 
     def input_shape(self, shots: int) -> tuple[int, ...]:
@@ -153,7 +173,7 @@ class GaussianBasis:
 
     def __call__(self, inputs: Array) -> Array:
         if self.entrywise:
-            return self._basis(as_array(inputs, "inputs", ("tasks", "shots", "dim")))
+            return self._basis(_matrix_inputs(inputs, self.dim))
         return self._basis(as_array(inputs, "inputs", ("tasks", "shots"))[..., None])
 
     def row_moments(self, law: Distribution) -> RowMoments:
@@ -215,14 +235,22 @@ class TaskLaw:
 
 
 def _spaced(spec: Any, dim: int, name: str) -> tuple[float, ...]:
-    """A list, a single value for all, or [first, last] evenly spaced."""
+    """A list, a single value for all, or {first, last} evenly spaced."""
     if isinstance(spec, Mapping):
-        return tuple(np.linspace(spec["first"], spec["last"], dim))
-    if isinstance(spec, Sequence):
+        if set(spec) != {"first", "last"}:
+            raise InnerlrError(
+                f"{name}: expected the keys first and last, got {sorted(spec)}. "
+                "Give both, a list, or one number for all."
+            )
+        first, last = (finite(spec[key], f"{name}: {key}") for key in ("first", "last"))
+        return tuple(float(v) for v in np.linspace(first, last, dim))
+    if isinstance(spec, Sequence) and not isinstance(spec, str):
         if len(spec) != dim:
-            raise InnerlrError(f"{name}: expected {dim} values, got {len(spec)}.")
-        return tuple(float(v) for v in spec)
-    return (float(spec),) * dim
+            raise InnerlrError(
+                f"{name}: expected {dim} values, got {len(spec)}. Give one value per feature."
+            )
+        return tuple(finite(v, name) for v in spec)
+    return (finite(spec, name),) * dim
 
 
 def feature_map(spec: Mapping[str, Any]) -> FeatureMap:
@@ -233,18 +261,36 @@ def feature_map(spec: Mapping[str, Any]) -> FeatureMap:
             taylor), gaussian_basis (dim, centres, widths, gaussian_input: entrywise | scalar).
     """
     name = spec.get("name")
-    known = ("random_matrix", "polynomial", "gaussian_basis")
-    if name not in known:
-        raise InnerlrError(f"features: unknown name {name!r}. {nearest(str(name), known)}")
+    parameters = {
+        "random_matrix": ("dim",),
+        "polynomial": ("dim", "coefficients"),
+        "gaussian_basis": ("dim", "centres", "widths", "gaussian_input"),
+    }
+    if name not in parameters:
+        raise InnerlrError(f"features: unknown name {name!r}. {nearest(str(name), parameters)}")
+    missing = set(parameters[name]) - set(spec)
+    if missing:
+        raise InnerlrError(
+            f"features {name!r}: missing parameters {sorted(missing)}, got {sorted(spec)}. "
+            "Add them to the description."
+        )
     dim = positive(spec["dim"], f"features {name}: dim", integer=True)
     if name == "random_matrix":
         return RandomMatrix(dim)
     if name == "polynomial":
         ones = np.ones(dim)
         taylor = 1 / np.cumprod([1.0, *range(1, dim)])
-        return Polynomial(tuple(taylor if spec["coefficients"] == "taylor" else ones))
+        kind = _choice(spec["coefficients"], "coefficients", ("ones", "taylor"))
+        return Polynomial(tuple(taylor if kind == "taylor" else ones))
+    kind = _choice(spec["gaussian_input"], "gaussian_input", ("entrywise", "scalar"))
     return GaussianBasis(
         _spaced(spec["centres"], dim, "centres"),
         _spaced(spec["widths"], dim, "widths"),
-        entrywise=spec["gaussian_input"] == "entrywise",
+        entrywise=kind == "entrywise",
     )
+
+
+def _choice(value: Any, name: str, valid: tuple[str, ...]) -> str:
+    if value not in valid:
+        raise InnerlrError(f"{name}: unknown {value!r}. {nearest(str(value), valid)}")
+    return str(value)

@@ -16,6 +16,10 @@ after the step is :math:`\|A w - b\|^2/k_2` with :math:`A = \Phi_t(I - cG_u)`,
     b^\top b &= y_t^\top y_t - 2c\, p_t^\top p_u + c^2\, p_u^\top G_t p_u
 
 are polynomials in :math:`\alpha`: their sums over tasks, nine arrays, are all that is kept.
+
+Two changes of variables keep digits, :math:`w = R^{-1}(v + v_0)`: R whitens the pooled features
+where they are ill-conditioned, and :math:`v_0`, a least-squares fit of the first tasks, takes the
+part that all tasks share out of the targets. Neither changes any result.
 """
 
 from __future__ import annotations
@@ -34,15 +38,22 @@ from innerlr.errors import (
     InnerlrError,
     NoInteriorMinimum,
     as_array,
+    as_chunks,
+    limit,
     positive,
     same_length,
     symmetric,
 )
 
-# Condition number of the pooled Gram past which plain sums lose too many digits.
-WHITEN_ABOVE = 1e10
-# ... and past which even whitened sums do: the losses are then worse than 1e-10 relative.
+# Relative error meant for the losses: past it, a warning.
+ACCURACY = 1e-10
+# Sums lose eps times the condition number of the Gram they hold. Whitening starts well before that
+# reaches ACCURACY, at 4.5e5, because the first tasks only estimate it.
+WHITEN_ABOVE = 1e4
+# Past this condition number of the pooled Gram the rounding of the features as they were given
+# moves the losses by more than about ACCURACY, however the sums are kept: a warning, too.
 WARN_ABOVE = 1e14
+_EPS = float(np.finfo(float).eps)
 # Tasks are processed in blocks of about this many numbers, so that temporaries stay small.
 _BLOCK = 1 << 20
 
@@ -53,7 +64,7 @@ def pooled_whitener(features: Any) -> Array:
     No Gram matrix is formed, so R keeps digits that a Cholesky factor would have lost.
 
     Args:
-        features: one array (tasks, shots, dim) or an iterable of such chunks.
+        features: one array (tasks, shots, dim), or an iterator (or list) of such chunks.
 
     Returns:
         R, shape (dim, dim), nonnegative diagonal.
@@ -61,21 +72,18 @@ def pooled_whitener(features: Any) -> Array:
     Raises:
         InnerlrError: bad shapes, or fewer rows than dim, or a rank-deficient stack.
     """
-    chunks = [features] if isinstance(features, np.ndarray) else features
     factor: Array | None = None
-    for chunk in chunks:
-        array = as_array(chunk, "features", ("tasks", "shots", "dim"))
-        rows = array.reshape(-1, array.shape[-1])
+    for chunk in as_chunks(features, "features", fixed=("dim",)):
+        rows = chunk.reshape(-1, chunk.shape[-1])
         stack = rows if factor is None else np.concatenate([factor, rows])
-        factor = qr(stack, mode="r", check_finite=False)[0][: array.shape[-1]]
-    if factor is None:
-        raise InnerlrError("features: the iterable held no chunk; at least one task is needed.")
+        factor = qr(stack, mode="r", check_finite=False)[0][: chunk.shape[-1]]
+    assert factor is not None  # as_chunks yields at least one
     d = factor.shape[1]
     diagonal = np.abs(np.diag(factor))
-    if factor.shape[0] < d or diagonal.min() <= d * np.finfo(float).eps * diagonal.max():
+    if factor.shape[0] < d or diagonal.min() <= d * _EPS * diagonal.max():
         raise InnerlrError(
-            f"features: the pooled features have rank below dim = {d}, so no whitener exists. "
-            "Give more rows, or drop dependent features."
+            f"features: expected pooled features of rank dim = {d}, got fewer rows or dependent "
+            "features, so no whitener exists. Give more rows, or drop dependent features."
         )
     return factor * np.where(np.diag(factor) < 0, -1.0, 1.0)[:, None]
 
@@ -83,9 +91,10 @@ def pooled_whitener(features: Any) -> Array:
 class GramMoments:
     """Streaming sums of a set of tasks; memory does not depend on their number.
 
-    The first update decides whether sums are kept in whitened coordinates (the R of a QR of the
+    The first update decides whether sums are kept in whitened coordinates (the R of a QR of its
     pooled features, where their condition number asks for it): give it some multiples of `dim`
-    rows, or pass the `whitener` of a first pass.
+    rows, or pass the `whitener` of a first pass. Losses are then right to about 1e-10 relative; an
+    `IllConditionedWarning` says where they are not.
 
     Args:
         whitener: None to decide at the first update, or R of shape (dim, dim) from
@@ -109,18 +118,22 @@ class GramMoments:
         self._gram: Array | None = None  # (3, d, d): coefficients of c^0, -c^1, c^2 in A'A
         self._cross: Array = np.zeros((3, 0))  # (3, d): the same for A'b
         self._energy: Array = np.zeros(3)  # (3,): the same for b'b
+        self._centre: Array = np.zeros(0)  # (d,): v_0
         self.whitener: Array | None = None
         if whitener is not None:
             self.whitener = as_array(whitener, "whitener", ("dim", "dim"))
-            if self.whitener.shape[0] != self.whitener.shape[1] or np.any(
-                np.tril(self.whitener, -1)
-            ):
+            square = self.whitener.shape[0] == self.whitener.shape[1]
+            if not square or np.any(np.tril(self.whitener, -1)):
                 raise InnerlrError(
-                    f"whitener: expected an upper-triangular square matrix, got shape "
-                    f"{self.whitener.shape}. Use innerlr.pooled_whitener(features)."
+                    f"whitener: expected an upper-triangular (dim, dim) matrix, got shape "
+                    f"{self.whitener.shape}{' with entries below the diagonal' if square else ''}. "
+                    "Use innerlr.pooled_whitener(features)."
                 )
             if np.any(np.diag(self.whitener) == 0):
-                raise InnerlrError("whitener: singular (a zero on its diagonal).")
+                raise InnerlrError(
+                    "whitener: expected a nonsingular matrix, got a zero on its diagonal. "
+                    "Use innerlr.pooled_whitener(features)."
+                )
 
     # ---------------------------------------------------------------- accumulation
 
@@ -149,7 +162,11 @@ class GramMoments:
         same_length(phi_u, y_u, ("support", "support_targets"), 0, "tasks")
         same_length(phi_u, y_u, ("support", "support_targets"), 1, "k1")
         if (query is None) != (query_targets is None):
-            raise InnerlrError("query and query_targets: pass both, or neither.")
+            given, absent = ("query", "query_targets")[:: 1 if query_targets is None else -1]
+            raise InnerlrError(
+                f"query and query_targets: expected both or neither, got {given} without {absent}. "
+                "Leave out both to judge on the support samples."
+            )
         if query is None:
             self._add(phi_u, y_u, None, None)
             return
@@ -188,7 +205,10 @@ class GramMoments:
     def _add(self, phi_u: Array, y_u: Array, phi_t: Array | None, y_t: Array | None) -> None:
         n, k1, d = phi_u.shape
         k2 = k1 if phi_t is None else phi_t.shape[1]
-        self._start(d, k1, k2, phi_u if phi_t is None else phi_t)
+        if phi_t is None or y_t is None:
+            self._start(phi_u, y_u, k1, k2)
+        else:
+            self._start(phi_t, y_t, k1, k2)
         assert self._gram is not None
         block = max(1, _BLOCK // (max(k1, k2, d) * d))
         for i in range(0, n, block):
@@ -199,14 +219,21 @@ class GramMoments:
                 self._add_block(phi_u[part], y_u[part], phi_t[part], y_t[part], same=False)
         self.n_tasks += n
 
-    def _start(self, d: int, k1: int, k2: int, features: Array) -> None:
+    def _start(self, phi: Array, y: Array, k1: int, k2: int) -> None:
+        """Choose the coordinates from the query samples of the first tasks."""
+        d = phi.shape[-1]
         if self._gram is None:
+            rows, targets = phi.reshape(-1, d)[: 64 * d], y.reshape(-1)[: 64 * d]
             if self.whitener is None:
-                self.whitener = _whitener_if_needed(features)
+                self.whitener = _whitener_if_needed(rows)
             elif self.whitener.shape[0] != d:
                 raise InnerlrError(
-                    f"whitener: made for dim = {self.whitener.shape[0]}, features have dim = {d}."
+                    f"whitener: made for dim = {self.whitener.shape[0]}, features have dim = {d}. "
+                    "Use innerlr.pooled_whitener on features of the same map."
                 )
+            # the cut keeps v_0 of the size of the targets where the first tasks do not fix it
+            cut = WHITEN_ABOVE**-0.5
+            self._centre = np.linalg.lstsq(self._whiten(rows), targets, rcond=cut)[0].astype(float)
             self._gram, self._cross = np.zeros((3, d, d)), np.zeros((3, d))
             self.k_support, self.k_query = k1, k2
         elif (d, k1, k2) != (self.dim, self.k_support, self.k_query):
@@ -223,6 +250,8 @@ class GramMoments:
         # psi = Phi R^-1. Without a whitener psi = Phi and L = Phi'psi is the task's Gram.
         psi_u = self._whiten(phi_u)
         psi_t = psi_u if same else self._whiten(phi_t)
+        y_u = y_u - psi_u @ self._centre
+        y_t = y_u if same else y_t - psi_t @ self._centre
         phi_u_t = phi_u.swapaxes(1, 2)
         phi_t_t = phi_u_t if same else phi_t.swapaxes(1, 2)
         l_u = phi_u_t @ psi_u
@@ -248,9 +277,7 @@ class GramMoments:
     def _whiten(self, phi: Array) -> Array:
         if self.whitener is None:
             return phi
-        rows = phi.reshape(-1, phi.shape[-1])
-        solved = solve_triangular(self.whitener, rows.T, trans="T", check_finite=False)
-        return np.ascontiguousarray(solved.T).reshape(phi.shape)
+        return _divide(phi.reshape(-1, phi.shape[-1]), self.whitener).reshape(phi.shape)
 
     def merge(self, other: GramMoments) -> Self:
         """Add the tasks of `other` to these; returns self.
@@ -263,9 +290,10 @@ class GramMoments:
         if other._gram is None:
             return self
         if self._gram is None:
-            self.whitener = other.whitener
+            self.whitener = other.whitener if self.whitener is None else self.whitener
             self._gram = np.zeros_like(other._gram)
             self._cross = np.zeros_like(other._cross)
+            self._centre = other._moved(other._centre, self.whitener)
             self.k_support, self.k_query = other.k_support, other.k_query
         mine = (self.dim, self.k_support, self.k_query)
         theirs = (other.dim, other.k_support, other.k_query)
@@ -274,93 +302,98 @@ class GramMoments:
                 f"merge: (dim, k1, k2) differ, {mine} against {theirs}. "
                 "Only sums over tasks of one shape can be merged."
             )
-        gram, cross = other._in_coordinates(self.whitener)
-        self._gram = self._sums() + gram
-        self._cross = self._cross + cross
-        self._energy = self._energy + other._energy
+        gram, cross, energy = other._sums(), other._cross, other._energy
+        change = _quotient(other.whitener, self.whitener)
+        if change is not None:  # psi of self is psi of other times this
+            gram, cross = change.T @ gram @ change, cross @ change
+        step = self._centre - other._moved(other._centre, self.whitener)
+        self._gram = self._gram + gram
+        self._cross = self._cross + cross - gram @ step
+        self._energy = self._energy + energy - 2 * cross @ step + gram @ step @ step
         self.n_tasks += other.n_tasks
         return self
 
-    def _in_coordinates(self, whitener: Array | None) -> tuple[Array, Array]:
-        """The sums for features Phi W^-1 instead of Phi R^-1 (T = R W^-1)."""
-        gram = self._sums()
-        if self.whitener is whitener or (
-            self.whitener is not None
-            and whitener is not None
-            and np.array_equal(self.whitener, whitener)
-        ):
-            return gram, self._cross
-        change = np.eye(self.dim) if self.whitener is None else self.whitener
-        if whitener is not None:
-            change = solve_triangular(whitener, change.T, trans="T").T
-        return change.T @ gram @ change, self._cross @ change
+    def _moved(self, v: Array, whitener: Array | None) -> Array:
+        """Weights (..., dim) from the coordinates of self to those of `whitener`."""
+        change = _quotient(whitener, self.whitener)
+        return v if change is None else v @ change.T
 
     # ---------------------------------------------------------------- solutions
 
     def _sums(self) -> Array:
         if self._gram is None:
-            raise InnerlrError("GramMoments: no task yet. Call update or update_optima first.")
+            raise InnerlrError(
+                "GramMoments: expected at least one task, got none. "
+                "Call update or update_optima first."
+            )
         return self._gram
 
-    def _at(self, alpha: Array) -> tuple[Array, Array, Array]:
-        """(S, t, e) at each alpha: shapes (n, d, d), (n, d), (n,)."""
+    def _at(self, alpha: Array, *, magnitude: bool = False) -> tuple[Array, Array, Array]:
+        """(S, t, e) at each alpha, (n, d, d), (n, d), (n,); or the sums of their terms' sizes."""
         c = 2 * alpha / self.k_support
         powers = np.stack([np.ones_like(c), -c, c**2], axis=-1)
-        return (
-            np.tensordot(powers, self._sums(), 1),
-            powers @ self._cross,
-            powers @ self._energy,
-        )
+        sums = self._sums(), self._cross, self._energy
+        if magnitude:
+            powers, sums = abs(powers), (abs(sums[0]), abs(sums[1]), abs(sums[2]))
+        return np.tensordot(powers, sums[0], 1), powers @ sums[1], powers @ sums[2]
 
     def condition_number(self) -> float:
         """Condition number of the pooled Gram sum Phi_t'Phi_t (2-norm)."""
-        values = np.linalg.eigvalsh(self._sums()[0])
-        inner = float(values[-1] / values[0]) if values[0] > 0 else np.inf
-        if self.whitener is None:
-            return inner
-        return inner * float(np.linalg.cond(self.whitener)) ** 2
+        try:
+            root = np.linalg.cholesky(self._sums()[0]).T
+        except np.linalg.LinAlgError:
+            return np.inf
+        return float(np.linalg.cond(root if self.whitener is None else root @ self.whitener)) ** 2
 
     def _check_condition(self) -> None:
+        """Raise where the minimiser is not unique, warn where it has lost digits."""
         values = np.linalg.eigvalsh(self._sums()[0])
-        if not values[0] > self.dim * np.finfo(float).eps * values[-1]:
-            rank = int(np.sum(values > self.dim * np.finfo(float).eps * values[-1]))
+        known = values > self.dim * _EPS * values[-1]
+        if not known.all():
             raise InnerlrError(
                 f"singular Gram: the pooled features of {self.n_tasks} tasks have numerical rank "
-                f"{rank} < dim = {self.dim}, so the minimiser is not unique. Give more tasks or "
-                "samples, drop dependent features, or use a minimum-norm (kernel) solution."
+                f"{known.sum()} < dim = {self.dim}, so the minimiser is not unique. Give more "
+                "tasks or samples, drop dependent features, or use a minimum-norm (kernel) "
+                "solution; features that are only ill-conditioned need "
+                "whitener=innerlr.pooled_whitener(features)."
             )
-        condition = self.condition_number()
-        plain = self.whitener is None
-        if condition > (WHITEN_ABOVE if plain else WARN_ABOVE):
-            error = np.finfo(float).eps * (condition if plain else np.sqrt(condition))
-            mend = (
-                "Pass whitener=innerlr.pooled_whitener(features)."
-                if plain
-                else "Use fewer or better separated features."
-            )
-            warnings.warn(
-                f"pooled Gram has condition number {condition:.1e}; the estimated relative error "
-                f"of the losses is {error:.0e}. {mend}",
-                IllConditionedWarning,
-                stacklevel=4,
-            )
+        inner, condition = float(values[-1] / values[0]), self.condition_number()
+        if _EPS * inner > ACCURACY:
+            mend = "Pass whitener=innerlr.pooled_whitener(features) of all features."
+        elif condition > WARN_ABOVE:
+            mend = "Use fewer or better separated features."
+        else:
+            return
+        _warn_inexact(
+            f"pooled Gram of condition number {condition:.1e}",
+            _EPS * (inner + np.sqrt(condition)),
+            mend,
+        )
 
-    def _solve(self, alpha: Array) -> tuple[Array, Array, Array, Array]:
-        """Whitened minimisers (n, d) beside the S, t, e they solve."""
+    def _solve(self, alpha: Array) -> tuple[Array, Array, Array]:
+        """Whitened minimisers (n, d), which S are singular (n,), and the least sums (n,)."""
         s, t, e = self._at(alpha)
-        try:
-            w = np.linalg.solve(s, t[..., None])[..., 0]
-        except np.linalg.LinAlgError as error:
-            raise InnerlrError(
-                "singular system at some alpha: the adapted features of these tasks have rank "
-                f"below dim = {self.dim}. Give more tasks or other learning rates."
-            ) from error
-        return w, s, t, e
+        c = 2 * np.abs(alpha) / self.k_support
+        traces = np.trace(self._sums(), axis1=1, axis2=2)
+        size = traces[0] + c * traces[1] + c**2 * traces[2]
+        values, vectors = np.linalg.eigh(s)
+        known = values > self.dim * _EPS * size[:, None]
+        z = np.einsum("nij,ni->nj", vectors, t) / np.where(known, values, np.inf)
+        v = np.einsum("nij,nj->ni", vectors, z)
+        return v, ~known.all(axis=1), np.maximum(e - np.einsum("nd,nd->n", t, v), 0.0)
 
-    def _unwhiten(self, w: Array) -> Array:
+    def _weights(self, rates: Array) -> Array:
+        v, singular, _ = self._solve(rates)
+        if singular.any():
+            raise InnerlrError(
+                f"singular system at alpha = {rates[singular][0]:g}: the features after the inner "
+                f"step have rank below dim = {self.dim}, so the minimiser is not unique. "
+                "Give more tasks or another learning rate."
+            )
+        w = v + self._centre
         if self.whitener is None:
             return w
-        return solve_triangular(self.whitener, w.reshape(-1, self.dim).T).T.reshape(w.shape)
+        return solve_triangular(self.whitener, w.T, check_finite=False).T
 
     def w_maml(self, alpha: Any) -> Array:
         """Global minimiser of the empirical MAML loss, eq. (3.1), at each alpha.
@@ -372,16 +405,17 @@ class GramMoments:
             (dim,) for a scalar, else (n_alpha, dim).
 
         Raises:
-            InnerlrError: singular Gram (see the message).
+            InnerlrError: singular Gram, or a singular system at some alpha (see the message).
         """
         rates = _rates(alpha)
         self._check_condition()
-        w = self._unwhiten(self._solve(rates)[0])
+        w = self._weights(rates)
         return w[0] if np.ndim(alpha) == 0 else w
 
     def w_erm(self) -> Array:
         """Global minimiser of the empirical ERM loss: w_maml at alpha = 0. Shape (dim,)."""
-        return self.w_maml(0.0)
+        self._check_condition()
+        return self._weights(np.zeros(1))[0]
 
     def training_loss(self, alpha: Any) -> Any:
         """min over w of the empirical MAML loss, eq. (2.5), a mean over tasks and query samples.
@@ -394,8 +428,7 @@ class GramMoments:
         """
         rates = _rates(alpha)
         self._check_condition()
-        w, _, t, e = self._solve(rates)
-        loss = np.maximum(e - np.einsum("nd,nd->n", t, w), 0.0) / (self.n_tasks * self.k_query)
+        loss = self._solve(rates)[2] / (self.n_tasks * self.k_query)
         return float(loss[0]) if np.ndim(alpha) == 0 else loss
 
     def loss(self, w: Any, alpha: Any) -> Any:
@@ -409,15 +442,41 @@ class GramMoments:
             float for scalars, else (n_alpha,).
         """
         rates = _rates(alpha)
-        weights = np.atleast_2d(np.asarray(w, dtype=np.float64))
-        if weights.shape[-1] != self.dim or weights.ndim != 2:
-            raise InnerlrError(f"w: expected (..., {self.dim}), got {np.shape(w)}.")
-        s, t, e = self._at(rates)
-        v = weights if self.whitener is None else weights @ self.whitener.T
-        v = np.broadcast_to(v, t.shape)
-        value = np.einsum("nd,nde,ne->n", v, s, v) - 2 * np.einsum("nd,nd->n", v, t) + e
-        value = np.maximum(value, 0.0) / (self.n_tasks * self.k_query)
+        weights = as_array(w, "w", ("n_alpha", "dim"), lift=True)
+        if weights.shape[1] != self.dim:
+            raise InnerlrError(
+                f"w: expected shape (dim,) or (n_alpha, dim) with dim = {self.dim}, got "
+                f"{np.shape(w)}. Give one weight per feature."
+            )
+        if self.whitener is not None:  # R w, of huge terms that cancel
+            weights = -_remainder(np.zeros_like(weights), weights, self.whitener.T)
+        value = self._loss(weights - self._centre, rates)
         return float(value[0]) if np.ndim(alpha) == 0 and np.ndim(w) == 1 else value
+
+    def _loss(self, v: Array, rates: Array) -> Array:
+        """The loss at whitened, centred weights (n, dim)."""
+        if 1 not in (len(v), len(rates)) and len(v) != len(rates):
+            raise InnerlrError(
+                f"w and alpha: {len(v)} initial weights against {len(rates)} learning rates. "
+                "Give as many of both, or one of either."
+            )
+        n = max(len(v), len(rates))
+        v, rates = np.broadcast_to(v, (n, self.dim)), np.broadcast_to(rates, n)
+
+        s, t, e = self._at(rates)
+        value = np.einsum("nd,nde,ne->n", v, s, v) - 2 * np.einsum("nd,nd->n", v, t) + e
+        value = np.maximum(value, 0.0)
+        s, t, e = self._at(rates, magnitude=True)
+        size = np.einsum("nd,nde,ne->n", abs(v), s, abs(v)) + 2 * np.einsum("nd,nd->n", abs(v), t)
+        error = _EPS * float(np.max((size + e) / np.maximum(value, np.finfo(float).tiny)))
+        if error > ACCURACY:
+            _warn_inexact(
+                "loss far below the terms that it is the difference of",
+                error,
+                "Read it as zero, or keep these moments with "
+                "whitener=innerlr.pooled_whitener(features).",
+            )
+        return value / (self.n_tasks * self.k_query)
 
     def population_risk(self, alpha: Any, population: GramMoments) -> Any:
         """MAML risk of w_maml(alpha) under `population`, the integrand of eq. (3.2).
@@ -427,13 +486,22 @@ class GramMoments:
             population: moments of held-out tasks, or exact ones (:meth:`expected`).
         """
         if population.dim != self.dim:
-            raise InnerlrError(f"population: dim = {population.dim}, expected {self.dim}.")
-        return population.loss(self.w_maml(alpha), alpha)
+            raise InnerlrError(
+                f"population: dim = {population.dim}, expected {self.dim} as in the training "
+                "tasks. Make both with one feature map."
+            )
+        rates = _rates(alpha)
+        self._check_condition()
+        w = self._moved(self._solve(rates)[0] + self._centre, population.whitener)
+        risk = population._loss(w - population._centre, rates)
+        return float(risk[0]) if np.ndim(alpha) == 0 else risk
 
     def alpha_lim(self) -> float:
         """(3.3), or (H.6) with a split, from the sums: k1 tr[G_u G_t] / (2 tr[G_u G_t G_u])."""
-        gram, _ = self._in_coordinates(None)
-        return float(self.k_support * (np.trace(gram[1]) / 2) / (2 * np.trace(gram[2])))
+        # tr of the sums for plain features, tr(R' S R)
+        square = np.eye(self.dim) if self.whitener is None else self.whitener @ self.whitener.T
+        second, third = (float(np.vdot(s, square)) for s in self._sums()[1:])
+        return limit(self.k_support, second / 2, third, "GramMoments.alpha_lim")
 
     def default_bounds(self) -> tuple[float, float]:
         """Where `alpha_empirical` looks by default: (0, 20 alpha_lim)."""
@@ -451,26 +519,23 @@ class GramMoments:
 
         Raises:
             NoInteriorMinimum: the loss is smallest at an edge of `bounds`.
+            InnerlrError: bad bounds, singular Gram, or a loss that is zero at every alpha.
         """
-        low, high = self.default_bounds() if bounds is None else bounds
-        if not (np.isfinite(low) and np.isfinite(high) and low < high):
-            raise InnerlrError(f"bounds: expected finite low < high, got {(low, high)}.")
+        given = as_array(self.default_bounds() if bounds is None else bounds, "bounds", ("2",))
+        if len(given) != 2 or given[0] >= given[1]:
+            raise InnerlrError(
+                f"bounds: expected (low, high) with low < high, got {bounds}. "
+                "Give an interval that holds the minimum, or None."
+            )
+        low, high = given
         self._check_condition()
         grid = np.linspace(low, high, 513)
+        self._check_depends(grid)
         slopes = self._slope(grid)
         rising = np.flatnonzero((slopes[:-1] <= 0) & (slopes[1:] > 0))
-        found = [
-            brentq(
-                lambda a: float(self._slope(np.array([a]))[0]),
-                grid[i],
-                grid[i + 1],
-                xtol=1e-15 * max(abs(low), abs(high)),
-                rtol=4 * np.finfo(float).eps,
-            )
-            for i in rising
-        ]
+        found = [self._zero_slope(grid[i], grid[i + 1]) for i in rising]
         candidates = np.array([*found, low, high])
-        losses = self.training_loss(candidates)
+        losses = self._solve(candidates)[2] / (self.n_tasks * self.k_query)
         best = int(np.argmin(losses))
         alpha, loss = float(candidates[best]), float(losses[best])
         if best >= len(found):
@@ -481,6 +546,28 @@ class GramMoments:
                 loss=loss,
             )
         return alpha
+
+    def _check_depends(self, rates: Array) -> None:
+        """Raise where the training loss is zero, but for rounding, at every alpha."""
+        total = self._centre @ self._sums()[0] @ self._centre + self._energy[0]
+        e = self._at(rates, magnitude=True)[2]
+        if np.all(self._solve(rates)[2] <= 1e3 * _EPS * e + (1e3 * _EPS) ** 2 * total):
+            raise InnerlrError(
+                f"alpha_empirical: expected a training loss above zero, got zero (but for rounding)"
+                f" at every alpha: one w solves all {self.n_tasks} tasks, so no learning rate is "
+                "better than another. Give more tasks, with different optima."
+            )
+
+    def _zero_slope(self, low: float, high: float) -> float:
+        """The alpha between `low` and `high` at which the training loss stops falling."""
+
+        def slope(alpha: float) -> float:
+            return float(self._slope(np.array([alpha]))[0])
+
+        ends = slope(low), slope(high)
+        if ends[0] >= 0 or ends[1] <= 0:  # zero at an end, but for rounding
+            return low if abs(ends[0]) <= abs(ends[1]) else high
+        return float(brentq(slope, low, high, xtol=_EPS * (high - low), rtol=4 * _EPS))
 
     def _slope(self, alpha: Array) -> Array:
         """d/dalpha of N k2 training_loss, up to the factor 2/k1."""
@@ -508,43 +595,70 @@ class GramMoments:
         powers = as_array(gram_powers, "gram_powers", ("3", "dim", "dim"))
         d = powers.shape[-1]
         if powers.shape != (3, d, d):
-            raise InnerlrError(f"gram_powers: expected (3, dim, dim), got {powers.shape}.")
+            raise InnerlrError(
+                f"gram_powers: expected shape (3, dim, dim), got {powers.shape}. "
+                "Give E G, E G^2 and E G^3, e.g. from RowMoments.gram_powers."
+            )
         centre = as_array(mean, "mean", ("dim",))
         spread = symmetric(covariance, "covariance", d)
         if centre.shape != (d,):
-            raise InnerlrError(f"mean: expected ({d},), got {centre.shape}.")
+            raise InnerlrError(
+                f"mean: expected shape ({d},) to match gram_powers, got {centre.shape}. "
+                "Give one mean per feature."
+            )
         self = cls()
         self.k_support = self.k_query = positive(shots, "shots", integer=True)
         self.n_tasks = 1
         scale = np.array([1.0, 2.0, 1.0])
         self._gram = powers * scale[:, None, None]
-        self._cross = self._gram @ centre
-        self._energy = np.einsum("pij,ji->p", self._gram, spread + np.outer(centre, centre))
+        self._centre, self._cross = centre, np.zeros((3, d))
+        self._energy = np.einsum("pij,ji->p", self._gram, spread)
         return self
 
     def to_arrays(self) -> dict[str, Array]:
         """The state as plain arrays, for `numpy.savez`; :meth:`from_arrays` reads it back."""
         arrays = {
-            "gram": self._sums(),
-            "cross": self._cross,
-            "energy": self._energy,
+            "gram": self._sums().copy(),
+            "cross": self._cross.copy(),
+            "energy": self._energy.copy(),
+            "centre": self._centre.copy(),
             "counts": np.array([self.n_tasks, self.k_support, self.k_query], dtype=np.float64),
         }
         if self.whitener is not None:
-            arrays["whitener"] = self.whitener
+            arrays["whitener"] = self.whitener.copy()
         return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> GramMoments:
         """Inverse of :meth:`to_arrays`."""
-        missing = {"gram", "cross", "energy", "counts"} - set(arrays)
+        missing = {"gram", "cross", "energy", "centre", "counts"} - set(arrays)
         if missing:
-            raise InnerlrError(f"GramMoments.from_arrays: missing {sorted(missing)}.")
+            raise InnerlrError(
+                f"GramMoments.from_arrays: missing {sorted(missing)}, got {sorted(arrays)}. "
+                "Give what to_arrays returned."
+            )
         self = cls(whitener=arrays.get("whitener"))
-        self._gram = np.array(arrays["gram"])
-        self._cross = np.array(arrays["cross"])
-        self._energy = np.array(arrays["energy"])
-        self.n_tasks, self.k_support, self.k_query = (int(c) for c in arrays["counts"])
+        self._gram = as_array(arrays["gram"], "gram", ("3", "dim", "dim")).copy()
+        self._cross = as_array(arrays["cross"], "cross", ("3", "dim")).copy()
+        self._energy = as_array(arrays["energy"], "energy", ("3",)).copy()
+        self._centre = as_array(arrays["centre"], "centre", ("dim",)).copy()
+        counts = as_array(arrays["counts"], "counts", ("3",))
+        d = len(self._centre)
+        shapes = {
+            "gram": (self._gram.shape, (3, d, d)),
+            "cross": (self._cross.shape, (3, d)),
+            "energy": (self._energy.shape, (3,)),
+            "counts": (counts.shape, (3,)),
+        }
+        if self.whitener is not None:
+            shapes["whitener"] = (self.whitener.shape, (d, d))
+        for name, (got, expected) in shapes.items():
+            if got != expected:
+                raise InnerlrError(
+                    f"GramMoments.from_arrays: {name}: expected shape {expected}, got {got}. "
+                    "Give what to_arrays returned."
+                )
+        self.n_tasks, self.k_support, self.k_query = (int(c) for c in counts)
         return self
 
 
@@ -553,19 +667,64 @@ def _matvec(matrices: Array, vectors: Array) -> Array:
 
 
 def _rates(alpha: Any) -> Array:
-    rates = as_array(np.atleast_1d(alpha), "alpha", ("n_alpha",))
-    return rates
+    return as_array(alpha, "alpha", ("n_alpha",), lift=True)
 
 
-def _whitener_if_needed(features: Array) -> Array | None:
-    d = features.shape[-1]
-    rows = features.reshape(-1, d)[: 64 * d]
+def _warn_inexact(what: str, error: float, mend: str) -> None:
+    """Warn the caller of the public method that calls the caller of this."""
+    warnings.warn(
+        f"{what}; the estimated relative error of the losses is {error:.0e}. {mend}",
+        IllConditionedWarning,
+        stacklevel=4,
+    )
+
+
+def _remainder(rows: Array, psi: Array, r: Array) -> Array:
+    """rows - psi r to about twice the working precision.
+
+    Leading parts of so few bits that their products are exact (Ozaki et al. 2012).
+    """
+    bits = (53 - int(np.ceil(np.log2(len(r))))) // 2
+
+    def lead(a: Array, axis: int) -> Array:
+        unit = np.exp2(np.frexp(np.abs(a).max(axis, keepdims=True))[1] - bits)
+        return np.rint(a / unit) * unit
+
+    psi_lead, r_lead = lead(psi, 1), lead(r, 0)
+    return rows - psi_lead @ r_lead - psi_lead @ (r - r_lead) - (psi - psi_lead) @ r
+
+
+def _divide(rows: Array, r: Array) -> Array:
+    """psi = rows R^-1 to working precision: one solve, refined once.
+
+    The solve alone leaves an error of eps |psi| |R| |R^-1|, felt where the weights are large.
+    """
+
+    def solve(rows: Array) -> Array:
+        return solve_triangular(r, rows.T, trans="T", check_finite=False).T
+
+    psi = solve(rows)
+    return np.ascontiguousarray(psi + solve(_remainder(rows, psi, r)))
+
+
+def _quotient(a: Array | None, b: Array | None) -> Array | None:
+    """A B^-1, where None is the identity; None when they are equal."""
+    if a is b or (a is not None and b is not None and np.array_equal(a, b)):
+        return None
+    if b is None:
+        return a
+    return _divide(np.eye(len(b)) if a is None else a, b)
+
+
+def _whitener_if_needed(rows: Array) -> Array | None:
+    """R of a QR of these rows (n, dim), or None where plain sums do or no R exists."""
+    d = rows.shape[1]
     if rows.shape[0] < d:
         return None
     factor = qr(rows, mode="r", check_finite=False)[0][:d]
     singular = np.linalg.svd(factor, compute_uv=False)
     if singular[-1] ** 2 * WHITEN_ABOVE >= singular[0] ** 2:
         return None
-    if singular[-1] <= d * np.finfo(float).eps * singular[0]:
+    if singular[-1] <= d * _EPS * singular[0]:
         return None  # rank deficient: the solve will say so
     return factor * np.where(np.diag(factor) < 0, -1.0, 1.0)[:, None]

@@ -17,7 +17,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from innerlr.errors import Array, InnerlrError, as_array, positive, same_length, symmetric
+from innerlr.errors import (
+    Array,
+    InnerlrError,
+    as_array,
+    limit,
+    positive,
+    same_length,
+    symmetric,
+)
 
 
 @dataclass(frozen=True)
@@ -62,9 +70,16 @@ class RowMoments:
         """
         e = as_array(moments, "moments", ("6", "dim"))
         if e.shape[0] != 6:
-            raise InnerlrError(f"moments: expected E y^1 ... E y^6 as 6 rows, got {e.shape[0]}.")
+            raise InnerlrError(
+                f"moments: expected 6 rows, E y^1 to E y^6, got {e.shape[0]}. "
+                "Give one row a power and one column an entry of y."
+            )
         if np.any(e[1] < e[0] ** 2 * (1 - 1e-12)):
-            raise InnerlrError("moments: negative variance; give raw moments E y^p.")
+            j = int(np.argmin(e[1] - e[0] ** 2))
+            raise InnerlrError(
+                f"moments: expected positive variances, got {e[1, j] - e[0, j] ** 2:g} for entry "
+                f"{j}. Give raw moments E y^p, not central ones."
+            )
         m1, m2, m3, m4, m5, m6 = e
         outer = np.outer
         total, total4 = m2.sum(), m4.sum()
@@ -145,6 +160,4 @@ class RowMoments:
             else symmetric(task_covariance, "task_covariance", self.dim)
         )
         second, third = (float(np.vdot(weight, powers[p])) for p in (1, 2))
-        if not third > 0:
-            raise InnerlrError("features: all zero, so no finite learning rate minimises the risk.")
-        return shots * second / (2 * third)
+        return limit(shots, second, third, "RowMoments.alpha_lim")

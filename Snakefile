@@ -1,0 +1,53 @@
+from snakemake.utils import min_version
+
+min_version("9.14")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/experiments.smk"
+include: "workflow/rules/claims.smk"
+include: "workflow/rules/figures.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        ALL_FIGURES,
+        ALL_TABLES,
+        CLAIMS,
+    localrule: True
+
+
+# One target a figure or table: `snakemake --cores 2 fig08`.
+for target in FIGURES:
+
+    rule:
+        name:
+            target
+        input:
+            figure_files(target),
+        localrule: True
+
+
+for target, paths in TABLES.items():
+
+    rule:
+        name:
+            target
+        input:
+            paths,
+        localrule: True
+
+
+onsuccess:
+    write_report()
+
+
+onerror:
+    write_report()

@@ -1,0 +1,11 @@
+"""Rule estimates: an experiment's scalars, judged by the claims."""
+
+from innerlr.experiments import make
+from innerlr.io import load_arrays, read_table, write_table
+from innerlr.io.job import job
+
+with job(snakemake):
+    p = snakemake.params
+    features, sweep = load_arrays(snakemake.input.features), read_table(snakemake.input.sweep)
+    estimates = make(p.experiment, p.section, p.seed).estimates(features, sweep)
+    write_table(estimates, snakemake.output.table)

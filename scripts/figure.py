@@ -1,0 +1,30 @@
+"""Rule figure: run the figure's notebook, keep it, its HTML and the caption with the verdicts."""
+
+from pathlib import Path
+
+from innerlr.io import atomic
+from innerlr.io.job import job
+from innerlr.io.notebook import caption, run, to_html
+
+with job(snakemake):
+    p, out = snakemake.params, snakemake.output
+    by_name = {
+        stage: dict(zip(p.experiments, map(str, snakemake.input[stage]), strict=True))
+        for stage in ("sweeps", "estimates", "claims")
+    }
+    executed = run(
+        snakemake.input.notebook,
+        snakemake.log.notebook,
+        {
+            **by_name,
+            "stem": str(Path(out.png).with_suffix("")),
+            "sections": p.sections,
+            "preset": p.preset,
+        },
+    )
+    with atomic(out.ipynb) as temporary:
+        temporary.write_text(executed)
+    with atomic(out.html) as temporary:
+        temporary.write_text(to_html(executed, title=f"{p.figure} ({p.preset})"))
+    with atomic(out.caption) as temporary:
+        temporary.write_text(caption(snakemake.input.caption, list(by_name["claims"].values())))

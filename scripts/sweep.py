@@ -1,0 +1,10 @@
+"""Rule sweep: an experiment's curves."""
+
+from innerlr.experiments import make
+from innerlr.io import load_arrays, write_table
+from innerlr.io.job import job
+
+with job(snakemake):
+    p = snakemake.params
+    features = load_arrays(snakemake.input.features)
+    write_table(make(p.experiment, p.section, p.seed).sweep(features), snakemake.output.table)

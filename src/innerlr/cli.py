@@ -1,0 +1,114 @@
+"""Command line: `innerlr alpha | config | verify | compare`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from innerlr.errors import InnerlrError
+
+
+def _alpha(args: argparse.Namespace) -> int:
+    from innerlr.estimators import alpha_bounds, alpha_est, alpha_lim, alpha_lim_split
+    from innerlr.io.files import load_arrays
+
+    arrays = load_arrays(args.file)
+    if "features" not in arrays:
+        raise InnerlrError(
+            f"{args.file}: no array 'features' (tasks, shots, dim); it holds "
+            f"{', '.join(arrays) or 'none'}."
+        )
+    features, query = arrays["features"], arrays.get("query")
+    rows = {}
+    if query is None:
+        rows["alpha_lim (3.3)"] = alpha_lim(features)
+    else:
+        rows["alpha_lim (H.6)"] = alpha_lim_split(features, query)
+    rows["alpha_est (H.15)"] = alpha_est(features)
+    bounds = alpha_bounds(features)
+    rows["lower bound"], rows["upper bound"] = bounds.lower, bounds.upper
+    for name, value in rows.items():
+        print(f"{name:18s} {value:.6g}")
+    print("Rates of a loss without 1/2; double them for one with 1/2.")
+    return 0
+
+
+def _config(args: argparse.Namespace) -> int:
+    from innerlr import config
+
+    if args.write:
+        for name, make in config.FILES.items():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(make())
+            print(f"wrote {name}")
+        return 0
+    config.load_file(args.file)
+    print(f"{args.file}: valid")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from innerlr.io.provenance import verify
+
+    if not Path(args.folder).is_dir():
+        raise InnerlrError(f"{args.folder}: no such folder. Give one below results/.")
+    problems = verify(args.folder)
+    for line in problems:
+        print(line)
+    print(f"{args.folder}: " + (f"{len(problems)} differences" if problems else "verified"))
+    return 1 if problems else 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from innerlr.io.compare import compare
+
+    problems = compare(args.first, args.second, rtol=args.rtol)
+    for line in problems:
+        print(line)
+    print(f"{len(problems)} differences" if problems else "the tables agree")
+    return 1 if problems else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's parser."""
+    top = argparse.ArgumentParser(
+        prog="innerlr", description="The adaptation learning rate of MAML, from features."
+    )
+    top.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = top.add_subparsers(dest="command", required=True)
+
+    alpha = commands.add_parser("alpha", help="estimate a learning rate from your features")
+    alpha.add_argument("file", help=".npy of features (tasks, shots, dim), or .npz with `features`")
+    alpha.set_defaults(run=_alpha)
+
+    config = commands.add_parser("config", help="check a configuration")
+    config.add_argument("file", nargs="?", default="config.yaml")
+    config.add_argument(
+        "--write", action="store_true", help="make config.yaml, its schema and reference page"
+    )
+    config.set_defaults(run=_config)
+
+    verify = commands.add_parser("verify", help="recompute the digests of a run's artefacts")
+    verify.add_argument("folder", help="such as results/default")
+    verify.set_defaults(run=_verify)
+
+    compare = commands.add_parser("compare", help="compare the tables of two runs")
+    compare.add_argument("first")
+    compare.add_argument("second")
+    compare.add_argument("--rtol", type=float, default=1e-6, help="default %(default)g")
+    compare.set_defaults(run=_compare)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; 0 on success, 1 where a check found differences, 2 on bad input."""
+    args = parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except InnerlrError as error:
+        if args.debug:
+            raise
+        print(f"innerlr: {error}", file=sys.stderr)
+        return 2

@@ -1,0 +1,839 @@
+"""The one source of config.yaml, its schema and its reference page.
+
+Each field carries its default, its type and where its value comes from: `paper` (with the place),
+`assumed` (with the reason and the alternatives) or `ours` (scale and bookkeeping of this
+replication). `innerlr config --write` makes the three files; a test fails when they drift.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from innerlr.errors import InnerlrError, nearest
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a value comes from."""
+
+    kind: Literal["paper", "assumed", "ours"]
+    text: str
+    alternatives: str = ""
+
+    def __str__(self) -> str:
+        tail = f" Alternatives: {self.alternatives}." if self.alternatives else ""
+        return f"{self.kind}: {self.text}.{tail}"
+
+
+def paper(place: str) -> Source:
+    return Source("paper", place)
+
+
+def assumed(reason: str, alternatives: str) -> Source:
+    return Source("assumed", reason, alternatives)
+
+
+def ours(text: str) -> Source:
+    return Source("ours", text)
+
+
+class Section(BaseModel):
+    """A mapping of the configuration; unknown keys and wrong types are errors.
+
+    `sources` maps a dotted path below the section ("*" for any one key) to a :class:`Source`; it
+    covers every leaf below it that has no closer one.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    sources: ClassVar[dict[str, Source]] = {}
+
+
+# ------------------------------------------------------------------ laws and features
+
+
+class UniformLaw(Section):
+    """U(low, high)."""
+
+    name: Literal["uniform"]
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"low must be below high, got {self.low} and {self.high}")
+        return self
+
+
+class NormalLaw(Section):
+    """N(mean, spread); `spread_is` says whether spread is the variance or the sd."""
+
+    name: Literal["normal"]
+    mean: float
+    spread: PositiveFloat
+    spread_is: Literal["variance", "sd"] = "variance"
+
+
+class ExponentialLaw(Section):
+    """Exponential with mean `scale`."""
+
+    name: Literal["exponential"]
+    scale: PositiveFloat
+
+
+class ChiSquareLaw(Section):
+    """Chi-square with `df` degrees of freedom."""
+
+    name: Literal["chi_square"]
+    df: PositiveFloat
+
+
+class ZipfLaw(Section):
+    """P(x = k) proportional to k^-s; s > 3, or the variance does not exist."""
+
+    name: Literal["zipf"]
+    s: Annotated[float, Field(gt=3)]
+
+
+def _drop_other_variants(*variants: type[Section]) -> BeforeValidator:
+    """Ignore keys that only other variants of a union have.
+
+    `--configfile` merges mappings, so that a law replaced by another keeps the keys of the first.
+    """
+    fields = {get_args(v.model_fields["name"].annotation)[0]: set(v.model_fields) for v in variants}
+    every = set().union(*fields.values())
+
+    def drop(value: Any) -> Any:
+        if not isinstance(value, Mapping) or value.get("name") not in fields:
+            return value
+        foreign = every - fields[value["name"]]
+        return {key: inner for key, inner in value.items() if key not in foreign}
+
+    return BeforeValidator(drop)
+
+
+_LAWS = (UniformLaw, NormalLaw, ExponentialLaw, ChiSquareLaw, ZipfLaw)
+Law = Annotated[
+    UniformLaw | NormalLaw | ExponentialLaw | ChiSquareLaw | ZipfLaw,
+    Field(discriminator="name"),
+    _drop_other_variants(*_LAWS),
+]
+
+
+class Spaced(Section):
+    """`dim` values evenly spaced from first to last."""
+
+    first: float
+    last: float
+
+
+class RandomMatrixFeatures(Section):
+    """Phi = X, K x d independent entries."""
+
+    name: Literal["random_matrix"]
+    dim: PositiveInt
+
+
+class PolynomialFeatures(Section):
+    """(c_0, c_1 x, ..., c_(d-1) x^(d-1)); c_j = 1, or 1/j! (taylor)."""
+
+    name: Literal["polynomial"]
+    dim: PositiveInt
+    coefficients: Literal["ones", "taylor"] = "taylor"
+
+
+class GaussianFeatures(Section):
+    """exp(-(x - mu_j)^2 / (2 s_j^2)), of its own entry of X or of one scalar x."""
+
+    name: Literal["gaussian_basis"]
+    dim: PositiveInt
+    centres: Spaced | list[float]
+    widths: PositiveFloat | list[PositiveFloat]
+    gaussian_input: Literal["entrywise", "scalar"] = "entrywise"
+
+
+Features = Annotated[
+    RandomMatrixFeatures | PolynomialFeatures | GaussianFeatures,
+    Field(discriminator="name"),
+    _drop_other_variants(RandomMatrixFeatures, PolynomialFeatures, GaussianFeatures),
+]
+
+NORMAL_3 = NormalLaw(name="normal", mean=0.0, spread=3.0)
+UNIFORM_5 = UniformLaw(name="uniform", low=-5.0, high=5.0)
+_VARIANCE_READING = assumed(
+    "N(0, 2) may mean variance 2 or standard deviation 2; variance is the usual notation", "sd"
+)
+_ENTRYWISE = assumed(
+    "as the formula prints it, Phi_(ij) = f(X_(ij)); 'one x, d bases' is the usual basis",
+    "scalar",
+)
+
+
+# ------------------------------------------------------------------ experiments
+
+
+class TasksSpec(Section):
+    """One family of noiseless tasks."""
+
+    inputs: Law
+    features: Features
+    optima: Law
+    shots: PositiveInt
+
+
+class Panel(TasksSpec):
+    """A family of tasks and how many of them are drawn."""
+
+    title: str
+    tasks: PositiveInt
+
+
+class Landscape(Section):
+    """Training loss and population risk against alpha, with the estimate beside the optimum."""
+
+    panels: dict[str, Panel]
+    seeds: PositiveInt = 10
+    grid_points: Annotated[int, Field(ge=12)] = 61
+    grid_factor: PositiveFloat = 3.0
+    search_cap: PositiveFloat = 20.0
+
+    sources: ClassVar[dict[str, Source]] = {
+        "panels.*.title": ours("the panel's heading"),
+        "seeds": ours("independent draws of all tasks; intervals are over them"),
+        "grid_points": ours("learning rates between 0 and grid_factor alpha_lim"),
+        "grid_factor": ours("the right end of the axis, in units of alpha_lim"),
+        "search_cap": ours("alpha* is searched between 0 and search_cap alpha_lim"),
+    }
+
+
+def _gaussian(first: float, last: float, width: float) -> GaussianFeatures:
+    return GaussianFeatures(
+        name="gaussian_basis", dim=10, centres=Spaced(first=first, last=last), widths=width
+    )
+
+
+class H3(Landscape):
+    """Underparameterised random matrices (section H.3)."""
+
+    panels: dict[str, Panel] = {
+        "a": Panel(
+            title="U(-5, 5), a ~ N(0, 3I)",
+            inputs=UNIFORM_5,
+            features=RandomMatrixFeatures(name="random_matrix", dim=20),
+            optima=NORMAL_3,
+            shots=50,
+            tasks=5000,
+        )
+    }
+    sources: ClassVar[dict[str, Source]] = {"panels": paper("H.3")}
+
+
+class Fig09(Landscape):
+    """Gaussian basis on four pairs of data and task distributions (Fig. 9)."""
+
+    panels: dict[str, Panel] = {
+        "a": Panel(
+            title="x ~ U(-5, 5), a ~ N(0, 9I)",
+            inputs=UNIFORM_5,
+            features=_gaussian(-5.0, 5.0, 2.0),
+            optima=NormalLaw(name="normal", mean=0.0, spread=9.0),
+            shots=15,
+            tasks=3000,
+        ),
+        "b": Panel(
+            title="x ~ N(0, 4), a ~ N(0, 9I)",
+            inputs=NormalLaw(name="normal", mean=0.0, spread=4.0),
+            features=_gaussian(-4.0, 4.0, 2.0),
+            optima=NormalLaw(name="normal", mean=0.0, spread=9.0),
+            shots=15,
+            tasks=3000,
+        ),
+        "c": Panel(
+            title="x ~ U(-5, 5), a ~ N(5, I)",
+            inputs=UNIFORM_5,
+            features=_gaussian(-5.0, 5.0, 2.0),
+            optima=NormalLaw(name="normal", mean=5.0, spread=1.0),
+            shots=15,
+            tasks=3000,
+        ),
+        "d": Panel(
+            title="x ~ chi2(7), a ~ Zipf",
+            inputs=ChiSquareLaw(name="chi_square", df=7.0),
+            features=_gaussian(0.0, 14.0, 2.8),
+            optima=ZipfLaw(name="zipf", s=4.0),
+            shots=15,
+            tasks=3000,
+        ),
+    }
+    sources: ClassVar[dict[str, Source]] = {
+        "panels": paper("H.4.2 and the caption of Fig. 9"),
+        "panels.*.features.centres": assumed(
+            "'depends on the range of data': evenly over the bulk of the inputs (all of U(-5, 5), "
+            "two standard deviations, twice the mean of chi2)",
+            "any other range",
+        ),
+        "panels.*.features.widths": assumed(
+            "'depends on the range of data': a fifth of the range of the centres",
+            "1.11 (their spacing), 5 (half the range)",
+        ),
+        "panels.*.features.gaussian_input": _ENTRYWISE,
+        "panels.b.inputs": paper(
+            "H.4.2, N(0, 2^2); called non-central there, but central as written"
+        ),
+        "panels.d.optima.s": assumed("not given; the variance must exist, s > 3", "3.5, 6"),
+    }
+
+
+class ConvergencePanel(TasksSpec):
+    """One basis of Fig. 8."""
+
+    title: str
+
+
+class Fig08(Section):
+    """|alpha*(N) - alpha_lim| against the number of tasks N (Fig. 8)."""
+
+    panels: dict[str, ConvergencePanel] = {
+        "a": ConvergencePanel(
+            title="Random matrices",
+            inputs=UNIFORM_5,
+            features=RandomMatrixFeatures(name="random_matrix", dim=20),
+            optima=NORMAL_3,
+            shots=50,
+        ),
+        "b": ConvergencePanel(
+            title="Gaussian basis",
+            inputs=UNIFORM_5,
+            features=_gaussian(-5.0, 5.0, 2.0),
+            optima=NORMAL_3,
+            shots=15,
+        ),
+        "c": ConvergencePanel(
+            title="Polynomial basis",
+            inputs=UniformLaw(name="uniform", low=-1.0, high=1.0),
+            features=PolynomialFeatures(name="polynomial", dim=10),
+            optima=NORMAL_3,
+            shots=15,
+        ),
+    }
+    log2_tasks: list[PositiveInt] = list(range(1, 14))
+    trials: Annotated[int, Field(ge=2)] = 10
+    search_cap: PositiveFloat = 20.0
+
+    sources: ClassVar[dict[str, Source]] = {
+        "panels.*.title": ours("the panel's heading"),
+        "panels.a": paper("H.4.2; d, K and the task optima as in H.3"),
+        "panels.b": assumed(
+            "d, K as for Fig. 9; inputs as for the random matrices", "d = 20, K = 50"
+        ),
+        "panels.b.features.centres": assumed("evenly over the range of the data", "narrower"),
+        "panels.b.features.widths": assumed("a fifth of that range", "1.11, 5"),
+        "panels.b.features.gaussian_input": _ENTRYWISE,
+        "panels.c": assumed("d, K as for Fig. 9", "d = 5, K = 50"),
+        "panels.c.inputs": assumed(
+            "not given; the plotted errors, up to 0.7, need alpha_lim of that order, which "
+            "U(-5, 5) cannot give",
+            "uniform -5..5, normal",
+        ),
+        "panels.c.features.coefficients": assumed(
+            "'based on Taylor series' (H.4.2), read as that of exp", "ones"
+        ),
+        "log2_tasks": paper("Fig. 8, 2^1 to 2^13"),
+        "trials": paper("H.4.2, 'an average of 10 sampling trials'"),
+        "search_cap": ours(
+            "alpha* is searched between 0 and search_cap alpha_lim; at small N the minimum may "
+            "lie beyond, and such trials are counted"
+        ),
+    }
+
+
+class TrajectoryRow(Section):
+    """Tasks in the plane whose feature is the input itself."""
+
+    title: str
+    inputs: Law
+    optima: Law
+
+
+class NewTasks(Section):
+    """The newly added tasks 'with higher penalties'."""
+
+    count: PositiveInt = 50
+    centre: Annotated[list[float], Field(min_length=2, max_length=2)] = [4.0, 4.0]
+    spread: PositiveFloat = 0.5
+    feature_scale: PositiveFloat = 2.0
+
+
+class Trajectory(Section):
+    """The path of w_m(alpha) in the plane and its mean distance to all optima."""
+
+    rows: dict[str, TrajectoryRow]
+    tasks: PositiveInt = 500
+    shots: PositiveInt = 10
+    new_tasks: NewTasks = NewTasks()
+    seeds: PositiveInt = 10
+    grid_points: Annotated[int, Field(ge=12)] = 201
+    grid_factor: PositiveFloat = 2.0
+
+    sources: ClassVar[dict[str, Source]] = {
+        "rows.*.title": ours("the row's heading"),
+        "tasks": paper("section 3.2, '500 tasks in R^2'"),
+        "shots": assumed("not given", "5, 50"),
+        "new_tasks.count": assumed("'several new training tasks'", "10, 100"),
+        "new_tasks.centre": assumed("away from the bulk of the optima, as drawn", "(3, 0)"),
+        "new_tasks.spread": assumed("standard deviation of their optima; a small circle", "0.2"),
+        "new_tasks.feature_scale": assumed(
+            "'higher penalties' read as features scaled by s: weighting their loss does not give "
+            "the drawn picture",
+            "1.5, 3",
+        ),
+        "seeds": ours("independent draws; the first is drawn, intervals are over all"),
+        "grid_points": ours("learning rates between 0 and grid_factor alpha_lim"),
+        "grid_factor": ours("the right end of the axis, in units of alpha_lim"),
+    }
+
+
+class Fig01(Trajectory):
+    """Trajectory of the MAML solution (Fig. 1)."""
+
+    rows: dict[str, TrajectoryRow] = {
+        "1": TrajectoryRow(title="x ~ U(-5, 5), a ~ N(0, 3I)", inputs=UNIFORM_5, optima=NORMAL_3)
+    }
+    sources: ClassVar[dict[str, Source]] = {
+        "rows": assumed("'symmetric zero-mean distributions', as in H.3", "normal inputs (Fig. 7)")
+    }
+
+
+class Fig07(Trajectory):
+    """More trajectories (Fig. 7)."""
+
+    rows: dict[str, TrajectoryRow] = {
+        "1": TrajectoryRow(
+            title="x ~ N(0, 2), a ~ N(0, 3I)",
+            inputs=NormalLaw(name="normal", mean=0.0, spread=2.0),
+            optima=NORMAL_3,
+        ),
+        "2": TrajectoryRow(
+            title="x ~ U(0, 5), a ~ N(0, 3I)",
+            inputs=UniformLaw(name="uniform", low=0.0, high=5.0),
+            optima=NORMAL_3,
+        ),
+    }
+    sources: ClassVar[dict[str, Source]] = {
+        "rows": paper("the caption of Fig. 7"),
+        "rows.1.inputs.spread_is": _VARIANCE_READING,
+    }
+
+
+class Fig04a(Section):
+    """alpha_lim of a Gaussian basis against the variance of the inputs, by quadrature (Fig. 4a)."""
+
+    laws: list[Literal["normal", "uniform", "exponential"]] = ["normal", "uniform", "exponential"]
+    dim: PositiveInt = 10
+    shots: PositiveInt = 15
+    centres: Spaced = Spaced(first=-5.0, last=5.0)
+    width: PositiveFloat = 2.0
+    width_rule: Literal["fixed", "data"] = "fixed"
+    gaussian_input: Literal["entrywise", "scalar"] = "entrywise"
+    variance: Spaced = Spaced(first=0.5, last=50.0)
+    grid_points: Annotated[int, Field(ge=12)] = 100
+
+    sources: ClassVar[dict[str, Source]] = {
+        "laws": paper(
+            "section 5.2: N(0, s), U(-sqrt(12) s/2, sqrt(12) s/2), Exp(1/s), all of variance s^2"
+        ),
+        "dim": assumed("as for Fig. 9", "20"),
+        "shots": assumed("as for Fig. 9", "50"),
+        "centres": assumed("not given; the range of Fig. 9's data", "narrower or wider"),
+        "width": assumed(
+            "not given; as for Fig. 9", "1.11, 5; a factor of s if width_rule is data"
+        ),
+        "width_rule": assumed(
+            "the formula's mu and sigma do not depend on the data's variance, the one thing varied",
+            "data (widths = width s: they grow with the data). Both are drawn",
+        ),
+        "gaussian_input": _ENTRYWISE,
+        "variance": paper("the axis of Fig. 4a"),
+        "grid_points": ours("variances on the axis"),
+    }
+
+
+class Fig05(Section):
+    """Loss and distance gaps between MAML and ERM under further adaptation (Fig. 5)."""
+
+    laws: dict[str, Law] = {
+        "uniform": UNIFORM_5,
+        "normal": NormalLaw(name="normal", mean=0.0, spread=2.0),
+        "exponential": ExponentialLaw(name="exponential", scale=1.0),
+    }
+    optima: Law = NORMAL_3
+    dim: PositiveInt = 20
+    shots: PositiveInt = 50
+    tasks: PositiveInt = 5000
+    fresh_tasks: PositiveInt = 5000
+    alpha: PositiveFloat = 1e-4
+    rate: PositiveFloat = 1e-5
+    max_steps: PositiveInt = 100_000
+    grid_points: Annotated[int, Field(ge=12)] = 61
+    seeds: PositiveInt = 10
+
+    sources: ClassVar[dict[str, Source]] = {
+        "laws": paper("section 5.3: U(-5, 5), N(0, 2), Exp(1)"),
+        "laws.normal.spread_is": _VARIANCE_READING,
+        "optima": assumed("not given for Fig. 5; as in H.3", "N(0, I): only scales the gaps"),
+        "dim": paper("H.3"),
+        "shots": paper("H.3"),
+        "tasks": paper("H.3"),
+        "fresh_tasks": paper("H.3"),
+        "alpha": paper("section 5.3"),
+        "rate": paper("section 5.3"),
+        "max_steps": assumed("the axis is not legible; far enough for the gaps to close", "1e6"),
+        "grid_points": ours("numbers of steps, evenly in log t, and t = 0"),
+        "seeds": ours("independent draws of all tasks; intervals are over them"),
+    }
+
+
+class Fig06(Section):
+    """Coefficients of the moments in Example 1 (Fig. 6)."""
+
+    dim: PositiveInt = 50
+    sources: ClassVar[dict[str, Source]] = {"dim": paper("Fig. 6")}
+
+
+class Fig11(Section):
+    """Bernacchia's underparameterised mixed linear regression (Fig. 11)."""
+
+    tasks: PositiveInt = 40
+    dim: PositiveInt = 30
+    train_shots: PositiveInt = 5
+    validation_shots: PositiveInt = 25
+    test_shots: PositiveInt = 10
+    noise: Annotated[float, Field(ge=0)] = 0.2
+    task_spread: PositiveFloat = 0.2
+    fixed_test_rate: float = 0.2
+    rates: Spaced = Spaced(first=-0.5, last=0.5)
+    grid_points: Annotated[int, Field(ge=12)] = 81
+    trials: PositiveInt = 1000
+
+    sources: ClassVar[dict[str, Source]] = {
+        "tasks": paper("H.5, m"),
+        "dim": paper("H.5, p"),
+        "train_shots": paper("H.5, n_t"),
+        "validation_shots": paper("H.5, n_v"),
+        "test_shots": paper("H.5, n_r"),
+        "noise": paper("H.5, sigma"),
+        "task_spread": paper("H.5, nu"),
+        "fixed_test_rate": paper("H.5, alpha_r = 0.2 in Bernacchia's convention (twice ours)"),
+        "rates": assumed("the axis is not legible; Bernacchia's convention", "-1..1"),
+        "grid_points": ours("training rates on the axis"),
+        "trials": ours(
+            "meta-training sets; the same ones for every rate, the effects are below 1%"
+        ),
+    }
+
+
+class OwnExperiment(Section):
+    """An experiment of your own: your features, swept and estimated like the paper's."""
+
+    title: str = ""
+    file: str | None = None
+    function: str | None = None
+    options: dict[str, Any] = {}
+    seeds: PositiveInt = 10
+    grid_points: Annotated[int, Field(ge=12)] = 61
+    grid_factor: PositiveFloat = 3.0
+    search_cap: PositiveFloat = 20.0
+
+    sources: ClassVar[dict[str, Source]] = {
+        "title": ours("heading of the figure"),
+        "file": ours(
+            "an .npz with `features` (tasks, shots, dim) and `targets` (tasks, shots) or `optima` "
+            "(tasks, dim), optionally `query` and `query_targets`; or an .npy of features"
+        ),
+        "function": ours(
+            "'module:function', called as function(rng, **options), returning the same arrays"
+        ),
+        "options": ours("keyword arguments of the function"),
+        "seeds": ours("calls of the function, or bootstrap resamples of the file's tasks"),
+        "grid_points": ours("learning rates between 0 and grid_factor alpha_lim"),
+        "grid_factor": ours("the right end of the axis, in units of alpha_lim"),
+        "search_cap": ours("alpha* is searched between 0 and search_cap alpha_lim"),
+    }
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.file is None) == (self.function is None):
+            raise ValueError("give exactly one of 'file' and 'function'")
+        return self
+
+
+class Config(Section):
+    """config.yaml: every parameter of the replication."""
+
+    preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "default"
+    seed: Annotated[int, Field(ge=0)] = 2022
+    fig01: Fig01 = Fig01()
+    fig04a: Fig04a = Fig04a()
+    fig05: Fig05 = Fig05()
+    fig06: Fig06 = Fig06()
+    fig07: Fig07 = Fig07()
+    fig08: Fig08 = Fig08()
+    fig09: Fig09 = Fig09()
+    fig11: Fig11 = Fig11()
+    h3: H3 = H3()
+    experiments: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], OwnExperiment] = {}
+
+    sources: ClassVar[dict[str, Source]] = {
+        "preset": ours("names the folder below results/; default, smoke and paper are ours"),
+        "seed": ours("of every random stream, with the experiment's name and the cell"),
+        "experiments": ours("experiments of your own, by name; see docs/own-experiments.md"),
+    }
+
+    @model_validator(mode="after")
+    def _own_names(self) -> Self:
+        taken = set(self.experiments) & {*type(self).model_fields, "table1", "claims", "all"}
+        if taken:
+            raise ValueError(f"experiments: {sorted(taken)} are names of the paper's own targets")
+        return self
+
+
+# ------------------------------------------------------------------ reading
+
+
+def load(raw: Mapping[str, Any]) -> Config:
+    """The checked configuration.
+
+    Args:
+        raw: the mapping read from YAML; keys that are absent keep their defaults.
+
+    Raises:
+        InnerlrError: one message that lists every unknown key with the nearest valid one, every
+            wrong type and every impossible value, with the YAML that would be right.
+    """
+    if not isinstance(raw, Mapping):
+        raise InnerlrError(f"config: expected a mapping of sections, got {type(raw).__name__}.")
+    try:
+        return Config.model_validate(dict(raw))
+    except ValidationError as error:
+        lines = [_explain(problem, raw) for problem in error.errors()]
+        raise InnerlrError("config: " + "\n        ".join(dict.fromkeys(lines))) from error
+
+
+def load_file(path: str) -> Config:
+    """:func:`load` on a YAML file."""
+    try:
+        with open(path) as stream:
+            raw = yaml.safe_load(stream)
+    except FileNotFoundError as error:
+        raise InnerlrError(f"config: no file {path!r}. Copy config.yaml and change it.") from error
+    except yaml.YAMLError as error:
+        raise InnerlrError(f"config: {path} is not valid YAML: {error}") from error
+    return load(raw or {})
+
+
+def _explain(problem: Any, raw: Mapping[str, Any]) -> str:
+    # Union members appear in the location as their tags or class names; users know neither.
+    location, node = [], raw
+    for part in problem["loc"]:
+        known = isinstance(node, Mapping) and part in node
+        listed = isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if known or listed:
+            location.append(str(part))
+            node = node[part]
+        elif problem["type"] == "missing" and part == problem["loc"][-1]:
+            location.append(str(part))
+    where = ".".join(location) or "top level"
+    if problem["type"] == "extra_forbidden":
+        valid = _valid_keys(problem["loc"][:-1])
+        return f"{where}: unknown key. {nearest(str(problem['loc'][-1]), valid)}"
+    if problem["type"] == "missing":
+        return f"{where}: missing. Add it, for example `{location[-1]}: ...`."
+    if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        tags = [t.strip().strip("'") for t in problem["ctx"].get("expected_tags", "").split(",")]
+        given = problem["ctx"].get("tag")
+        if given is None:
+            return f"{where}: missing `name`. Valid: {', '.join(filter(None, tags)) or 'see docs'}."
+        return f"{where}.name: unknown {given!r}. {nearest(str(given), tags)}"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"{where}: expected {message}; got {problem['input']!r}."
+
+
+def _valid_keys(location: tuple[Any, ...]) -> list[str]:
+    """Keys of the section at a pydantic error location."""
+    models: list[Any] = [Config]
+    for part in location:
+        found: list[Any] = []
+        for model in models:
+            for candidate in _sections(_annotation(model, part)):
+                found.append(candidate)
+        if found:
+            models = found
+    return sorted({name for model in models for name in getattr(model, "model_fields", {})})
+
+
+def _annotation(model: Any, part: Any) -> Any:
+    if isinstance(model, type) and issubclass(model, Section):
+        if part in model.model_fields:
+            return model.model_fields[part].annotation
+        name = model.model_fields.get("name")
+        if part == model.__name__ or (name is not None and part in get_args(name.annotation)):
+            return model  # the tag of a union that has been resolved
+        return None
+    return model
+
+
+def _sections(annotation: Any) -> Iterator[Any]:
+    """Section classes anywhere inside an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _sections(inner)
+
+
+# ------------------------------------------------------------------ the three files
+
+
+def source_of(model: Section, path: tuple[str, ...]) -> Source | None:
+    """The closest source of the value at `path` below `model`."""
+    best: tuple[int, int] | None = None
+    found: Source | None = None
+    sources: dict[str, Source] = {}
+    for base in reversed(type(model).__mro__):
+        sources |= base.__dict__.get("sources", {})
+    for pattern, source in sources.items():
+        parts = pattern.split(".")
+        if len(parts) > len(path) or any(
+            p not in ("*", key) for p, key in zip(parts, path, strict=False)
+        ):
+            continue
+        rank = (len(parts), -parts.count("*"))
+        if best is None or rank > best:
+            best, found = rank, source
+    return found
+
+
+def leaves(config: Config) -> Iterator[tuple[tuple[str, ...], Any, Source | None]]:
+    """(path, value, source) of every value, in order."""
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, Section):
+            for path, leaf in _walk(value, ()):
+                yield (name, *path), leaf, source_of(value, path)
+        else:
+            yield (name,), value, source_of(config, (name,))
+
+
+def _walk(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(node, Section):
+        node = {key: getattr(node, key) for key in type(node).model_fields}
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            yield from _walk(value, (*path, str(key)))
+    else:
+        yield path, node
+
+
+def _scalar(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=1000).strip()
+    return text.removesuffix("...").strip()
+
+
+def to_yaml() -> str:
+    """config.yaml: all defaults, each under a comment that gives its source."""
+    lines = [
+        "# Every parameter of the replication; made by `innerlr config --write`.",
+        "# A comment holds for the lines below it, down to the next comment.",
+        "# paper: as printed there. assumed: the paper leaves it open. ours: scale, bookkeeping.",
+        "",
+    ]
+    config, shown = Config(), None
+    previous: tuple[str, ...] = ()
+    for path, value, source in leaves(config):
+        keep = 0
+        while keep < min(len(previous), len(path) - 1) and previous[keep] == path[keep]:
+            keep += 1
+        if keep == 0:
+            shown = None
+            if len(path) > 1:
+                lines += ["", f"# {type(getattr(config, path[0])).__doc__}"]
+        for depth in range(keep, len(path) - 1):
+            lines.append(f"{'  ' * depth}{_scalar(path[depth])}:")
+        indent = "  " * (len(path) - 1)
+        if source is not None and source != shown:
+            lines += textwrap.wrap(
+                str(source), 98, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}#   "
+            )
+            shown = source
+        lines.append(f"{indent}{path[-1]}: {_scalar(value)}")
+        previous = path
+    return "\n".join(lines) + "\n"
+
+
+def to_schema() -> dict[str, Any]:
+    """JSON schema of config.yaml, for editors and for Snakemake."""
+    schema = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def to_schema_yaml() -> str:
+    return "# Made by `innerlr config --write` from src/innerlr/config.py.\n" + yaml.safe_dump(
+        to_schema(), sort_keys=False, width=100
+    )
+
+
+def to_reference() -> str:
+    """docs/configuration.md: every key, its default and its source."""
+    lines = [
+        "# Configuration reference",
+        "",
+        "Made by `innerlr config --write` from `src/innerlr/config.py`, like `config.yaml` and its",
+        "schema. *paper* values are printed there; *assumed* ones the paper leaves open; *ours*",
+        "are scale and bookkeeping of this replication.",
+    ]
+    config, section = Config(), None
+    for path, value, source in leaves(config):
+        if path[0] != section:
+            section = path[0]
+            node = getattr(config, section)
+            about = type(node).__doc__ if isinstance(node, Section) else ""
+            lines += ["", f"## {section}", ""]
+            if about:
+                lines += [about, ""]
+            lines += ["| key | default | source |", "| --- | --- | --- |"]
+        key = ".".join(path[1:]) or section
+        lines.append(f"| `{key}` | `{_scalar(value)}` | {source} |")
+    lines += [
+        "",
+        "## An entry of experiments",
+        "",
+        OwnExperiment.__doc__ or "",
+        "",
+        "| key | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for key, info in OwnExperiment.model_fields.items():
+        default = info.get_default(call_default_factory=True)
+        lines.append(f"| `{key}` | `{_scalar(default)}` | {OwnExperiment.sources[key].text} |")
+    return "\n".join(lines) + "\n"
+
+
+FILES = {
+    "config.yaml": to_yaml,
+    "workflow/schemas/config.schema.yaml": to_schema_yaml,
+    "docs/configuration.md": to_reference,
+}

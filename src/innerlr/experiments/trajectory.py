@@ -1,0 +1,123 @@
+"""The path of w_m(alpha) in the plane and its mean distance to all optima (Figs. 1 and 7)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from innerlr.config import Trajectory as TrajectorySection
+from innerlr.distributions import from_spec
+from innerlr.errors import Array
+from innerlr.experiments.base import (
+    Arrays,
+    Experiment,
+    long,
+    prefixed,
+    sheet_row,
+    table,
+    unprefixed,
+)
+from innerlr.moments import GramMoments
+
+
+class Trajectory(Experiment):
+    """Sampled tasks, a circle of new ones with scaled features, and the minimiser's path."""
+
+    cfg: TrajectorySection
+
+    def _sample(self, r: int, seed: int) -> tuple[Array, Array]:
+        """Features (tasks + new, shots, 2) and optima (tasks + new, 2), the new ones last."""
+        c = self.cfg
+        row = list(c.rows.values())[r]
+        rng = self.rng(r, seed)
+        inputs, optima = from_spec(row.inputs.model_dump()), from_spec(row.optima.model_dump())
+        phi = inputs.sample(rng, (c.tasks + c.new_tasks.count, c.shots, 2))
+        phi[c.tasks :] *= c.new_tasks.feature_scale
+        a = optima.sample(rng, (c.tasks, 2))
+        new = rng.normal(c.new_tasks.centre, c.new_tasks.spread, (c.new_tasks.count, 2))
+        return phi, np.concatenate([a, new])
+
+    def data(self) -> pd.DataFrame:
+        rows = []
+        for r, (name, row) in enumerate(self.cfg.rows.items()):
+            for seed in range(self.cfg.seeds):
+                phi, _ = self._sample(r, seed)
+                cell = {"panel": name, "seed": seed, "tasks": self.cfg.tasks}
+                rows.append(sheet_row(cell, row.inputs, phi[: self.cfg.tasks]))
+        return table(rows, ["panel", "seed"])
+
+    def features(self) -> Arrays:
+        arrays: Arrays = {}
+        for r, name in enumerate(self.cfg.rows):
+            for seed in range(self.cfg.seeds):
+                phi, a = self._sample(r, seed)
+                sums = GramMoments()
+                sums.update_optima(phi, a)
+                arrays |= prefixed(f"{name}/{seed}", sums)
+                arrays[f"{name}/{seed}/optima"] = a
+        return arrays
+
+    def sweep(self, features: Arrays) -> pd.DataFrame:
+        frames = []
+        for name in self.cfg.rows:
+            for seed in range(self.cfg.seeds):
+                sums = unprefixed(f"{name}/{seed}", features)
+                a = features[f"{name}/{seed}/optima"]
+                limit = sums.alpha_lim()
+                relative = np.linspace(0, self.cfg.grid_factor, self.cfg.grid_points)
+                w = sums.w_maml(relative * limit)
+                frames.append(
+                    pd.DataFrame(
+                        {
+                            "panel": name,
+                            "seed": seed,
+                            "alpha": relative * limit,
+                            "alpha_over_lim": relative,
+                            "w1": w[:, 0],
+                            "w2": w[:, 1],
+                            "mean_distance": mean_distance(w, a),
+                        }
+                    )
+                )
+        return table(frames, ["panel", "seed", "alpha"])
+
+    def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
+        rows = []
+        for (name, seed), curve in sweep.groupby(["panel", "seed"]):
+            sums = unprefixed(f"{name}/{seed}", features)
+            a = features[f"{name}/{seed}/optima"]
+            distance = curve.mean_distance.to_numpy()
+            at = int(np.argmin(distance))
+            limit = sums.alpha_lim()
+            at_limit = float(mean_distance(sums.w_maml([limit]), a)[0])
+            # d/dalpha of the mean distance at alpha = 0, by a central difference
+            h = 1e-4 * limit
+            left, right = mean_distance(sums.w_maml([-h, h]), a)
+            rows += long(
+                str(name),
+                int(seed),
+                {
+                    "alpha_lim": limit,
+                    "alpha_nearest": curve.alpha.iloc[at],
+                    "ratio_nearest_to_lim": curve.alpha_over_lim.iloc[at],
+                    "distance_erm": distance[0],
+                    "distance_at_lim": at_limit,
+                    "distance_lowest": distance[at],
+                    "share_of_reduction_at_lim": (distance[0] - at_limit)
+                    / (distance[0] - distance[at])
+                    if at
+                    else -np.inf,
+                    "tangent_at_0": (right - left) / (2 * h),
+                    "relative_tangent_at_0": (right - left) / (2 * h) * limit / distance[0],
+                    "new_tasks_distance_ratio": np.linalg.norm(
+                        sums.w_maml(limit) - a[self.cfg.tasks :].mean(0)
+                    )
+                    / np.linalg.norm(sums.w_erm() - a[self.cfg.tasks :].mean(0)),
+                },
+            )
+        return table(rows, ["panel", "seed"])
+
+
+def mean_distance(w: Array, optima: Array) -> Array:
+    """Mean Euclidean distance of each w (n, 2) to all optima (tasks, 2): shape (n,)."""
+    return np.linalg.norm(w[:, None] - optima, axis=-1).mean(1)

@@ -1,0 +1,47 @@
+"""Intervals for means over independent repetitions."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from innerlr.errors import as_array
+
+
+class Interval(NamedTuple):
+    """An estimate with its confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def mean_interval(values: Any, level: float = 0.95) -> Interval:
+    """Mean and Student-t interval over independent repetitions (seeds, trials).
+
+    Args:
+        values: (repetitions,).
+        level: coverage.
+
+    Returns:
+        The interval; of a single repetition it is infinitely wide, since nothing is known.
+    """
+    x = as_array(values, "values", ("repetitions",))
+    mean = float(x.mean())
+    if len(x) == 1:
+        return Interval(mean, -np.inf, np.inf)
+    half = float(stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
+    return Interval(mean, mean - half, mean + half)
+
+
+def slope_interval(x: Any, y: Any, level: float = 0.95) -> Interval:
+    """Least-squares slope of y on x with its Student-t interval.
+
+    Args:
+        x, y: (points,), at least three.
+    """
+    fit = stats.linregress(as_array(x, "x", ("points",)), as_array(y, "y", ("points",)))
+    half = float(stats.t.ppf((1 + level) / 2, len(x) - 2) * fit.stderr)
+    return Interval(float(fit.slope), float(fit.slope) - half, float(fit.slope) + half)

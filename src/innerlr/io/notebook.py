@@ -1,0 +1,70 @@
+"""Figure notebooks: run, made equal from run to run, rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+import papermill
+from nbconvert import HTMLExporter
+
+from innerlr.errors import InnerlrError
+
+
+def run(notebook: str, log: str, parameters: Mapping[str, Any]) -> str:
+    """Execute a notebook with its parameters; the text of the executed notebook.
+
+    Args:
+        notebook: the parametrised notebook.
+        log: where the executed one is kept while it runs, failed cell included.
+        parameters: values of its cell tagged "parameters".
+
+    Raises:
+        InnerlrError: a cell failed; names the cell, its error and the kept notebook.
+    """
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            notebook, log, dict(parameters), kernel_name="python3", progress_bar=False
+        )
+    except papermill.PapermillExecutionError as error:
+        raise InnerlrError(
+            f"{notebook}: cell {error.cell_index} failed with {error.ename}: {error.evalue}\n"
+            f"{error.source}\nThe notebook as far as it ran is {log}."
+        ) from error
+    return _normalised(nbformat.read(log, as_version=4))
+
+
+def _normalised(node: Any) -> str:
+    """Without times and random ids: two runs of the same numbers are equal byte for byte."""
+    node.metadata = {"kernelspec": node.metadata.kernelspec, "language_info": {"name": "python"}}
+    for i, cell in enumerate(node.cells):
+        cell.id = f"cell-{i}"
+        cell.metadata = {"tags": cell.metadata.get("tags", [])}
+    return nbformat.writes(node) + "\n"
+
+
+def to_html(executed: str, *, title: str) -> str:
+    """A page of the executed notebook that needs no network; code folded away."""
+    exporter = HTMLExporter(template_name="lab", exclude_input=True, exclude_input_prompt=True)
+    exporter.exclude_output_prompt = True
+    exporter.require_js_url = exporter.mathjax_url = exporter.jquery_url = ""
+    exporter.mermaid_js_url = ""
+    node = nbformat.reads(executed, as_version=4)
+    body, _ = exporter.from_notebook_node(node, resources={"metadata": {"name": title}})
+    return str(body)
+
+
+def caption(template: str, claims: Sequence[str]) -> str:
+    """The figure's caption (reStructuredText) with the verdicts below it."""
+    lines = [Path(template).read_text().rstrip(), ""]
+    judged = pd.concat([pd.read_csv(path) for path in claims]) if claims else pd.DataFrame()
+    if len(judged):
+        lines += ["**Claims**", ""]
+    for row in judged.itertuples():
+        lines.append(f"- *{row.verdict}*: {row.id}, {row.quantity} {row.measured:.4g}")
+        lines[-1] += f" (95% interval {row.low:.4g} to {row.high:.4g}; expected {row.expected})."
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,67 @@
+"""Tables for people: LaTeX with booktabs, and a plain page."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import pandas as pd
+
+from innerlr.intervals import mean_interval
+from innerlr.io.files import atomic, write_table
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body {{ font: 15px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #222; }}
+.scroll {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; }}
+th, td {{ padding: .25rem .7rem; text-align: left; vertical-align: top; }}
+thead tr {{ border-bottom: 1px solid; }}
+</style></head><body><h1>{title}</h1><div class="scroll">{table}</div></body></html>
+"""
+
+# quantity of an estimates table: what it is
+ESTIMATORS = {
+    "alpha_lim": "alpha_lim, exact (3.3)",
+    "alpha_lim_sampled": "alpha_lim, from the sampled tasks (3.3)",
+    "alpha_star": "alpha*(N), argmin of the training loss",
+    "alpha_star_risk": "alpha*(N), argmin of the population risk (3.2)",
+    "alpha_est": "alpha_est (H.15)",
+    "corollary1_lower": "lower bound, right form of Corollary 1",
+    "corollary1_upper": "upper bound, right form of Corollary 1",
+    "corollary1_printed_lower": "lower bound as printed (3.5)",
+    "corollary1_printed_upper": "upper bound as printed (3.5)",
+    "corollary1_printed_upper_appendix": "upper bound as printed (D.6)",
+}
+
+
+def write_html(frame: pd.DataFrame, path: str, title: str) -> None:
+    """A page with the table."""
+    body = frame.to_html(index=False, border=0, float_format=lambda v: f"{v:.4g}", na_rep="")
+    with atomic(path) as temporary:
+        temporary.write_text(_PAGE.format(title=html.escape(title), table=body))
+
+
+def write_formats(frame: pd.DataFrame, output: Any, title: str) -> None:
+    """The same table as CSV, LaTeX (booktabs) and HTML; `output` has csv, tex and html."""
+    write_table(frame, output.csv)
+    with atomic(output.tex) as temporary:
+        temporary.write_text(
+            frame.to_latex(index=False, escape=True, float_format=lambda v: f"{v:.4g}", na_rep="")
+        )
+    write_html(frame, output.html, title)
+
+
+def estimators_table(experiment: str, estimates: pd.DataFrame) -> pd.DataFrame:
+    """Estimates of one experiment: panel, estimator, mean, low, high over repetitions."""
+    rows = []
+    kept = estimates[estimates.quantity.isin(ESTIMATORS)]
+    for (panel, quantity), group in kept.groupby(["panel", "quantity"]):
+        values = group.value.to_numpy()
+        # one value, or the same one at every seed: exact
+        exact = bool((values == values[0]).all())
+        mean, low, high = (values[0],) * 3 if exact else mean_interval(values)
+        rows.append((experiment, panel, ESTIMATORS[str(quantity)], mean, low, high))
+    return pd.DataFrame(rows, columns=["experiment", "panel", "estimator", "alpha", "low", "high"])

@@ -1,0 +1,31 @@
+"""Every tolerance of the numerical tests, with its reason."""
+
+from __future__ import annotations
+
+# Two float64 routes to one number, each a well-conditioned sum of at most some 1e5 terms: the
+# rounding is eps times a small multiple of sqrt(terms).
+SAME = 1e-12
+
+# GramMoments against the plain computation at each alpha, and all losses against 50 digits: the
+# accuracy that the package promises while the pooled Gram's condition number is below 1e14.
+LOSS = 1e-10
+
+# The condition number of the pooled Gram up to which LOSS is promised.
+PROMISED_CONDITION = 1e14
+
+# A warning's estimate is honest if the error observed is at most this many times as large.
+HONEST = 10.0
+
+# A minimiser found by comparing float64 losses is good to sqrt(eps) = 1.5e-8 of the curve's width;
+# the width is a few alpha.
+SEARCH = 1e-6
+
+# Monte Carlo with fixed seeds: standard errors from the truth. By chance 6e-7 of draws fail.
+Z = 5.0
+
+# Gauss-Legendre on 8192 nodes is at rounding level for smooth densities. Chi-square with df = 7 has
+# a density like x^2.5 at 0, whose first panel leaves about (panel width)^3.5 / nodes^7.
+QUADRATURE = 1e-12
+
+# t steps in closed form against a loop of t steps: the loop rounds once a step, 200 eps at t = 200.
+STEPS = 1e-11

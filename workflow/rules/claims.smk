@@ -1,0 +1,63 @@
+# What the paper claims, against what the run measured.
+
+import yaml
+
+with open(Path(workflow.basedir) / "claims.yaml") as stream:
+    ALL_CLAIMS = yaml.safe_load(stream)
+
+
+rule judge:
+    input:
+        source=sources("claims", "intervals"),
+        estimates=RESULTS / "estimates/{experiment}.csv",
+    output:
+        table=RESULTS / "claims/{experiment}.csv",
+        provenance=provenance(RESULTS / "claims/{experiment}.csv"),
+    log:
+        LOGS / "judge/{experiment}.log",
+    benchmark:
+        BENCHMARKS / "judge/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        experiment="{experiment}",
+        claims=lambda wc: [c for c in ALL_CLAIMS if c["experiment"] == wc.experiment],
+        section=lambda wc: section(wc.experiment),
+    message:
+        "{wildcards.experiment}: claims"
+    script:
+        "../../scripts/judge.py"
+
+
+rule claims_table:
+    input:
+        tables=expand(RESULTS / "claims/{name}.csv", name=EXPERIMENTS),
+    output:
+        csv=RESULTS / "claims.csv",
+        html=report(
+            RESULTS / "tables/claims.html",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"table": "all claims and verdicts"},
+        ),
+        provenance=provenance(*CLAIMS),
+    log:
+        LOGS / "claims_table.log",
+    benchmark:
+        BENCHMARKS / "claims_table.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        title="The paper's claims and their verdicts",
+    message:
+        "claims: all verdicts"
+    script:
+        "../../scripts/claims_table.py"

@@ -1,0 +1,140 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# `.venv/bin/snakemake` without activation must still find its own python for scripts.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+from innerlr.config import load
+from innerlr.errors import InnerlrError
+
+try:
+    CONFIG = load(config)
+except InnerlrError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = Path("results") / CONFIG.preset
+LOGS = RESULTS / "logs"
+BENCHMARKS = RESULTS / "benchmarks"
+ENVIRONMENT = "../../environment.yml"
+
+# figure: the experiments it draws
+PAPER_FIGURES = {
+    "fig01": ["fig01"],
+    "fig04": ["fig04a"],
+    "fig05": ["fig05"],
+    "fig06": ["fig06"],
+    "fig07": ["fig07"],
+    "fig08": ["fig08"],
+    "fig09": ["fig09"],
+    "fig11": ["fig11"],
+    "h3": ["h3"],
+}
+OWN = list(CONFIG.experiments)
+FIGURES = PAPER_FIGURES | {name: [name] for name in OWN}
+EXPERIMENTS = sorted({name for names in FIGURES.values() for name in names})
+CLAIMS = [RESULTS / "claims.csv", RESULTS / "tables/claims.html"]
+TABLES = {
+    "table1": [RESULTS / f"tables/table1.{kind}" for kind in ("csv", "tex", "html")],
+    "estimators": [RESULTS / f"tables/estimators.{kind}" for kind in ("csv", "tex", "html")],
+    "claims": CLAIMS,
+}
+ALL_TABLES = [*TABLES["table1"], *TABLES["estimators"]]
+
+
+wildcard_constraints:
+    experiment="|".join(EXPERIMENTS),
+    figure="|".join(FIGURES),
+
+
+def section(experiment):
+    """The experiment's section of the configuration, as plain values with all defaults."""
+    node = CONFIG.experiments.get(experiment) or getattr(CONFIG, experiment)
+    return node.model_dump()
+
+
+def provenance(*files):
+    """The records that lie beside `files`."""
+    return [f"{path}.provenance.json" for path in files]
+
+
+def sources(*modules):
+    """Package modules behind a rule, so that editing one reruns it."""
+    folder = Path(workflow.basedir) / "src/innerlr"
+    return [os.path.relpath(folder / f"{name}.py") for name in modules]
+
+
+def source_of_experiment(experiment):
+    """The modules that compute an experiment."""
+    name = "own" if experiment in OWN else MODULES[experiment]
+    extra = ["mixed_regression"] if name == "mixed_regression" else []
+    return sources(
+        f"experiments/{name}",
+        *extra,
+        "adaptation",
+        "distributions",
+        "estimators",
+        "experiments/base",
+        "features",
+        "moments",
+        "rows",
+    )
+
+
+MODULES = {
+    "fig01": "trajectory",
+    "fig04a": "basis_variance",
+    "fig05": "adaptation_gap",
+    "fig06": "coefficients",
+    "fig07": "trajectory",
+    "fig08": "convergence",
+    "fig09": "landscape",
+    "fig11": "mixed_regression",
+    "h3": "landscape",
+}
+
+
+def figure_files(figure):
+    """Everything that a figure's notebook makes."""
+    return [
+        *(RESULTS / f"figures/{figure}.{kind}" for kind in ("pdf", "svg", "png", "csv")),
+        *(RESULTS / f"notebooks/{figure}.{kind}" for kind in ("ipynb", "html")),
+        RESULTS / f"captions/{figure}.rst",
+    ]
+
+
+ALL_FIGURES = [path for figure in FIGURES for path in figure_files(figure)]
+
+
+def write_report():
+    """Snakemake's report of every figure and table that exists, as a second call.
+
+    A report cannot be a rule of its own run. It is made after a failed run too, of what there is.
+    """
+    wanted = [*map(figure_files, FIGURES), *TABLES.values()]
+    complete = [group for group in wanted if all(path.exists() for path in group)]
+    if not complete:
+        return
+    snapshot = RESULTS / "config.yaml"
+    target = RESULTS / "report.html"
+    import yaml
+
+    snapshot.write_text(yaml.safe_dump(CONFIG.model_dump(), sort_keys=False))
+    command = [
+        *(sys.executable, "-m", "snakemake", "--nolock"),
+        *("--snakefile", str(Path(workflow.basedir) / "Snakefile")),
+        *("--configfile", str(snapshot), "--report", str(target), "--"),
+        *(str(path) for group in complete for path in group),
+    ]
+    made = subprocess.run(command, capture_output=True, text=True)
+    if made.returncode:
+        raise WorkflowError(f"the report could not be made:\n{made.stdout}\n{made.stderr}")
+    figures = sum((RESULTS / f"figures/{name}.pdf").exists() for name in FIGURES)
+    print(
+        f"\n{figures} of {len(FIGURES)} figures are in {RESULTS / 'figures'}; "
+        f"the report is {target}\n",
+        file=sys.stderr,
+    )

@@ -1,0 +1,109 @@
+# data -> features -> sweep -> estimates, one job an experiment and stage.
+
+
+rule data:
+    input:
+        source=lambda wc: source_of_experiment(wc.experiment),
+    output:
+        table=RESULTS / "data/{experiment}.csv",
+        provenance=provenance(RESULTS / "data/{experiment}.csv"),
+    log:
+        LOGS / "data/{experiment}.log",
+    benchmark:
+        BENCHMARKS / "data/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        experiment="{experiment}",
+        section=lambda wc: section(wc.experiment),
+        seed=CONFIG.seed,
+    message:
+        "{wildcards.experiment}: data sheet"
+    script:
+        "../../scripts/data.py"
+
+
+rule features:
+    input:
+        source=lambda wc: source_of_experiment(wc.experiment),
+        data=RESULTS / "data/{experiment}.csv",
+    output:
+        arrays=RESULTS / "features/{experiment}.npz",
+        provenance=provenance(RESULTS / "features/{experiment}.npz"),
+    log:
+        LOGS / "features/{experiment}.log",
+    benchmark:
+        BENCHMARKS / "features/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        experiment="{experiment}",
+        section=lambda wc: section(wc.experiment),
+        seed=CONFIG.seed,
+    message:
+        "{wildcards.experiment}: features and their moments"
+    script:
+        "../../scripts/features.py"
+
+
+rule sweep:
+    input:
+        source=lambda wc: source_of_experiment(wc.experiment),
+        features=RESULTS / "features/{experiment}.npz",
+    output:
+        table=RESULTS / "sweeps/{experiment}.csv",
+        provenance=provenance(RESULTS / "sweeps/{experiment}.csv"),
+    log:
+        LOGS / "sweep/{experiment}.log",
+    benchmark:
+        BENCHMARKS / "sweep/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        experiment="{experiment}",
+        section=lambda wc: section(wc.experiment),
+        seed=CONFIG.seed,
+    message:
+        "{wildcards.experiment}: sweep"
+    script:
+        "../../scripts/sweep.py"
+
+
+rule estimates:
+    input:
+        source=lambda wc: source_of_experiment(wc.experiment),
+        features=RESULTS / "features/{experiment}.npz",
+        sweep=RESULTS / "sweeps/{experiment}.csv",
+    output:
+        table=RESULTS / "estimates/{experiment}.csv",
+        provenance=provenance(RESULTS / "estimates/{experiment}.csv"),
+    log:
+        LOGS / "estimates/{experiment}.log",
+    benchmark:
+        BENCHMARKS / "estimates/{experiment}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        experiment="{experiment}",
+        section=lambda wc: section(wc.experiment),
+        seed=CONFIG.seed,
+    message:
+        "{wildcards.experiment}: estimates"
+    script:
+        "../../scripts/estimates.py"
