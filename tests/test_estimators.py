@@ -10,15 +10,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from oracles import (
-    Law,
-    all_features,
-    exact_alpha,
-    gram_powers,
-    independent_rows,
-    polynomial_rows,
-)
-from tolerances import SAME, Z
 
 from innerlr import (
     InnerlrError,
@@ -34,6 +25,15 @@ from innerlr import (
 )
 from innerlr.distributions import ChiSquare, Exponential, Normal, Uniform
 from innerlr.features import GaussianBasis, Polynomial, RandomMatrix, TaskLaw
+from oracles import (
+    Law,
+    all_features,
+    exact_alpha,
+    gram_powers,
+    independent_rows,
+    polynomial_rows,
+)
+from tolerances import SAME, Z
 
 # Every odd moment differs from zero, so that no term of a formula can hide.
 SKEWED = Law((-1, 0, 2), (1, 1, 2))
@@ -354,7 +354,7 @@ def test_corollary_1_as_printed_is_false(x: np.ndarray) -> None:
 
 @pytest.mark.parametrize(("k", "d"), [(3, 1), (5, 3), (2, 6)])
 def test_bounds_are_tight(k: int, d: int) -> None:
-    """Equal Grams with equal nonzero eigenvalues reach the lower bound; the upper, too, at K >= d."""
+    """Equal Grams of equal nonzero eigenvalues reach the lower bound; at K >= d the upper, too."""
     q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(max(k, d), min(k, d))))
     features = (q if k >= d else q.T)[None]
     bounds = alpha_bounds(features)

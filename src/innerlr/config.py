@@ -61,6 +61,25 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     sources: ClassVar[dict[str, Source]] = {}
+    # keys that the data and features stages do not read: changing one reruns from the sweep on
+    late: ClassVar[frozenset[str]] = frozenset()
+
+    def for_stage(self, stage: str) -> dict[str, Any]:
+        """The section as plain values, without what `stage` does not depend on.
+
+        Args:
+            stage: data, features, sweep, estimates or figure. Only the figure reads titles.
+        """
+        values = self.model_dump()
+        if stage in ("data", "features"):
+            values = {key: value for key, value in values.items() if key not in self.late}
+        return values if stage == "figure" else _without_titles(values)
+
+
+def _without_titles(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_titles(value) for key, value in node.items() if key != "title"}
+    return node
 
 
 # ------------------------------------------------------------------ laws and features
@@ -199,7 +218,7 @@ class TasksSpec(Section):
 class Panel(TasksSpec):
     """A family of tasks and how many of them are drawn."""
 
-    title: str
+    title: str = ""
     tasks: PositiveInt
 
 
@@ -212,6 +231,7 @@ class Landscape(Section):
     grid_factor: PositiveFloat = 3.0
     search_cap: PositiveFloat = 20.0
 
+    late: ClassVar[frozenset[str]] = frozenset(["search_cap", "grid_points", "grid_factor"])
     sources: ClassVar[dict[str, Source]] = {
         "panels.*.title": ours("the panel's heading"),
         "seeds": ours("independent draws of all tasks; intervals are over them"),
@@ -302,7 +322,7 @@ class Fig09(Landscape):
 class ConvergencePanel(TasksSpec):
     """One basis of Fig. 8."""
 
-    title: str
+    title: str = ""
 
 
 class Fig08(Section):
@@ -335,6 +355,7 @@ class Fig08(Section):
     trials: Annotated[int, Field(ge=2)] = 10
     search_cap: PositiveFloat = 20.0
 
+    late: ClassVar[frozenset[str]] = frozenset(["search_cap"])
     sources: ClassVar[dict[str, Source]] = {
         "panels.*.title": ours("the panel's heading"),
         "panels.a": paper("H.4.2; d, K and the task optima as in H.3"),
@@ -365,7 +386,7 @@ class Fig08(Section):
 class TrajectoryRow(Section):
     """Tasks in the plane whose feature is the input itself."""
 
-    title: str
+    title: str = ""
     inputs: Law
     optima: Law
 
@@ -390,6 +411,7 @@ class Trajectory(Section):
     grid_points: Annotated[int, Field(ge=12)] = 201
     grid_factor: PositiveFloat = 2.0
 
+    late: ClassVar[frozenset[str]] = frozenset(["grid_points", "grid_factor"])
     sources: ClassVar[dict[str, Source]] = {
         "rows.*.title": ours("the row's heading"),
         "tasks": paper("section 3.2, '500 tasks in R^2'"),
@@ -492,6 +514,9 @@ class Fig05(Section):
     grid_points: Annotated[int, Field(ge=12)] = 61
     seeds: PositiveInt = 10
 
+    late: ClassVar[frozenset[str]] = frozenset(
+        ["alpha", "rate", "max_steps", "grid_points", "fresh_tasks"]
+    )
     sources: ClassVar[dict[str, Source]] = {
         "laws": paper("section 5.3: U(-5, 5), N(0, 2), Exp(1)"),
         "laws.normal.spread_is": _VARIANCE_READING,
@@ -530,6 +555,7 @@ class Fig11(Section):
     grid_points: Annotated[int, Field(ge=12)] = 81
     trials: PositiveInt = 1000
 
+    late: ClassVar[frozenset[str]] = frozenset(["fixed_test_rate", "rates", "grid_points"])
     sources: ClassVar[dict[str, Source]] = {
         "tasks": paper("H.5, m"),
         "dim": paper("H.5, p"),
@@ -559,6 +585,7 @@ class OwnExperiment(Section):
     grid_factor: PositiveFloat = 3.0
     search_cap: PositiveFloat = 20.0
 
+    late: ClassVar[frozenset[str]] = frozenset(["search_cap", "grid_points", "grid_factor"])
     sources: ClassVar[dict[str, Source]] = {
         "title": ours("heading of the figure"),
         "file": ours(

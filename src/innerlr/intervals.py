@@ -36,6 +36,23 @@ def mean_interval(values: Any, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def bootstrap_interval(values: Any, level: float = 0.95) -> Interval:
+    """An estimate with its bootstrap interval: Student-t with the spread of the resamples.
+
+    Args:
+        values: (1 + resamples,); the first is the estimate on the data as they are.
+        level: coverage.
+
+    Returns:
+        The interval; infinitely wide below two resamples, since their spread is unknown.
+    """
+    estimate, resampled = float(np.asarray(values)[0]), np.asarray(values)[1:]
+    if len(resampled) < 2:
+        return Interval(estimate, -np.inf, np.inf)
+    half = float(stats.t.ppf((1 + level) / 2, len(resampled) - 1) * resampled.std(ddof=1))
+    return Interval(estimate, estimate - half, estimate + half)
+
+
 def slope_interval(x: Any, y: Any, level: float = 0.95) -> Interval:
     """Least-squares slope of y on x with its Student-t interval.
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import patheffects
 
-from innerlr.intervals import mean_interval
+from innerlr.claims import measure
+from innerlr.intervals import Interval, mean_interval
 from innerlr.io.files import atomic, write_table
 
 COLUMN = 3.4  # inches: one column of a two-column page
 PAGE = 7.0  # inches: both
 COLOURS = sns.color_palette("colorblind")
 STAR = {"marker": "*", "markersize": 11, "color": COLOURS[3], "markeredgecolor": "white"}
+CROSS = {**STAR, "marker": "X", "markersize": 7, "color": COLOURS[2]}
+PURPLE = (0.42, 0.24, 0.60)  # of a path; the palette's own is too light for a thin line
 
 
 def setup() -> None:
@@ -57,13 +62,17 @@ def letter(axes: Any, text: str, title: str = "") -> None:
     axes.set_title(f"({text})  {title}".rstrip(), loc="left")
 
 
-def summary(frame: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:
+def summary(
+    frame: pd.DataFrame,
+    by: Sequence[str],
+    value: str,
+    interval: Callable[[Any], Interval] = mean_interval,
+) -> pd.DataFrame:
     """Mean and 95% interval of `value` over repetitions: columns by, mean, low, high, n."""
     rows = []
     for key, group in frame.groupby(list(by), sort=True):
-        interval = mean_interval(group[value].to_numpy())
         labels = key if isinstance(key, tuple) else (key,)
-        rows.append((*labels, *interval, len(group)))
+        rows.append((*labels, *interval(group[value].to_numpy()), len(group)))
     return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n"])
 
 
@@ -71,6 +80,178 @@ def band(axes: Any, x: Any, curve: pd.DataFrame, *, label: str, colour: Any, **l
     """A mean with its interval as a shade."""
     axes.plot(x, curve["mean"], color=colour, label=label, **line)
     axes.fill_between(x, curve["low"], curve["high"], color=colour, alpha=0.25, linewidth=0)
+
+
+LOSSES = (
+    ("training_loss", "training loss", COLOURS[0], "-"),
+    ("population_risk", "population risk", COLOURS[1], "--"),
+)
+
+
+def landscape(
+    axes: Any,
+    sweep: pd.DataFrame,
+    estimates: pd.DataFrame,
+    panel: str,
+    interval: Callable[[Any], Interval] = mean_interval,
+) -> pd.DataFrame:
+    """Losses against the learning rate, a star at alpha_lim and a band at alpha*(N).
+
+    The y axis follows the curves: of an interval wider than they are it shows a part.
+
+    Args:
+        axes: where.
+        sweep: columns panel, seed, alpha and one a loss (those of LOSSES that it has).
+        estimates: holds alpha_lim and alpha_star of the panel.
+        panel: which one.
+        interval: from a loss over repetitions, its mean and interval.
+
+    Returns:
+        All that is drawn: columns panel, series, alpha, mean, low, high, n.
+    """
+    of_panel, shown = sweep[sweep.panel == panel], []
+    for column, label, colour, style in LOSSES:
+        if column in of_panel:
+            curve = summary(of_panel, ["alpha"], column, interval)
+            band(axes, curve.alpha, curve, label=label, colour=colour, linestyle=style)
+            shown.append(curve.assign(panel=panel, series=column))
+    means, high = (pd.concat(shown)[column] for column in ("mean", "high"))
+    span = means.max() - means.min()
+    top = min(max(high.max(), means.max() + 0.04 * span), means.max() + 0.25 * span)
+    axes.set_ylim(means.min() - 0.08 * span, top)
+    axes.set_xlim(of_panel.alpha.min(), of_panel.alpha.max())
+    limit, star = (measure(estimates, panel, name) for name in ("alpha_lim", "alpha_star"))
+    axes.axvspan(star.low, star.high, color="0.5", alpha=0.35, linewidth=0, zorder=0)
+    axes.axvline(star.mean, color="0.3", linestyle=":", label=r"$\alpha^*(N)$", zorder=1)
+    axes.plot(
+        *(limit.mean, axes.get_ylim()[0]),
+        **STAR,
+        clip_on=False,
+        zorder=5,
+        linestyle="none",
+        label=r"$\alpha_{\lim}$",
+    )
+    axes.set_xlabel(r"adaptation learning rate $\alpha$")
+    axes.set_ylabel("mean squared error")
+    repetitions = of_panel.seed.nunique()
+    for series, value in (("alpha_lim", limit), ("alpha_star", star)):
+        row = {"panel": panel, "series": series, "alpha": value.mean, "n": repetitions}
+        shown.append(pd.DataFrame([row | value._asdict()]))
+    return pd.concat(shown)[["panel", "series", "alpha", "mean", "low", "high", "n"]]
+
+
+def trajectory(
+    plane: Any, distance: Any, sweep: pd.DataFrame, estimates: pd.DataFrame, panel: str, end: float
+) -> pd.DataFrame:
+    """The path of w_m(alpha) among the optima of the first seed, and its mean distance to them.
+
+    Args:
+        plane: where the path goes.
+        distance: where its mean distance to all optima goes, over all seeds.
+        sweep: columns panel, seed, kind, alpha_over_lim, w1, w2, mean_distance.
+        estimates: holds alpha_lim, distance_*, relative_tangent_at_0, ratio_nearest_to_lim.
+        panel: which one.
+        end: the last alpha drawn, in units of alpha_lim.
+
+    Returns:
+        All that is drawn: columns panel, axes, series, alpha_over_lim, w1, w2, mean, low, high, n
+        (mean: of the distance, or the radius of the circle).
+    """
+    of_panel = sweep[(sweep.panel == panel) & ~(sweep.alpha_over_lim > end)]
+    shown = [
+        _path(plane, of_panel[of_panel.seed == 0]).assign(axes="plane"),
+        _distances(distance, of_panel, estimates, panel).assign(axes="distance"),
+    ]
+    columns = ["panel", "axes", "series", "alpha_over_lim", "w1", "w2", "mean", "low", "high", "n"]
+    return pd.concat(shown).assign(panel=panel)[columns]
+
+
+def _path(axes: Any, of_seed: pd.DataFrame) -> pd.DataFrame:
+    path, old, new = (of_seed[of_seed.kind == kind] for kind in ("path", "optimum", "new_task"))
+    start = path.iloc[[0]]
+    star = path.iloc[[(path.alpha_over_lim - 1).abs().to_numpy().argmin()]]
+    x, y = new.w1.mean(), new.w2.mean()
+    radius = 1.1 * np.hypot(new.w1 - x, new.w2 - y).max()
+
+    axes.set(xlabel="$w_1$", ylabel="$w_2$")
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.add_patch(plt.Circle((x, y), radius, fill=False, color=COLOURS[3], linewidth=1.2))
+    inset = axes.inset_axes((0.66, 0.0, 0.34, 0.43), xticks=[], yticks=[])
+    dots = {"linestyle": "none", "markeredgewidth": 0}
+    point = {"linestyle": "none", "zorder": 5}
+    edge = [patheffects.withStroke(linewidth=2.6, foreground="white")]
+    for where in (axes, inset):
+        where.plot(old.w1, old.w2, "o", ms=2.4, color=COLOURS[1], label="task optima", **dots)
+        where.plot(new.w1, new.w2, "^", ms=3.2, color=COLOURS[3], label="new tasks", **dots)
+        where.plot(path.w1, path.w2, color=PURPLE, path_effects=edge, label=r"$w_m(\alpha)$")
+        where.plot(start.w1, start.w2, **CROSS, **point, label=r"$w_r$ ($\alpha = 0$)")
+        where.plot(star.w1, star.w2, **STAR, **point, label=r"$w_m(\alpha_{\lim})$")
+    low, high = path[["w1", "w2"]].min(), path[["w1", "w2"]].max()
+    middle, half = (low + high) / 2, 0.65 * (high - low).max()
+    inset.set(xlim=middle.w1 + half * np.array([-1, 1]), ylim=middle.w2 + half * np.array([-1, 1]))
+    inset.spines[:].set(visible=True, color="0.4", linewidth=0.8)
+    axes.indicate_inset_zoom(inset, edgecolor="0.4", alpha=1, linewidth=0.8)
+    for i in np.linspace(0, len(path) - 1, 8)[1:-1].astype(int):
+        ends = path[["w1", "w2"]].iloc[[i, i + 1]].to_numpy()
+        arrow = {"arrowstyle": "-|>", "color": PURPLE, "linewidth": 0.8, "mutation_scale": 7}
+        inset.annotate("", ends[1], ends[0], arrowprops=arrow)
+
+    drawn = {"task optimum": old, "new task": new, "path": path, "w_r": start, "w_m at lim": star}
+    circle = pd.DataFrame([{"series": "circle", "w1": x, "w2": y, "mean": radius}])
+    kept = ["series", "alpha_over_lim", "w1", "w2"]
+    return pd.concat([*(rows.assign(series=name)[kept] for name, rows in drawn.items()), circle])
+
+
+def _distances(
+    axes: Any, of_panel: pd.DataFrame, estimates: pd.DataFrame, panel: str
+) -> pd.DataFrame:
+    paths = of_panel[of_panel.kind == "path"]
+    first = paths[paths.seed == 0]
+    curve = summary(paths, ["alpha_over_lim"], "mean_distance")
+    scalars = estimates[estimates.panel == panel].pivot(
+        index="seed", columns="quantity", values="value"
+    )
+    erm, star = mean_interval(scalars.distance_erm), mean_interval(scalars.distance_at_lim)
+    nearest = mean_interval(scalars.ratio_nearest_to_lim)
+    slope = mean_interval(scalars.tangent_at_0 * scalars.alpha_lim)  # per alpha_lim
+    tip = (0.3, erm.mean + 0.3 * slope.mean)
+
+    axes.axvspan(nearest.low, nearest.high, color="0.5", alpha=0.35, linewidth=0, zorder=0)
+    axes.axvline(nearest.mean, color="0.3", linestyle=":", zorder=1, label="nearest point")
+    band(
+        *(axes, curve.alpha_over_lim, curve),
+        label=f"mean distance, {len(scalars)} draws",
+        colour=PURPLE,
+    )
+    axes.plot(
+        *(first.alpha_over_lim, first.mean_distance),
+        **{"color": PURPLE, "linewidth": 0.8, "linestyle": "--", "label": "of the path shown"},
+    )
+    arrow = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", tip, (0, erm.mean), arrowprops=arrow, zorder=4)
+    axes.plot(0, erm.mean, **CROSS, linestyle="none", zorder=5)
+    axes.plot(1, star.mean, **STAR, linestyle="none", zorder=5)
+    axes.set(xlabel=r"$\alpha / \alpha_{\lim}$", ylabel="mean distance to all optima")
+
+    drawn = {"w_r": (0, erm), "w_m at lim": (1, star), "tangent": (0, slope)}
+    points = [
+        {"series": name, "alpha_over_lim": at} | value._asdict()
+        for name, (at, value) in (drawn | {"nearest": (nearest.mean, nearest)}).items()
+    ]
+    one = first.rename(columns={"mean_distance": "mean"})[["alpha_over_lim", "mean"]]
+    return pd.concat(
+        [
+            curve.assign(series="mean distance"),
+            one.assign(series="mean distance of the path"),
+            pd.DataFrame(points).assign(n=len(scalars)),
+        ]
+    )
+
+
+def legend_below(figure: Any, axes: Any, columns: int) -> None:
+    """One legend for all panels, that of `axes`, outside below them."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def save(figure: Any, stem: str, shown: pd.DataFrame) -> None:

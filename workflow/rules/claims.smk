@@ -26,7 +26,7 @@ rule judge:
     params:
         experiment="{experiment}",
         claims=lambda wc: [c for c in ALL_CLAIMS if c["experiment"] == wc.experiment],
-        section=lambda wc: section(wc.experiment),
+        section=lambda wc: section(wc.experiment, "estimates"),
     message:
         "{wildcards.experiment}: claims"
     script:

@@ -6,7 +6,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 # `.venv/bin/snakemake` without activation must still find its own python for scripts.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ.update(
+    PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+)
 
 from innerlr.config import load
 from innerlr.errors import InnerlrError
@@ -50,10 +52,16 @@ wildcard_constraints:
     figure="|".join(FIGURES),
 
 
-def section(experiment):
-    """The experiment's section of the configuration, as plain values with all defaults."""
+def section(experiment, stage):
+    """What a stage of an experiment reads of the configuration, with all defaults."""
     node = CONFIG.experiments.get(experiment) or getattr(CONFIG, experiment)
-    return node.model_dump()
+    return node.for_stage(stage)
+
+
+def own_file(experiment):
+    """The data file of an experiment of the user's own, so that a new one reruns it."""
+    file = CONFIG.experiments[experiment].file if experiment in OWN else None
+    return [file] if file else []
 
 
 def provenance(*files):
@@ -95,6 +103,22 @@ MODULES = {
     "fig11": "mixed_regression",
     "h3": "landscape",
 }
+
+
+def notebook_of(figure):
+    """The figure's notebook; experiments of the user's own share one."""
+    return f"notebooks/{'own_experiment' if figure in OWN else figure}.ipynb"
+
+
+def caption_of(figure):
+    """The figure's caption, to which the verdicts are added."""
+    name = "own_experiment" if figure in OWN else figure
+    return f"workflow/report/captions/{name}.rst"
+
+
+def inputs_of(figure, stage):
+    """The tables of one stage that a figure draws."""
+    return [RESULTS / f"{stage}/{name}.csv" for name in FIGURES[figure]]
 
 
 def figure_files(figure):

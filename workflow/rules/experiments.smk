@@ -4,6 +4,7 @@
 rule data:
     input:
         source=lambda wc: source_of_experiment(wc.experiment),
+        file=lambda wc: own_file(wc.experiment),
     output:
         table=RESULTS / "data/{experiment}.csv",
         provenance=provenance(RESULTS / "data/{experiment}.csv"),
@@ -19,7 +20,7 @@ rule data:
         runtime=10,
     params:
         experiment="{experiment}",
-        section=lambda wc: section(wc.experiment),
+        section=lambda wc: section(wc.experiment, "data"),
         seed=CONFIG.seed,
     message:
         "{wildcards.experiment}: data sheet"
@@ -31,6 +32,7 @@ rule features:
     input:
         source=lambda wc: source_of_experiment(wc.experiment),
         data=RESULTS / "data/{experiment}.csv",
+        file=lambda wc: own_file(wc.experiment),
     output:
         arrays=RESULTS / "features/{experiment}.npz",
         provenance=provenance(RESULTS / "features/{experiment}.npz"),
@@ -46,7 +48,7 @@ rule features:
         runtime=30,
     params:
         experiment="{experiment}",
-        section=lambda wc: section(wc.experiment),
+        section=lambda wc: section(wc.experiment, "features"),
         seed=CONFIG.seed,
     message:
         "{wildcards.experiment}: features and their moments"
@@ -73,7 +75,7 @@ rule sweep:
         runtime=30,
     params:
         experiment="{experiment}",
-        section=lambda wc: section(wc.experiment),
+        section=lambda wc: section(wc.experiment, "sweep"),
         seed=CONFIG.seed,
     message:
         "{wildcards.experiment}: sweep"
@@ -101,7 +103,7 @@ rule estimates:
         runtime=30,
     params:
         experiment="{experiment}",
-        section=lambda wc: section(wc.experiment),
+        section=lambda wc: section(wc.experiment, "estimates"),
         seed=CONFIG.seed,
     message:
         "{wildcards.experiment}: estimates"

@@ -1,21 +1,10 @@
 # figure notebooks and tables
 
 
-def notebook_of(figure):
-    """The figure's own notebook, or the common one for an experiment of the user's."""
-    return f"notebooks/{'own_experiment' if figure in OWN else figure}.ipynb"
-
-
-def inputs_of(figure, stage):
-    return [RESULTS / f"{stage}/{name}.csv" for name in FIGURES[figure]]
-
-
 rule figure:
     input:
         notebook=lambda wc: notebook_of(wc.figure),
-        caption=lambda wc: (
-            f"workflow/report/captions/{'own_experiment' if wc.figure in OWN else wc.figure}.rst"
-        ),
+        caption=lambda wc: caption_of(wc.figure),
         source=sources("plotting", "intervals"),
         sweeps=lambda wc: inputs_of(wc.figure, "sweeps"),
         estimates=lambda wc: inputs_of(wc.figure, "estimates"),
@@ -39,8 +28,8 @@ rule figure:
         ),
         caption=RESULTS / "captions/{figure}.rst",
         provenance=provenance(
-            *(RESULTS / ("figures/{figure}." + kind) for kind in ("pdf", "svg", "png", "csv")),
-            *(RESULTS / ("notebooks/{figure}." + kind) for kind in ("ipynb", "html")),
+            *(RESULTS / f"figures/{{figure}}.{kind}" for kind in ("pdf", "svg", "png", "csv")),
+            *(RESULTS / f"notebooks/{{figure}}.{kind}" for kind in ("ipynb", "html")),
             RESULTS / "captions/{figure}.rst",
         ),
     log:
@@ -57,7 +46,7 @@ rule figure:
     params:
         figure="{figure}",
         experiments=lambda wc: FIGURES[wc.figure],
-        sections=lambda wc: {name: section(name) for name in FIGURES[wc.figure]},
+        sections=lambda wc: {name: section(name, "figure") for name in FIGURES[wc.figure]},
         preset=CONFIG.preset,
     message:
         "{wildcards.figure}: figure"

@@ -58,6 +58,10 @@ class Trajectory(Experiment):
         return arrays
 
     def sweep(self, features: Arrays) -> pd.DataFrame:
+        """The path of each seed, and the optima of the first one, which is drawn.
+
+        Rows of kind "path" have all columns; "optimum" and "new_task" a place (w1, w2) only.
+        """
         frames = []
         for name in self.cfg.rows:
             for seed in range(self.cfg.seeds):
@@ -71,6 +75,7 @@ class Trajectory(Experiment):
                         {
                             "panel": name,
                             "seed": seed,
+                            "kind": "path",
                             "alpha": relative * limit,
                             "alpha_over_lim": relative,
                             "w1": w[:, 0],
@@ -79,11 +84,19 @@ class Trajectory(Experiment):
                         }
                     )
                 )
-        return table(frames, ["panel", "seed", "alpha"])
+            frames.append(self._optima(name, features[f"{name}/0/optima"]))
+        return table(frames, ["panel", "seed", "kind", "alpha"])
+
+    def _optima(self, name: str, a: Array) -> pd.DataFrame:
+        """Where the task optima of the first seed lie, the new ones last."""
+        kind = np.where(np.arange(len(a)) < self.cfg.tasks, "optimum", "new_task")
+        place = {"panel": name, "seed": 0, "kind": kind, "w1": a[:, 0], "w2": a[:, 1]}
+        return pd.DataFrame(place)
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
         rows = []
-        for (name, seed), curve in sweep.groupby(["panel", "seed"]):
+        paths = sweep[sweep.kind == "path"]
+        for (name, seed), curve in paths.groupby(["panel", "seed"]):
             sums = unprefixed(f"{name}/{seed}", features)
             a = features[f"{name}/{seed}/optima"]
             distance = curve.mean_distance.to_numpy()

@@ -57,12 +57,15 @@ def write(outputs: Iterable[str | Path], inputs: Iterable[str | Path], **facts: 
 
     Args:
         outputs: files just written.
-        inputs: files they were made from.
+        inputs: files they were made from. Code among them is recorded but, unlike data, not
+            held against later: the revision stands for it.
         facts: rule, config digest, seed, threads, device, wall and CPU seconds, data source.
     """
+    digests = {str(path): digest(path) for path in inputs}
     shared = {
         "revision": code_revision(),
-        "inputs": {str(path): digest(path) for path in inputs},
+        "inputs": {path: value for path, value in digests.items() if not _is_code(path)},
+        "code": {path: value for path, value in digests.items() if _is_code(path)},
         "versions": versions(),
         "machine": platform.machine(),
         **facts,
@@ -71,6 +74,10 @@ def write(outputs: Iterable[str | Path], inputs: Iterable[str | Path], **facts: 
         record = {"file": Path(path).name, "sha256": digest(path), **shared}
         with atomic(f"{path}{SUFFIX}") as temporary:
             temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def _is_code(path: str) -> bool:
+    return path.startswith(("src/", "scripts/", "notebooks/", "workflow/"))
 
 
 def verify(root: str | Path) -> list[str]:

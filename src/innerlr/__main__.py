@@ -1,0 +1,7 @@
+"""`python -m innerlr`."""
+
+import sys
+
+from innerlr.cli import main
+
+sys.exit(main())

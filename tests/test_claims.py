@@ -1,0 +1,168 @@
+"""Verdicts: each rule with inputs that must pass and inputs that must fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from scipy import stats
+
+from innerlr import claims
+from innerlr.config import Config
+from innerlr.errors import InnerlrError
+from innerlr.intervals import Interval, mean_interval, slope_interval
+
+ROOT = Path(__file__).resolve().parent.parent
+ENTRIES = yaml.safe_load((ROOT / "claims.yaml").read_text())
+
+
+def entry(**change: object) -> dict:
+    return {
+        "id": "x",
+        "place": "Fig. 0",
+        "claim": "Something holds.",
+        "experiment": "x",
+        "panel": "a",
+        "quantity": "q",
+        "expected": {"between": [1.0, 2.0]},
+        "reason": "because",
+        "needs": {},
+        **change,
+    }
+
+
+def estimates(values: list[float], seeds: list[int] | None = None) -> pd.DataFrame:
+    seeds = list(range(len(values))) if seeds is None else seeds
+    return pd.DataFrame({"panel": "a", "seed": seeds, "quantity": "q", "value": values})
+
+
+def verdict(values: list[float], expected: dict, **kwargs: object) -> str:
+    table = estimates(values, **kwargs)  # type: ignore[arg-type]
+    return claims.judge([entry(expected=expected)], table, "x", {}).verdict.iloc[0]
+
+
+TIGHT = [1.49, 1.5, 1.51]
+WIDE = [0.5, 1.5, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("expected", "good", "bad", "straddling"),
+    [
+        ({"below": 2.0}, TIGHT, [2.49, 2.5, 2.51], [1.9, 2.0, 2.1]),
+        ({"above": 1.0}, TIGHT, [0.49, 0.5, 0.51], [0.9, 1.0, 1.1]),
+        ({"between": [1.0, 2.0]}, TIGHT, [2.49, 2.5, 2.51], WIDE),
+    ],
+)
+def test_verdicts(
+    expected: dict, good: list[float], bad: list[float], straddling: list[float]
+) -> None:
+    assert verdict(good, expected) == claims.REPRODUCED
+    assert verdict(bad, expected) == claims.NOT
+    assert verdict(straddling, expected) == claims.PARTLY
+
+
+def test_a_single_repetition_proves_nothing() -> None:
+    assert verdict([1.5], {"between": [1.0, 2.0]}) == claims.PARTLY
+
+
+def test_an_exact_value_has_no_interval() -> None:
+    assert verdict([1.5], {"below": 1.5}, seeds=[-1]) == claims.REPRODUCED
+    assert verdict([1.5], {"below": 1.499}, seeds=[-1]) == claims.NOT
+
+
+def test_a_pooled_value_carries_its_own_interval() -> None:
+    table = pd.DataFrame(
+        {
+            "panel": "a",
+            "seed": -1,
+            "quantity": ["q", "q_low", "q_high"],
+            "value": [1.5, 0.5, 1.8],
+        }
+    )
+    row = claims.judge([entry()], table, "x", {}).iloc[0]
+    assert (row.measured, row.low, row.high) == (1.5, 0.5, 1.8)
+    assert row.verdict == claims.PARTLY
+
+
+def test_never_reached_is_beyond_every_bound() -> None:
+    assert verdict([np.inf, np.inf], {"below": 20.0}) == claims.NOT
+    assert verdict([6.0, np.inf], {"below": 20.0}) == claims.PARTLY
+
+
+def test_below_its_scale_a_claim_is_not_evaluated() -> None:
+    needing = entry(needs={"tasks": 100, "list": 13, "inner.shots": 5})
+    small = {"tasks": 99, "list": [1, 13], "inner": {"shots": 5}}
+    row = claims.judge([needing], estimates(TIGHT), "x", small).iloc[0]
+    assert row.verdict == claims.UNJUDGED
+    assert row.reason == "needs tasks >= 100, this run has 99"
+    enough = {**small, "tasks": 100}
+    assert claims.judge([needing], estimates(TIGHT), "x", enough).verdict[0] == claims.REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"expected": {"under": 1.0}}, ["claims.yaml: x", "below"]),
+        ({"expected": {"between": [2.0, 1.0]}}, ["between"]),
+        ({"quantity": "qq"}, ["'qq'", "'q'"]),
+        ({"panel": "b"}, ["panel 'b'"]),
+        ({"needs": {"taks": 1}}, ["needs 'taks'"]),
+        ({"tolerance": 3}, ["unknown key 'tolerance'"]),
+    ],
+)
+def test_a_malformed_claim_is_one_clear_error(change: dict, parts: list[str]) -> None:
+    with pytest.raises(InnerlrError) as error:
+        claims.judge([entry(**change)], estimates(TIGHT), "x", {})
+    for part in parts:
+        assert part in str(error.value)
+
+
+def test_a_claim_without_a_reason_is_refused() -> None:
+    incomplete = entry()
+    del incomplete["reason"]
+    with pytest.raises(InnerlrError, match="reason"):
+        claims.judge([incomplete], estimates(TIGHT), "x", {})
+
+
+@pytest.mark.parametrize("claim", ENTRIES, ids=[c["id"] for c in ENTRIES])
+def test_every_claim_is_well_formed_and_judged_at_the_default_scale(claim: dict) -> None:
+    claims.check(claim)
+    section = getattr(Config(), claim["experiment"]).for_stage("estimates")
+    assert claims.shortfall(claim["needs"], section) == ""
+
+
+def test_claims_have_distinct_names_and_cover_every_experiment() -> None:
+    names = [claim["id"] for claim in ENTRIES]
+    assert len(set(names)) == len(names)
+    experiments = {
+        name for name in Config.model_fields if name not in ("preset", "seed", "experiments")
+    }
+    assert {claim["experiment"] for claim in ENTRIES} == experiments
+
+
+def test_mean_interval_is_scipys() -> None:
+    x = np.random.default_rng(1).normal(size=12)
+    low, high = stats.ttest_1samp(x, 0).confidence_interval()
+    assert mean_interval(x) == pytest.approx((x.mean(), low, high), rel=1e-12)
+
+
+def test_mean_interval_covers_at_its_level() -> None:
+    draws = np.random.default_rng(2).normal(size=(2000, 5))
+    covered = np.mean([i.low <= 0 <= i.high for i in map(mean_interval, draws)])
+    # binomial standard deviation 0.005
+    assert covered == pytest.approx(0.95, abs=0.02)
+
+
+def test_slope_interval_recovers_a_line() -> None:
+    x = np.arange(10.0)
+    noisy = 3 - 0.5 * x + np.random.default_rng(3).normal(0, 0.01, 10)
+    slope = slope_interval(x, noisy)
+    assert slope.low < -0.5 < slope.high
+    assert slope.high - slope.low < 0.02
+
+
+def test_interval_is_a_plain_tuple() -> None:
+    assert Interval(1.0, 0.0, 2.0) == (1.0, 0.0, 2.0)

@@ -1,0 +1,203 @@
+"""The command line and the files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from innerlr import alpha_lim, alpha_lim_split
+from innerlr.cli import main
+from innerlr.errors import InnerlrError
+from innerlr.io import atomic, load_arrays, read_table, write_arrays, write_table
+from innerlr.io.compare import compare
+from innerlr.io.provenance import SUFFIX, config_digest, verify, write
+from innerlr.io.tables import estimators_table
+
+
+def test_atomic_leaves_the_old_file_when_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "deep/er/table.csv"
+    with atomic(path) as temporary:
+        temporary.write_text("old")
+
+    def interrupted() -> None:
+        with atomic(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted()
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["table.csv"]
+
+
+def test_arrays_and_tables_are_written_the_same_byte_for_byte(tmp_path: Path) -> None:
+    values = {"a": np.random.default_rng(0).normal(size=(3, 2))}
+    frame = pd.DataFrame({"panel": ["1", "2"], "x": [0.1, 1 / 3]})
+    for name in ("one", "two"):
+        write_arrays(tmp_path / f"{name}.npz", values)
+        write_table(frame, tmp_path / f"{name}.csv")
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    assert np.array_equal(load_arrays(tmp_path / "one.npz")["a"], values["a"])
+    pd.testing.assert_frame_equal(read_table(tmp_path / "two.csv"), frame, check_dtype=False)
+    assert read_table(tmp_path / "two.csv").x[1] == 1 / 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [
+        ("gone.npz", None, "no such file"),
+        ("text.txt", b"x", "expected a .npz or .npy"),
+        ("broken.npz", b"PK\x03\x04 broken", "cannot read"),
+        ("pickled.npy", None, "cannot read"),
+    ],
+)
+def test_unreadable_arrays_are_one_clear_error(
+    tmp_path: Path, name: str, content: bytes | None, part: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    if name == "pickled.npy":
+        np.save(tmp_path / name, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(InnerlrError, match=part) as error:
+        load_arrays(tmp_path / name)
+    assert name in str(error.value)
+
+
+def features(tmp_path: Path) -> np.ndarray:
+    array = np.random.default_rng(1).normal(size=(30, 6, 4))
+    np.save(tmp_path / "f.npy", array)
+    np.savez(tmp_path / "f.npz", features=array[:, :3], query=array[:, 3:])
+    np.savez(tmp_path / "other.npz", fetures=array)
+    return array
+
+
+def test_alpha_prints_the_estimate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    array = features(tmp_path)
+    assert main(["alpha", str(tmp_path / "f.npy")]) == 0
+    assert f"{alpha_lim(array):.6g}" in capsys.readouterr().out
+    assert main(["alpha", str(tmp_path / "f.npz")]) == 0
+    assert f"{alpha_lim_split(array[:, :3], array[:, 3:]):.6g}" in capsys.readouterr().out
+
+
+def test_bad_input_exits_with_two_and_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features(tmp_path)
+    assert main(["alpha", str(tmp_path / "other.npz")]) == 2
+    said = capsys.readouterr().err
+    assert "no array 'features'" in said
+    assert "fetures" in said
+    assert len(said.strip().splitlines()) == 1
+    with pytest.raises(InnerlrError):
+        main(["--debug", "alpha", str(tmp_path / "other.npz")])
+    assert main(["verify", str(tmp_path / "nowhere")]) == 2
+
+
+def test_config_checks_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("seed: 3\n")
+    bad.write_text("sead: 3\n")
+    assert main(["config", str(good)]) == 0
+    assert main(["config", str(bad)]) == 2
+    assert "'seed'" in capsys.readouterr().err
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small folder of results with their records."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("results/x")
+    write_table(pd.DataFrame({"x": [1.0, 2.0]}), folder / "sweeps/a.csv")
+    write([folder / "sweeps/a.csv"], [], rule="sweep")
+    write_table(pd.DataFrame({"x": [3.0]}), folder / "estimates/a.csv")
+    write([folder / "estimates/a.csv"], [folder / "sweeps/a.csv"], rule="estimates")
+    return folder
+
+
+def test_verify_accepts_what_was_written(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(run)]) == 0
+    assert "verified" in capsys.readouterr().out
+
+
+def test_verify_names_every_difference(run: Path) -> None:
+    write_table(pd.DataFrame({"x": [1.0, 2.5]}), run / "sweeps/a.csv")
+    (run / "estimates/a.csv").unlink()
+    (run / "stray.csv").write_text("x\n")
+    said = "\n".join(verify(run))
+    assert "sweeps/a.csv has changed" in said
+    assert "estimates/a.csv is missing" in said
+    assert "an input of results/x/estimates/a.csv, has changed" in said
+    assert f"stray.csv: has no stray.csv{SUFFIX}" in said
+    assert main(["verify", str(run)]) == 1
+
+
+def test_verify_finds_mixed_revisions_and_broken_records(run: Path) -> None:
+    record = run / f"sweeps/a.csv{SUFFIX}"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps({**content, "revision": "0" * 40}))
+    assert any("several code revisions" in line for line in verify(run))
+    record.write_text("{")
+    assert any("not a provenance record" in line for line in verify(run))
+
+
+def test_an_empty_folder_does_not_verify(tmp_path: Path) -> None:
+    assert verify(tmp_path)
+
+
+def test_config_digest_ignores_the_order_of_keys() -> None:
+    assert config_digest({"a": 1, "b": [2]}) == config_digest({"b": [2], "a": 1})
+    assert config_digest({"a": 1}) != config_digest({"a": 2})
+
+
+def test_compare_to_a_tolerance(run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    write_table(pd.DataFrame({"x": [1.0 + 1e-9, 2.0]}), other / "sweeps/a.csv")
+    write_table(pd.DataFrame({"x": [3.0]}), other / "estimates/a.csv")
+    assert compare(run, other, rtol=1e-6) == []
+    assert main(["compare", str(run), str(other)]) == 0
+    assert any("x: differs" in line for line in compare(run, other, rtol=1e-12))
+    assert main(["compare", str(run), str(other), "--rtol", "1e-12"]) == 1
+    (other / "estimates/a.csv").unlink()
+    assert any("only in" in line for line in compare(run, other, rtol=1e-6))
+    with pytest.raises(InnerlrError, match="no table"):
+        compare(run, tmp_path / "nothing", rtol=1e-6)
+
+
+def test_compare_sees_labels_and_infinities(run: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "one", tmp_path / "two"
+    write_table(pd.DataFrame({"v": ["yes", "no"], "x": [np.inf, 1.0]}), first / "t.csv")
+    write_table(pd.DataFrame({"v": ["yes", "yes"], "x": [-np.inf, 1.0]}), second / "t.csv")
+    lines = compare(first, second, rtol=1e-6)
+    assert len(lines) == 2
+
+
+def test_estimators_table_marks_exact_values() -> None:
+    table = pd.DataFrame(
+        {
+            "panel": "a",
+            "seed": [0, 1, 0, 1, 0],
+            "quantity": ["alpha_lim", "alpha_lim", "alpha_star", "alpha_star", "other"],
+            "value": [1.0, 1.0, 1.0, 2.0, 9.0],
+        }
+    )
+    made = estimators_table("x", table).set_index("estimator")
+    exact = made.loc["alpha_lim, exact (3.3)"]
+    assert exact.low == exact.alpha == exact.high == 1.0
+    star = made.loc["alpha*(N), argmin of the training loss"]
+    assert star.low < 1.5 < star.high
+    assert len(made) == 2
+
+
+def test_the_installed_command_answers() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "innerlr", "--help"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0
+    assert "verify" in run.stdout

@@ -1,0 +1,170 @@
+"""The configuration: one source for config.yaml, schema and reference; errors that mend."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from innerlr import config
+from innerlr.errors import InnerlrError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def raw() -> dict:
+    return yaml.safe_load(config.to_yaml())
+
+
+def merged(change: dict) -> dict:
+    """config.yaml with a change merged in, as `--configfile` merges."""
+
+    def merge(into: dict, change: dict) -> dict:
+        for key, value in change.items():
+            if isinstance(value, dict) and isinstance(into.get(key), dict):
+                merge(into[key], value)
+            else:
+                into[key] = value
+        return into
+
+    return merge(raw(), copy.deepcopy(change))
+
+
+@pytest.mark.parametrize("name", config.FILES)
+def test_generated_files_have_not_drifted(name: str) -> None:
+    assert (ROOT / name).read_text() == config.FILES[name](), "run `innerlr config --write`"
+
+
+def test_config_yaml_reads_back_as_the_defaults() -> None:
+    assert config.load(raw()) == config.Config()
+
+
+def test_every_value_says_where_it_comes_from() -> None:
+    without = [".".join(path) for path, _, source in config.leaves(config.Config()) if not source]
+    assert not without
+
+
+def test_every_assumption_lists_alternatives() -> None:
+    for path, _, source in config.leaves(config.Config()):
+        if source is not None and source.kind == "assumed":
+            assert source.alternatives, path
+
+
+def test_no_source_is_left_without_a_value() -> None:
+    """A pattern in `sources` that matches nothing is a leftover of a renamed key."""
+    used = {id(source) for _, _, source in config.leaves(config.Config())}
+    for name in config.Config.model_fields:
+        section = getattr(config.Config(), name)
+        if isinstance(section, config.Section):
+            for base in type(section).__mro__:
+                for pattern, source in base.__dict__.get("sources", {}).items():
+                    assert id(source) in used, f"{name}: {pattern}"
+
+
+@pytest.mark.parametrize("preset", ["smoke", "paper"])
+def test_presets_are_valid_and_named(preset: str) -> None:
+    change = yaml.safe_load((ROOT / f"workflow/presets/{preset}.yaml").read_text())
+    assert config.load(merged(change)).preset == preset
+
+
+def test_the_schema_accepts_config_yaml_and_refuses_what_load_refuses() -> None:
+    schema = config.to_schema()
+    jsonschema.validate(raw(), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(merged({"fig08": {"trial": 3}}), schema)
+
+
+ERRORS = [
+    ({"fig8": {}}, ["fig8", "unknown key", "'fig08'"]),
+    ({"fig08": {"trial": 3}}, ["fig08.trial", "'trials'"]),
+    ({"fig08": {"trials": "ten"}}, ["fig08.trials", "integer", "'ten'"]),
+    ({"fig08": {"trials": 2.5}}, ["fig08.trials", "integer", "2.5"]),
+    ({"fig08": {"trials": 1}}, ["fig08.trials", "greater than or equal to 2"]),
+    ({"seed": -1}, ["seed", "greater than or equal to 0"]),
+    (
+        {"h3": {"panels": {"a": {"inputs": {"name": "unifrm"}}}}},
+        ["h3.panels.a.inputs.name", "'unifrm'", "'uniform'"],
+    ),
+    (
+        {"h3": {"panels": {"a": {"inputs": {"low": 7.0}}}}},
+        ["h3.panels.a.inputs", "low must be below high"],
+    ),
+    (
+        {"fig07": {"rows": {"1": {"inputs": {"spread": -2.0}}}}},
+        ["fig07.rows.1.inputs.spread", "greater than 0", "-2.0"],
+    ),
+    (
+        {"fig09": {"panels": {"d": {"optima": {"s": 2.5}}}}},
+        ["fig09.panels.d.optima.s", "greater than 3", "2.5"],
+    ),
+    (
+        {"fig09": {"panels": {"a": {"features": {"centers": 1}}}}},
+        ["fig09.panels.a.features.centers", "'centres'"],
+    ),
+    ({"fig09": {"panels": {"a": {"shots": 0}}}}, ["fig09.panels.a.shots", "greater than 0"]),
+    ({"preset": "../x"}, ["preset", "pattern"]),
+    ({"experiments": {"x": {}}}, ["experiments.x", "exactly one of 'file' and 'function'"]),
+    ({"experiments": {"fig08": {"file": "a.npz"}}}, ["experiments", "fig08"]),
+    ({"experiments": {"x": {"fil": "a.npz"}}}, ["experiments.x.fil", "'file'"]),
+]
+
+
+@pytest.mark.parametrize(("change", "parts"), ERRORS, ids=[str(c) for c, _ in ERRORS])
+def test_a_wrong_configuration_gives_one_clear_error(change: dict, parts: list[str]) -> None:
+    with pytest.raises(InnerlrError) as error:
+        config.load(merged(change))
+    for part in ["config: ", *parts]:
+        assert part in str(error.value)
+
+
+def test_all_errors_are_reported_at_once() -> None:
+    with pytest.raises(InnerlrError) as error:
+        config.load(merged({"fig8": {}, "seed": -1}))
+    assert "fig8" in str(error.value)
+    assert "seed" in str(error.value)
+
+
+def test_a_law_replaced_by_another_forgets_the_first_ones_parameters() -> None:
+    """`--configfile` merges mappings, so `low` and `high` of the uniform law remain."""
+    change = {"h3": {"panels": {"a": {"inputs": {"name": "exponential", "scale": 2.0}}}}}
+    inputs = config.load(merged(change)).h3.panels["a"].inputs
+    assert inputs == config.ExponentialLaw(name="exponential", scale=2.0)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InnerlrError, match=r"nowhere\.yaml"):
+        config.load_file(str(tmp_path / "nowhere.yaml"))
+
+
+def test_late_keys_do_not_reach_the_early_stages() -> None:
+    fig08 = config.Config().fig08
+    assert "search_cap" not in fig08.for_stage("features")
+    assert fig08.for_stage("sweep")["search_cap"] == fig08.search_cap
+    assert "title" not in fig08.for_stage("estimates")["panels"]["a"]
+    assert fig08.for_stage("figure")["panels"]["a"]["title"]
+
+
+@pytest.mark.workflow
+def test_snakemake_refuses_a_misspelt_key_before_building_the_dag(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("fig08: {trial: 3}\n")
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "-n", "--cores", "1", "--nolock"),
+            *("--configfile", str(wrong)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode != 0
+    said = run.stdout + run.stderr
+    assert "fig08.trial: unknown key. Did you mean 'trials'?" in said
+    assert "Traceback" not in said
+    assert "Job stats" not in said

@@ -1,0 +1,308 @@
+"""The experiments: their numbers against slow or independent computations, at small scale."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from innerlr.config import Config
+from innerlr.errors import InnerlrError
+from innerlr.experiments import EXPERIMENTS, make
+from innerlr.experiments.base import Experiment
+from innerlr.experiments.basis_variance import law_of_variance
+from innerlr.experiments.coefficients import counts
+from innerlr.experiments.trajectory import mean_distance
+from innerlr.mixed_regression import MixedRegression, _wishart_traces
+
+SMALL: dict[str, dict] = {
+    "fig01": {"seeds": 2, "grid_points": 21, "tasks": 60},
+    "fig04a": {"grid_points": 12},
+    "fig05": {"tasks": 60, "fresh_tasks": 60, "seeds": 2, "grid_points": 12},
+    "fig06": {"dim": 7},
+    "fig07": {"seeds": 2, "grid_points": 21, "tasks": 60},
+    "fig08": {"log2_tasks": [2, 4, 5, 6], "trials": 2},
+    "fig09": {"seeds": 2, "grid_points": 12},
+    "fig11": {"trials": 5, "grid_points": 13},
+    "h3": {"seeds": 2, "grid_points": 12},
+}
+
+
+def section(name: str) -> dict:
+    values = getattr(Config(), name).model_dump() | SMALL[name]
+    for panel in values.get("panels", {}).values():
+        if "tasks" in panel:
+            panel["tasks"] = 80
+    return values
+
+
+def experiment(name: str, **change: object) -> Experiment:
+    return make(name, section(name) | change, seed=5)
+
+
+def stages(made: Experiment) -> tuple[pd.DataFrame, dict, pd.DataFrame, pd.DataFrame]:
+    features = made.features()
+    sweep = made.sweep(features)
+    return made.data(), features, sweep, made.estimates(features, sweep)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_stage_is_finite_tidy_and_repeatable(name: str) -> None:
+    data, features, sweep, estimates = stages(experiment(name))
+    again = stages(experiment(name))
+    for first, second in zip((data, sweep, estimates), (again[0], *again[2:]), strict=True):
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
+        assert len(first)
+    assert all(np.isfinite(array).all() for array in features.values())
+    curves = sweep[sweep.kind == "path"] if "kind" in sweep else sweep
+    assert np.isfinite(curves.select_dtypes("number").to_numpy(dtype=float)).all()
+    assert list(estimates.columns) == ["panel", "seed", "quantity", "value"]
+    assert not estimates.duplicated(["panel", "seed", "quantity"]).any()
+    assert not estimates.value.isna().any()
+
+
+@pytest.mark.parametrize("name", ["fig05", "fig08", "fig09", "h3"])
+def test_drawn_data_have_the_moments_they_should(name: str) -> None:
+    z = experiment(name).data().z
+    # a 5 sigma event in fewer than a thousand cells
+    assert z.abs().max() < 5
+
+
+@pytest.mark.parametrize("name", ["fig01", "fig05", "fig08", "fig11", "h3"])
+def test_another_seed_gives_other_draws(name: str) -> None:
+    first, second = (make(name, section(name), seed).features() for seed in (5, 6))
+    assert any(not np.array_equal(first[key], second[key]) for key in first)
+
+
+def test_repetitions_are_different_draws() -> None:
+    estimates = stages(experiment("h3"))[3]
+    stars = estimates[estimates.quantity == "alpha_star"].value
+    assert stars.nunique() == 2
+
+
+def test_an_unknown_experiment_is_named() -> None:
+    with pytest.raises(InnerlrError, match="'fig08'"):
+        make("fig8", {}, seed=0)
+
+
+# ------------------------------------------------------------------ landscape and convergence
+
+
+def test_the_landscapes_minimum_is_alpha_star() -> None:
+    made = experiment("h3", grid_points=601)
+    _, _, sweep, estimates = stages(made)
+    for seed, curve in sweep.groupby("seed"):
+        at = curve.alpha.iloc[curve.training_loss.argmin()]
+        mine = estimates[(estimates.seed == seed) & (estimates.quantity == "alpha_star")]
+        step = curve.alpha.iloc[1] - curve.alpha.iloc[0]
+        assert abs(at - mine.value.iloc[0]) <= step
+
+
+def test_shifted_optima_change_nothing_in_panel_c() -> None:
+    """Panels (a) and (c) of Fig. 9 differ by a shift and a scale of the optima only."""
+    estimates = stages(experiment("fig09"))[3]
+    limits = estimates[estimates.quantity == "alpha_lim"].groupby("panel").value.first()
+    assert limits["a"] == pytest.approx(limits["c"], rel=1e-13)
+
+
+def test_a_capped_search_is_counted() -> None:
+    made = experiment("fig08", search_cap=0.5)
+    _, _, sweep, estimates = stages(made)
+    # the minimum is near the limit, so half of it is always too low a cap
+    of_a = sweep[sweep.panel == "a"]
+    assert of_a.capped.all()
+    counted = estimates[(estimates.panel == "a") & (estimates.quantity == "capped_trials")]
+    assert counted.value.iloc[0] == len(of_a)
+
+
+# ------------------------------------------------------------------ trajectory
+
+
+def test_mean_distance_is_the_mean_of_distances() -> None:
+    rng = np.random.default_rng(0)
+    w, a = rng.normal(size=(3, 2)), rng.normal(size=(7, 2))
+    slow = [np.mean([np.hypot(*(u - v)) for v in a]) for u in w]
+    assert mean_distance(w, a) == pytest.approx(slow, rel=1e-14)
+
+
+def test_the_tangent_at_zero_is_that_of_the_curve() -> None:
+    made = experiment("fig01", grid_factor=1e-3)
+    _, _, sweep, estimates = stages(made)
+    curve = sweep[(sweep.kind == "path") & (sweep.seed == 0)]
+    rise = curve.mean_distance.iloc[1] - curve.mean_distance.iloc[0]
+    slope = rise / (curve.alpha.iloc[1] - curve.alpha.iloc[0])
+    tangent = estimates[(estimates.seed == 0) & (estimates.quantity == "tangent_at_0")]
+    assert tangent.value.iloc[0] == pytest.approx(slope, rel=1e-3)
+
+
+def test_without_new_scale_the_new_tasks_are_like_the_others() -> None:
+    """The path comes from their features' scale: at scale 1 the solution barely moves."""
+    moved = {}
+    for scale in (1.0, 2.0):
+        new = {**section("fig01")["new_tasks"], "feature_scale": scale}
+        sweep = stages(experiment("fig01", new_tasks=new))[2]
+        path = sweep[(sweep.kind == "path") & (sweep.seed == 0)]
+        moved[scale] = abs(path.w1.iloc[10] - path.w1.iloc[0])
+    assert moved[1.0] < moved[2.0]
+
+
+# ------------------------------------------------------------------ Fig. 4, Fig. 5, Fig. 6
+
+
+@pytest.mark.parametrize("name", ["normal", "uniform", "exponential"])
+def test_the_laws_of_figure_4_have_the_variance_on_the_axis(name: str) -> None:
+    law = law_of_variance(name, 7.0)
+    assert law.moment(2) - law.moment(1) ** 2 == pytest.approx(7.0, rel=1e-13)
+
+
+def test_figure_4_agrees_with_sampling() -> None:
+    made = experiment("fig04a")
+    sweep = made.sweep(made.features())
+    cfg = Config().fig04a
+    rng = np.random.default_rng(0)
+    for variance in (sweep.variance.iloc[0], sweep.variance.iloc[-1]):
+        row = sweep[(sweep.variance == variance) & (sweep.law == "normal") & sweep.primary]
+        centres = np.linspace(cfg.centres.first, cfg.centres.last, cfg.dim)
+        x = rng.normal(0, np.sqrt(variance), (40_000, cfg.shots, cfg.dim))
+        phi = np.exp(-((x - centres) ** 2) / (2 * cfg.width**2))
+        gram = phi.swapaxes(1, 2) @ phi
+        second = np.einsum("nij,nij->n", gram, gram)
+        third = np.einsum("nij,nij->n", gram, gram @ gram)
+        sampled = cfg.shots * second.mean() / (2 * third.mean())
+        error = (
+            sampled
+            * np.hypot(second.std() / second.mean(), third.std() / third.mean())
+            / np.sqrt(len(x))
+        )
+        assert abs(row.alpha_lim.iloc[0] - sampled) < 5 * error
+
+
+def test_the_gaps_of_figure_5_are_those_of_plain_descent() -> None:
+    made = experiment("fig05", max_steps=20, seeds=1)
+    features = made.features()
+    sweep = made.sweep(features)
+    law = made._law("normal")  # type: ignore[attr-defined]
+    phi, a = law.sample(made.rng(1, 0, 1), 60)
+    from innerlr.experiments.base import unprefixed
+
+    w_erm, w_maml = unprefixed("normal/0", features).w_maml([0.0, made.cfg.alpha])
+    adapted = []
+    for start in (w_erm, w_maml):
+        w = np.repeat(start[None], len(phi), axis=0)
+        for _ in range(20):
+            residual = np.einsum("nkd,nd->nk", phi, w - a)
+            w = w - 2 * made.cfg.rate / phi.shape[1] * np.einsum("nkd,nk->nd", phi, residual)
+        adapted.append(w)
+    loss = [float((np.einsum("nkd,nd->nk", phi, w - a) ** 2).sum()) for w in adapted]
+    distance = [float(((w - a) ** 2).sum(1).mean()) for w in adapted]
+    row = sweep[(sweep.panel == "normal") & (sweep.tasks == "fresh") & (sweep.steps == 20)]
+    # the plain differences keep about 1e-16 / 1e-6 of the gap
+    assert row.loss_gap.iloc[0] == pytest.approx(loss[1] - loss[0], rel=1e-5)
+    assert row.distance_gap.iloc[0] == pytest.approx(distance[1] - distance[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [(1, 1), (3, 1, 2), (2, 2, 2), (1, 1, 1)])
+@pytest.mark.parametrize("dim", [1, 2, 5])
+def test_counts_are_counts(dim: int, steps: tuple[int, ...]) -> None:
+    tally = Counter(
+        sum(s * i for s, i in zip(steps, index, strict=True))
+        for index in product(range(dim), repeat=len(steps))
+    )
+    expected = [tally[i] for i in range(sum(steps) * (dim - 1) + 1)]
+    assert counts(dim, steps).tolist() == expected
+
+
+# ------------------------------------------------------------------ Fig. 11
+
+
+PROBLEM = MixedRegression(
+    tasks=40,
+    dim=6,
+    train_shots=4,
+    validation_shots=9,
+    test_shots=5,
+    noise=0.3,
+    task_spread=0.5,
+)
+
+
+def test_wishart_traces() -> None:
+    rng = np.random.default_rng(0)
+    n, p = 4, 3
+    x = rng.normal(size=(200_000, n, p))
+    gram = x.swapaxes(1, 2) @ x
+    powers = [gram]
+    for _ in range(3):
+        powers.append(powers[-1] @ gram)
+    t1, t2, t3, t4 = (np.trace(power, axis1=1, axis2=2) for power in powers)
+    sampled = {"1": t1, "2": t2, "3": t3, "4": t4, "1,1": t1**2, "1,2": t1 * t2, "2,2": t2**2}
+    exact = _wishart_traces(n, p)
+    assert set(sampled) == set(exact)
+    for key, values in sampled.items():
+        error = values.std() / np.sqrt(len(values))
+        assert abs(values.mean() - exact[key]) < 5 * error, key
+
+
+def test_wishart_traces_in_one_dimension() -> None:
+    """p = 1: G is chi-square with n degrees of freedom, E G^k = n (n+2) ... (n+2k-2)."""
+    exact = _wishart_traces(5, 1)
+    assert [exact["1"], exact["2"], exact["3"], exact["4"]] == [5, 35, 315, 3465]
+    assert (exact["1,1"], exact["1,2"], exact["2,2"]) == (35, 315, 3465)
+
+
+@pytest.mark.parametrize("rate", [-0.4, 0.0, 0.3])
+def test_the_exact_test_risk_is_that_of_simulated_tasks(rate: float) -> None:
+    rng = np.random.default_rng(1)
+    n, p, k = 200_000, PROBLEM.dim, PROBLEM.test_shots
+    w = np.linspace(-0.3, 0.4, p)
+    task = rng.normal(0, PROBLEM.task_spread / np.sqrt(p), (n, p))
+    x = rng.normal(size=(n, k, p))
+    y = np.einsum("nkp,np->nk", x, task) + rng.normal(0, PROBLEM.noise, (n, k))
+    residual = np.einsum("nkp,p->nk", x, w) - y
+    # Bernacchia's loss has 1/2, so its gradient has no factor 2
+    adapted = w - rate / k * np.einsum("nkp,nk->np", x, residual)
+    fresh = rng.normal(size=(n, p))
+    error = np.einsum("np,np->n", fresh, adapted - task) + rng.normal(0, PROBLEM.noise, n)
+    squared = error**2
+    exact = float(PROBLEM.test_risk(w, np.array(rate)))
+    assert abs(squared.mean() - exact) < 5 * squared.std() / np.sqrt(n)
+
+
+@pytest.mark.parametrize("rate", [-0.3, 0.0, 0.2])
+def test_the_leading_order_is_reached_with_many_tasks(rate: float) -> None:
+    many = MixedRegression(**{**PROBLEM.__dict__, "tasks": 2000})
+    rng = np.random.default_rng(2)
+    distances = np.array(
+        [float((many.training_set(rng).w_maml(rate / 2) ** 2).sum()) for _ in range(400)]
+    )
+    expected = float(many.expected_distance(np.array(rate)))
+    error = distances.std() / np.sqrt(len(distances))
+    # next order in 1/m: about p / (m n_v), far below the Monte-Carlo error
+    assert abs(distances.mean() - expected) < 5 * error + 0.01 * expected
+
+
+def test_alpha_lim_of_normal_inputs_is_the_split_form() -> None:
+    rng = np.random.default_rng(3)
+    from innerlr import alpha_lim_split
+
+    support = rng.normal(size=(40_000, PROBLEM.train_shots, PROBLEM.dim))
+    query = rng.normal(size=(40_000, PROBLEM.validation_shots, PROBLEM.dim))
+    # relative Monte-Carlo error about 1 / sqrt(40000)
+    assert alpha_lim_split(support, query) == pytest.approx(PROBLEM.alpha_lim(), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"noise": -0.1}, "noise"),
+        ({"task_spread": 0.0}, "task_spread"),
+        ({"dim": 0}, "dim"),
+        ({"dim": 400}, "overparameterised"),
+    ],
+)
+def test_impossible_problems_are_refused(change: dict, part: str) -> None:
+    with pytest.raises(InnerlrError, match=part):
+        MixedRegression(**{**PROBLEM.__dict__, **change})

@@ -1,0 +1,256 @@
+"""The workflow end to end: the smoke preset in a copy of the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from innerlr.io.provenance import SUFFIX, verify
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parent.parent
+SMOKE = ("--configfile", "workflow/presets/smoke.yaml")
+FIGURES = ["fig01", "fig04", "fig05", "fig06", "fig07", "fig08", "fig09", "fig11", "h3"]
+
+
+class Project:
+    """A copy of the project in which Snakemake is run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        git = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True)
+        for name in listed.stdout.split():
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+
+    def snakemake(self, *arguments: str, ok: bool = True) -> str:
+        run = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        said = run.stdout + run.stderr
+        assert (run.returncode == 0) == ok, said
+        return said
+
+    def results(self, preset: str = "smoke") -> Path:
+        return self.folder / "results" / preset
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = Project(tmp_path_factory.mktemp("project"))
+    said = made.snakemake(*SMOKE)
+    assert "9 of 9 figures are in results/smoke/figures" in said
+    assert "the report is results/smoke/report.html" in said
+    return made
+
+
+def counts(said: str) -> dict[str, int]:
+    """Jobs of a dry run by rule."""
+    table = said[said.index("Job stats:") :]
+    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_figure_is_made_in_every_form(project: Project, figure: str) -> None:
+    folder = project.results()
+    for kind, start in (("pdf", b"%PDF"), ("png", b"\x89PNG"), ("svg", b"<?xml")):
+        assert (folder / f"figures/{figure}.{kind}").read_bytes().startswith(start)
+    shown = pd.read_csv(folder / f"figures/{figure}.csv")
+    assert len(shown) > 3
+    assert "What differs" in (folder / f"notebooks/{figure}.html").read_text()
+    assert json.loads((folder / f"notebooks/{figure}.ipynb").read_text())["cells"]
+
+
+def test_the_notebooks_need_no_network(project: Project) -> None:
+    for path in (project.results() / "notebooks").glob("*.html"):
+        loaded = re.findall(
+            r'<(?:script|link|img)[^>]+(?:src|href)="(https?:[^"]+)', path.read_text()
+        )
+        assert not loaded, path
+
+
+def test_the_report_carries_every_figure_with_its_caption_and_verdicts(project: Project) -> None:
+    report = (project.results() / "report.html").read_text()
+    for figure in FIGURES:
+        assert f"{figure}.svg" in report
+        assert f"{figure}.html" in report
+    for claim in pd.read_csv(project.results() / "claims.csv").id:
+        assert claim in report
+    assert "table1.html" in report
+    assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="https?:', report)
+
+
+def test_at_smoke_scale_no_scaled_claim_is_judged(project: Project) -> None:
+    verdicts = pd.read_csv(project.results() / "claims.csv")
+    assert list(verdicts.columns) == [
+        *("id", "place", "quantity", "expected", "measured"),
+        *("low", "high", "verdict", "reason"),
+    ]
+    judged = verdicts[verdicts.verdict != "not evaluated"].id
+    # exact curves do not depend on a number of tasks
+    assert judged.str.match("fig04a|fig06").all()
+
+
+def test_a_second_run_has_nothing_to_do(project: Project) -> None:
+    before = (project.results() / "figures/fig08.png").stat().st_mtime_ns
+    assert "Nothing to be done" in project.snakemake(*SMOKE, "--", "fig08")
+    assert (project.results() / "figures/fig08.png").stat().st_mtime_ns == before
+    assert (project.results() / "report.html").is_file()
+
+
+def test_a_parameter_reruns_only_what_depends_on_it(project: Project) -> None:
+    change = project.folder / "change.yaml"
+    change.write_text("fig08: {search_cap: 11.0}\n")
+    jobs = counts(project.snakemake("-n", *SMOKE, str(change)))
+    assert jobs == {
+        **dict.fromkeys(("sweep", "estimates", "judge", "figure"), 1),
+        **dict.fromkeys(("claims_table", "estimators_table", "all"), 1),
+        "total": 7,
+    }
+    change.write_text("fig08: {trials: 4}\n")
+    jobs = counts(project.snakemake("-n", *SMOKE, str(change)))
+    assert jobs["data"] == jobs["features"] == jobs["figure"] == 1
+    assert jobs["total"] == 9
+    change.unlink()
+
+
+def test_editing_a_notebook_redraws_its_figure_alone(project: Project) -> None:
+    path = project.folder / "notebooks/fig06.ipynb"
+    kept = path.read_bytes()
+    stat = path.stat()
+    path.write_text(kept.decode().replace("# Fig. 6", "# Figure 6", 1))
+    try:
+        assert path.read_bytes() != kept
+        jobs = counts(project.snakemake("-n", *SMOKE))
+        assert jobs == {"figure": 1, "all": 1, "total": 2}
+    finally:
+        path.write_bytes(kept)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_every_artefact_is_verified_and_a_changed_one_is_found(project: Project) -> None:
+    here = Path.cwd()
+    os.chdir(project.folder)
+    try:
+        assert verify("results/smoke") == []
+        table = Path("results/smoke/estimates/fig08.csv")
+        kept = table.read_bytes()
+        table.write_bytes(kept.replace(b"alpha_lim", b"alpha_1im", 1))
+        problems = verify("results/smoke")
+        table.write_bytes(kept)
+        stray = Path("results/smoke/tables/stray.csv")
+        stray.write_text("x\n")
+        strays = verify("results/smoke")
+        stray.unlink()
+    finally:
+        os.chdir(here)
+    assert any("estimates/fig08.csv has changed" in line for line in problems)
+    assert any("an input of results/smoke/claims/fig08.csv" in line for line in problems)
+    assert strays == [f"results/smoke/tables/stray.csv: has no stray.csv{SUFFIX}"]
+
+
+def test_a_record_says_how_its_artefact_was_made(project: Project) -> None:
+    record = json.loads((project.results() / f"sweeps/fig08.csv{SUFFIX}").read_text())
+    for key in (
+        *("sha256", "revision", "config_digest", "seed", "inputs", "versions", "threads"),
+        *("device", "wall_seconds", "cpu_seconds", "data_source", "rule"),
+    ):
+        assert key in record
+    assert record["seed"] == 2022
+    assert list(record["inputs"]) == ["results/smoke/features/fig08.npz"]
+
+
+def same(first: Path, second: Path) -> list[str]:
+    """Artefacts below `first` that differ from those below `second`, records apart."""
+    kinds = {".csv", ".npz", ".png", ".pdf", ".svg"}
+    files = [p.relative_to(second) for p in second.rglob("*") if p.suffix in kinds]
+    assert files
+    return [str(p) for p in files if (first / p).read_bytes() != (second / p).read_bytes()]
+
+
+def test_one_core_gives_the_same_bytes_as_two(project: Project) -> None:
+    """Executed notebooks too: they hold no times or random names."""
+    config = ("--config", "preset=one-core")
+    project.snakemake(*SMOKE, *config, "--cores", "1", "--", "fig01", "h3")
+    assert same(project.results(), project.results("one-core")) == []
+    text = (project.results("one-core") / "notebooks/h3.ipynb").read_text()
+    original = (project.results() / "notebooks/h3.ipynb").read_text()
+    assert text.replace("one-core", "smoke") == original
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(project: Project) -> None:
+    command = project.command(*SMOKE, "--config", "preset=killed", "--", "fig05", "fig11")
+    run = subprocess.Popen(
+        command,
+        cwd=project.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if list((project.results("killed") / "data").glob("*.csv")):
+            break
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert not (project.results("killed") / "figures/fig05.png").exists()
+    again = (*SMOKE, "--config", "preset=killed")
+    project.snakemake(*again, "--unlock")
+    project.snakemake(*again, "--", "fig05", "fig11")
+    assert same(project.results(), project.results("killed")) == []
+
+
+def own_config(project: Project, text: str) -> tuple[str, ...]:
+    path = project.folder / "mine.yaml"
+    path.write_text("preset: mine\n" + text)
+    return ("--configfile", str(path))
+
+
+def test_an_experiment_of_the_users_own(project: Project) -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 8, 3))
+    np.savez(project.folder / "mine.npz", features=features, optima=rng.normal(size=(60, 3)))
+    config = own_config(project, "experiments: {mine: {file: mine.npz, seeds: 4}}\n")
+    said = project.snakemake(*config, "--", "mine")
+    assert "1 of 10 figures" in said
+    estimates = pd.read_csv(project.results("mine") / "estimates/mine.csv")
+    assert (estimates[estimates.quantity == "alpha_lim"].value > 0).all()
+    assert "mine.svg" in (project.results("mine") / "report.html").read_text()
+    # a new file reruns it
+    np.savez(project.folder / "mine.npz", features=2 * features)
+    assert counts(project.snakemake("-n", *config, "--", "mine"))["data"] == 1
+
+
+def test_a_failing_job_says_why_and_leaves_nothing_behind(project: Project) -> None:
+    np.savez(project.folder / "bad.npz", featuers=np.ones((4, 3, 2)))
+    config = own_config(project, "experiments: {bad: {file: bad.npz}}\n")
+    said = project.snakemake(*config, "--", "bad", "table1", ok=False)
+    assert "experiments.bad: expected the arrays features" in said
+    assert "got featuers" in said
+    assert "Traceback" not in said
+    assert not list((project.results("mine") / "data").glob("*bad*"))
+    missing = own_config(project, "experiments: {gone: {file: gone.npz}}\n")
+    assert "gone.npz" in project.snakemake(*missing, "--", "gone", ok=False)
