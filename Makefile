@@ -59,7 +59,7 @@ help: ## this list
 figures: preset-exists $(READY) ## every figure, table, claim and the report
 	@$(BIN)/snakemake --cores $(CORES) $(SNAKEMAKE_ARGS) $(CONFIG) -- $(TARGETS)
 
-smoke: ## the same at toy scale, in about a minute and without the network
+smoke: ## the same at a small scale, in about a minute and without the network
 	@$(MAKE) --no-print-directory figures PRESET=smoke
 
 test: $(READY) ## the test suite
@@ -78,7 +78,7 @@ format: $(READY) ## mend what ruff and snakefmt can mend by themselves
 	@$(BIN)/snakefmt Snakefile workflow
 
 bench: $(READY) ## time the library against its alternatives (benchmarks/)
-	@$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py test_*.py' --benchmark-only
+	@$(BIN)/python -m pytest benchmarks -q -s -o python_files="bench_*.py"
 
 setup: $(READY) ## only make .venv
 	@echo "$(VENV) is ready"

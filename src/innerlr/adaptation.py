@@ -37,7 +37,9 @@ class Adaptation:
             )
         self.rate = positive(rate, "rate")
         values, self.vectors = np.linalg.eigh(phi.swapaxes(1, 2) @ phi)
-        self.values = np.maximum(values, 0.0)
+        # what rounding leaves of a zero eigenvalue would drift over 1e6 steps
+        cut = phi.shape[2] * np.finfo(float).eps * values[:, -1:]
+        self.values = np.where(values > cut, values, 0.0)
         x = 2 * self.rate / phi.shape[1] * self.values
         self.contraction = 1 - x  # of Q, (tasks, dim)
         with np.errstate(divide="ignore"):

@@ -32,10 +32,8 @@ class _Continuous:
     Meant for bounded features; polynomial ones have exact moments.
     """
 
-    # Probability left out on each side, and the panels between.
+    # Probability left out on each side.
     tail: ClassVar[float] = 1e-40
-    panels: ClassVar[int] = 256
-    order: ClassVar[int] = 32
 
     def _law(self) -> Any:
         raise NotImplementedError
@@ -43,12 +41,17 @@ class _Continuous:
     def quadrature(self) -> tuple[Array, Array]:
         """Nodes (n,) and weights (n,) summing to 1, for expectations of smooth functions."""
         law = self._law()
-        edges = np.linspace(law.ppf(self.tail), law.isf(self.tail), self.panels + 1)
-        x, w = np.polynomial.legendre.leggauss(self.order)
-        half = np.diff(edges) / 2
-        nodes = (edges[:-1] + half)[:, None] + half[:, None] * x
-        weights = half[:, None] * w * law.pdf(nodes)
-        return nodes.ravel(), (weights / weights.sum()).ravel()
+        nodes, weights = _panels(law.ppf(self.tail), law.isf(self.tail))
+        weights = weights * law.pdf(nodes)
+        return nodes, weights / weights.sum()
+
+
+def _panels(low: float, high: float, panels: int = 256, order: int = 32) -> tuple[Array, Array]:
+    """Composite Gauss-Legendre rule on [low, high]: nodes and weights, shape (panels * order,)."""
+    edges = np.linspace(low, high, panels + 1)
+    x, w = np.polynomial.legendre.leggauss(order)
+    half = np.diff(edges)[:, None] / 2
+    return (edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,8 @@ class Uniform(_Continuous):
         return stats.uniform(self.low, self.high - self.low)
 
     def quadrature(self) -> tuple[Array, Array]:
-        edges = np.linspace(self.low, self.high, self.panels + 1)
-        x, w = np.polynomial.legendre.leggauss(self.order)
-        half = np.diff(edges) / 2
-        nodes = (edges[:-1] + half)[:, None] + half[:, None] * x
-        weights = np.broadcast_to(half[:, None] * w, nodes.shape) / (self.high - self.low)
-        return nodes.ravel(), weights.ravel()
+        nodes, weights = _panels(self.low, self.high)
+        return nodes, weights / (self.high - self.low)
 
 
 @dataclass(frozen=True)
@@ -144,8 +143,11 @@ class ChiSquare(_Continuous):
     def moment(self, order: int) -> float:
         return math.prod(self.df + 2 * i for i in range(order))
 
-    def _law(self) -> Any:
-        return stats.chi2(self.df)
+    def quadrature(self) -> tuple[Array, Array]:
+        # in u = sqrt(x), in which the density u^(df - 1) exp(-u^2 / 2) is smooth at 0
+        u, weights = _panels(0.0, float(np.sqrt(stats.chi2(self.df).isf(self.tail))))
+        weights = weights * stats.chi(self.df).pdf(u)
+        return u**2, weights / weights.sum()
 
 
 @dataclass(frozen=True)

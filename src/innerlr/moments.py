@@ -50,8 +50,9 @@ ACCURACY = 1e-10
 # Sums lose eps times the condition number of the Gram they hold. Whitening starts well before that
 # reaches ACCURACY, at 4.5e5, because the first tasks only estimate it.
 WHITEN_ABOVE = 1e4
-# Past this condition number of the pooled Gram the rounding of the features as they were given
-# moves the losses by more than about ACCURACY, however the sums are kept: a warning, too.
+# Past this condition number of the pooled Gram (of features scaled to one length) the rounding of
+# the features as they were given moves the losses by more than about ACCURACY, however the sums are
+# kept: a warning, too.
 WARN_ABOVE = 1e14
 _EPS = float(np.finfo(float).eps)
 # Tasks are processed in blocks of about this many numbers, so that temporaries stay small.
@@ -339,11 +340,12 @@ class GramMoments:
 
     def condition_number(self) -> float:
         """Condition number of the pooled Gram sum Phi_t'Phi_t (2-norm)."""
-        try:
-            root = np.linalg.cholesky(self._sums()[0]).T
-        except np.linalg.LinAlgError:
-            return np.inf
-        return float(np.linalg.cond(root if self.whitener is None else root @ self.whitener)) ** 2
+        return float(np.linalg.cond(self._root())) ** 2
+
+    def _root(self) -> Array:
+        """Upper-triangular, with the pooled Gram as its square."""
+        root = np.linalg.cholesky(self._sums()[0]).T
+        return root if self.whitener is None else root @ self.whitener
 
     def _check_condition(self) -> None:
         """Raise where the minimiser is not unique, warn where it has lost digits."""
@@ -357,7 +359,10 @@ class GramMoments:
                 "solution; features that are only ill-conditioned need "
                 "whitener=innerlr.pooled_whitener(features)."
             )
-        inner, condition = float(values[-1] / values[0]), self.condition_number()
+        # Rounding is relative to each feature, so their scales do not count.
+        root = self._root()
+        condition = float(np.linalg.cond(root / np.linalg.norm(root, axis=0))) ** 2
+        inner = float(values[-1] / values[0])
         if _EPS * inner > ACCURACY:
             mend = "Pass whitener=innerlr.pooled_whitener(features) of all features."
         elif condition > WARN_ABOVE:
@@ -365,7 +370,7 @@ class GramMoments:
         else:
             return
         _warn_inexact(
-            f"pooled Gram of condition number {condition:.1e}",
+            f"pooled Gram of condition number {condition:.1e} (of features of one scale)",
             _EPS * (inner + np.sqrt(condition)),
             mend,
         )

@@ -106,7 +106,9 @@ class Convergence(Experiment):
                     },
                 )
             spread = of_panel.groupby("tasks").error.std()
-            rows += long(str(panel), -1, {"spread_last_to_first": spread.iloc[-1] / spread.iloc[0]})
+            # trials that all end at the search cap have no spread to shrink
+            shrinks = spread.iloc[-1] / spread.iloc[0] if spread.iloc[0] > 0 else np.inf
+            rows += long(str(panel), -1, {"spread_last_to_first": shrinks})
             rows += long(str(panel), -1, {"capped_trials": float(of_panel.capped.sum())})
             for reading in ("error", "error_risk"):
                 mean = of_panel[of_panel.tasks >= SLOPE_FROM].groupby("tasks")[reading].mean()

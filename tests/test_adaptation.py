@@ -1,0 +1,168 @@
+"""Adaptation in closed form against plain gradient steps, scalar formulas and high precision."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from innerlr import Adaptation, distance_gap, loss_gap
+from innerlr.errors import InnerlrError
+from tolerances import STEPS
+
+Array = np.ndarray
+
+
+def tasks(seed: int = 0, n: int = 12, k: int = 6, d: int = 4) -> tuple[Array, Array, Array]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, k, d)), rng.normal(size=(n, d)), rng.normal(size=d)
+
+
+def descend(phi: Array, a: Array, w: Array, steps: int, rate: float) -> Array:
+    """One task after the other, one step after the other."""
+    ends = []
+    for features, optimum in zip(phi, a, strict=True):
+        v = w.copy()
+        for _ in range(steps):
+            gradient = 2 / len(features) * features.T @ (features @ v - features @ optimum)
+            v = v - rate * gradient
+        ends.append(v)
+    return np.array(ends)
+
+
+# 0.02 contracts every direction, 0.3 turns some over (factors below 0), 0.5 lets some grow
+@pytest.mark.parametrize("rate", [0.02, 0.3, 0.5])
+@pytest.mark.parametrize("steps", [0, 1, 2, 7])
+def test_adapted_weights_are_those_of_plain_descent(steps: int, rate: float) -> None:
+    phi, a, w = tasks()
+    found = Adaptation(phi, a, rate).adapted(w, steps)
+    plain = descend(phi, a, w, steps, rate)
+    assert np.abs(found - plain).max() < STEPS * np.abs(plain).max()
+
+
+def test_two_hundred_steps() -> None:
+    phi, a, w = tasks()
+    found = Adaptation(phi, a, 0.05).adapted(w, 200)
+    assert np.abs(found - descend(phi, a, w, 200, 0.05)).max() < STEPS
+
+
+def test_the_rates_include_contractions_below_zero() -> None:
+    phi, a, _ = tasks()
+    assert Adaptation(phi, a, 0.02).contraction.min() > 0
+    assert Adaptation(phi, a, 0.3).contraction.min() < 0
+    assert Adaptation(phi, a, 0.5).contraction.min() < -1
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.3, 0.5])
+def test_loss_and_distance_are_those_of_the_adapted_weights(rate: float) -> None:
+    phi, a, w = tasks()
+    made = Adaptation(phi, a, rate)
+    steps = [0, 1, 5]
+    for t, loss, distance in zip(steps, made.loss(w, steps), made.distance(w, steps), strict=True):
+        error = made.adapted(w, t) - a
+        residual = np.einsum("nkd,nd->nk", phi, error)
+        assert loss == pytest.approx(float((residual**2).sum()), rel=STEPS)
+        assert distance == pytest.approx(float((error**2).sum(1).mean()), rel=STEPS)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 1000, 10**6])
+def test_one_feature_has_a_scalar_formula(steps: int) -> None:
+    """d = 1: the error after t steps is (1 - 2 eta G / K)^t times the first one."""
+    phi = np.full((1, 4, 1), 0.5)  # G = 1, K = 4
+    made = Adaptation(phi, np.array([[2.0]]), 1e-5)
+    with mpmath.workdps(40):
+        factor = (1 - mpmath.mpf(2) * mpmath.mpf(1e-5) / 4) ** steps
+        exact = float((3 - 2) ** 2 * factor**2)
+    # t log(1 - x) carries the rounding of 1 - x, eps / x = 4e-11 of itself, t x = 5 times
+    assert made.distance([3.0], [steps])[0] == pytest.approx(exact, rel=1e-9)
+
+
+def precise_gaps(phi: Array, a: Array, w: Array, v: Array, steps: int, rate: float) -> list[float]:
+    """Loss and distance gaps by 50-digit descent."""
+    gaps = [mpmath.mpf(0), mpmath.mpf(0)]
+    with mpmath.workdps(50):
+        for features, optimum in zip(phi, a, strict=True):
+            x = mpmath.matrix(features.tolist())
+            gram = x.T * x
+            q = mpmath.eye(len(optimum)) - gram * (2 * mpmath.mpf(rate) / len(features))
+            power = q**steps
+            for sign, start in ((1, w), (-1, v)):
+                error = power * mpmath.matrix((precise(start) - precise(optimum)).tolist())
+                gaps[0] += sign * (error.T * gram * error)[0]
+                gaps[1] += sign * (error.T * error)[0] / len(phi)
+    return [float(gap) for gap in gaps]
+
+
+def precise(values: Array) -> Array:
+    return np.array([mpmath.mpf(float(v)) for v in values], dtype=object)
+
+
+@pytest.mark.parametrize("steps", [0, 3, 40])
+def test_gaps_keep_their_digits_when_they_are_a_millionth(steps: int) -> None:
+    phi, a, w = tasks(1, n=5, d=3)
+    v = w + 1e-7 * np.array([1.0, -2.0, 0.5])
+    loss, distance = precise_gaps(phi, a, w, v, steps, 0.05)
+    assert abs(loss) < 1e-5 * Adaptation(phi, a, 0.05).loss(w, [0])[0]
+    found = loss_gap(phi, a, w, v, [steps], 0.05)[0]
+    # the eigenvectors' rounding, eps, against gaps that are sums of terms of both signs
+    assert found == pytest.approx(loss, rel=1e-8)
+    assert distance_gap(phi, a, w, v, [steps], 0.05)[0] == pytest.approx(distance, rel=1e-8)
+
+
+@given(st.integers(0, 10**6), st.floats(1e-6, 0.05))
+def test_gaps_are_antisymmetric_and_vanish_for_equal_weights(steps: int, rate: float) -> None:
+    phi, a, w = tasks(2)
+    v = -w
+    made = Adaptation(phi, a, rate)
+    forth, back = made.distance_gap(w, v, [steps]), made.distance_gap(v, w, [steps])
+    assert forth == pytest.approx(-back, rel=1e-12)
+    assert made.loss_gap(w, w, [steps])[0] == 0
+
+
+@given(st.floats(1e-4, 0.04))
+def test_small_rates_only_shrink_distance_and_loss(rate: float) -> None:
+    phi, a, w = tasks(3)
+    made = Adaptation(phi, a, rate)
+    steps = [0, 1, 2, 10, 100, 10**6]
+    for values in (made.distance(w, steps), made.loss(w, steps)):
+        assert np.all(np.diff(values) <= 0)
+
+
+def test_an_orthogonal_change_of_features_changes_nothing() -> None:
+    phi, a, w = tasks(4)
+    rotation, _ = np.linalg.qr(np.random.default_rng(5).normal(size=(4, 4)))
+    first = Adaptation(phi, a, 0.1).distance(w, [0, 5, 50])
+    second = Adaptation(phi @ rotation, a @ rotation, 0.1).distance(w @ rotation, [0, 5, 50])
+    assert first == pytest.approx(second, rel=1e-12)
+
+
+def test_fewer_samples_than_features_leave_the_rest_alone() -> None:
+    phi, a, w = tasks(6, k=2, d=5)
+    made = Adaptation(phi, a, 0.05)
+    null = np.eye(5) - np.linalg.pinv(phi[0]) @ phi[0]
+    moved = made.adapted(w, 10**6)[0] - w
+    assert np.abs(null @ moved).max() < 1e-12
+    assert np.abs(phi[0] @ (made.adapted(w, 10**6)[0] - a[0])).max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"rate": 0.0}, "rate"),
+        ({"rate": float("nan")}, "rate"),
+        ({"a": np.ones((11, 4))}, "tasks"),
+        ({"a": np.ones((12, 3))}, "dim"),
+        ({"phi": np.ones((12, 0, 4))}, "empty"),
+        ({"phi": np.full((12, 6, 4), np.inf)}, "finite"),
+        ({"w": np.ones(3)}, "w"),
+        ({"steps": [-1]}, "steps"),
+        ({"steps": [0.5]}, "steps"),
+    ],
+)
+def test_bad_input(change: dict, part: str) -> None:
+    phi, a, w = tasks()
+    good = {"phi": phi, "a": a, "w": w, "steps": [1], "rate": 0.1} | change
+    with pytest.raises(InnerlrError, match=part):
+        Adaptation(good["phi"], good["a"], good["rate"]).distance(good["w"], good["steps"])

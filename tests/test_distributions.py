@@ -1,0 +1,128 @@
+"""Laws: exact moments against sampling, quadrature and scipy; impossible ones refused."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from innerlr.distributions import (
+    ChiSquare,
+    Exponential,
+    Normal,
+    Uniform,
+    Zipf,
+    from_spec,
+    mean,
+    variance,
+)
+from innerlr.errors import InnerlrError
+from tolerances import Z
+
+LAWS = [
+    (Uniform(-5.0, 5.0), stats.uniform(-5, 10)),
+    (Uniform(0.0, 3.0), stats.uniform(0, 3)),
+    (Normal(0.0, 2.0), stats.norm(0, 2)),
+    (Normal(-1.0, 0.5), stats.norm(-1, 0.5)),
+    (Exponential(1.5), stats.expon(scale=1.5)),
+    (ChiSquare(7.0), stats.chi2(7)),
+    (ChiSquare(3.0), stats.chi2(3)),
+]
+CONTINUOUS = pytest.mark.parametrize(("law", "twin"), LAWS, ids=lambda v: repr(v)[:30])
+
+
+@CONTINUOUS
+@pytest.mark.parametrize("order", range(7))
+def test_moments_are_those_of_scipy(law, twin, order: int) -> None:
+    expected = twin.expect(lambda x: x**order, epsabs=0, epsrel=1e-12)
+    scale = twin.expect(lambda x: abs(x) ** order)
+    assert law.moment(order) == pytest.approx(expected, rel=1e-9, abs=1e-9 * scale)
+
+
+@CONTINUOUS
+def test_samples_have_the_moments(law, twin) -> None:
+    x = law.sample(np.random.default_rng(0), (200_000,))
+    for order in (1, 2, 3):
+        values = x**order
+        assert abs(values.mean() - law.moment(order)) < Z * values.std() / math.sqrt(x.size)
+    assert stats.kstest(x[:5000], twin.cdf).pvalue > 1e-4
+
+
+@CONTINUOUS
+def test_quadrature_integrates_bounded_functions(law, twin) -> None:
+    nodes, weights = law.quadrature()
+    assert weights.sum() == pytest.approx(1, rel=1e-12)
+    assert weights.min() >= 0
+    for centre, width in ((0.0, 2.0), (3.0, 0.5)):
+
+        def bump(x: np.ndarray, centre: float = centre, width: float = width) -> np.ndarray:
+            return np.exp(-((x - centre) ** 2) / (2 * width**2))
+
+        low, high = twin.support()
+        points = [p for p in (centre - width, centre, centre + width) if low < p < high]
+        inside = np.clip([low, high], -40, 60)
+        pieces = np.unique([*inside, *points])
+        exact = sum(
+            twin.expect(bump, lb=a, ub=b, epsabs=0, epsrel=1e-11)
+            for a, b in itertools.pairwise(pieces)
+        )
+        assert weights @ bump(nodes) == pytest.approx(exact, rel=1e-8)
+
+
+def test_zipf_has_scipys_moments_where_they_exist() -> None:
+    law = Zipf(5.5)
+    for order in (0, 1, 2, 3, 4):
+        assert law.moment(order) == pytest.approx(stats.zipf(5.5).moment(order), rel=1e-9)
+    x = law.sample(np.random.default_rng(1), (200_000,))
+    assert abs(x.mean() - mean(law)) < Z * x.std() / math.sqrt(x.size)
+    assert x.dtype == np.float64
+
+
+def test_zipf_refuses_infinite_moments() -> None:
+    with pytest.raises(InnerlrError, match="infinite"):
+        Zipf(4.0).moment(3)
+
+
+def test_mean_and_variance() -> None:
+    assert (mean(Uniform(0, 2)), variance(Uniform(0, 2))) == pytest.approx((1, 1 / 3))
+    assert variance(ChiSquare(7)) == pytest.approx(14)
+
+
+@pytest.mark.parametrize(
+    ("spec", "law"),
+    [
+        ({"name": "uniform", "low": -1, "high": 2}, Uniform(-1, 2)),
+        ({"name": "normal", "mean": 1, "spread": 4}, Normal(1, 2)),
+        ({"name": "normal", "mean": 1, "spread": 4, "spread_is": "sd"}, Normal(1, 4)),
+        ({"name": "exponential", "scale": 2}, Exponential(2)),
+        ({"name": "chi_square", "df": 7}, ChiSquare(7)),
+        ({"name": "zipf", "s": 4}, Zipf(4)),
+    ],
+)
+def test_from_spec(spec: dict, law: object) -> None:
+    assert from_spec(spec) == law
+
+
+@pytest.mark.parametrize(
+    ("spec", "parts"),
+    [
+        ({"name": "normall", "mean": 0, "spread": 1}, ["'normall'", "'normal'"]),
+        ({"mean": 0}, ["unknown name"]),
+        ({"name": "normal", "mean": 0}, ["missing", "spread"]),
+        ({"name": "normal", "mean": 0, "spread": -2.0}, ["variance", "positive", "-2.0"]),
+        ({"name": "normal", "mean": 0, "spread": 1, "spread_is": "var"}, ["spread_is", "'var'"]),
+        ({"name": "uniform", "low": 2, "high": 1}, ["low < high"]),
+        ({"name": "uniform", "low": 0, "high": 1, "mid": 0.5}, ["mid"]),
+        ({"name": "zipf", "s": 3}, ["no finite variance", "s > 3"]),
+        ({"name": "chi_square", "df": 0}, ["df"]),
+        ({"name": "exponential", "scale": float("nan")}, ["scale"]),
+    ],
+)
+def test_bad_laws(spec: dict, parts: list[str]) -> None:
+    with pytest.raises(InnerlrError) as error:
+        from_spec(spec)
+    for part in parts:
+        assert part in str(error.value)

@@ -1,0 +1,165 @@
+"""Feature maps and streams of tasks."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from innerlr import alpha_lim, alpha_lim_polynomial
+from innerlr.distributions import Normal, Uniform, Zipf
+from innerlr.errors import InnerlrError
+from innerlr.features import (
+    GaussianBasis,
+    Polynomial,
+    RandomMatrix,
+    TaskLaw,
+    feature_map,
+    generator,
+)
+from tolerances import SAME, Z
+
+ONE = Normal(0.0, 1.0)
+
+
+def laws() -> dict[str, TaskLaw]:
+    grid = tuple(np.linspace(-2, 2, 4))
+    maps = {
+        "matrix": RandomMatrix(4),
+        "polynomial": Polynomial((1.0, 1.0, 0.5, 0.25)),
+        "entrywise": GaussianBasis(grid, (1.0,) * 4),
+        "scalar": GaussianBasis(grid, (1.0,) * 4, entrywise=False),
+    }
+    return {name: TaskLaw(Uniform(-2, 2), phi, ONE, 6) for name, phi in maps.items()}
+
+
+@pytest.mark.parametrize("name", laws())
+def test_exact_alpha_lim_is_reached_by_sampling(name: str) -> None:
+    law = laws()[name]
+    batches = []
+    for seed in range(20):
+        features, _ = law.sample(np.random.default_rng(seed), 2000)
+        batches.append(alpha_lim(features))
+    error = np.std(batches, ddof=1) / np.sqrt(len(batches))
+    assert abs(np.mean(batches) - law.alpha_lim()) < Z * error
+
+
+@pytest.mark.parametrize("name", laws())
+def test_exact_gram_powers_are_reached_by_sampling(name: str) -> None:
+    law = laws()[name]
+    phi, _ = law.sample(np.random.default_rng(1), 60_000)
+    gram = phi.swapaxes(1, 2) @ phi
+    exact = law.features.row_moments(law.inputs).gram_powers(law.shots)
+    for expected, power in zip(exact, (gram, gram @ gram, gram @ gram @ gram), strict=True):
+        error = power.std(0) / np.sqrt(len(power))
+        assert np.all(np.abs(power.mean(0) - expected) < Z * error + SAME)
+
+
+@pytest.mark.parametrize("name", laws())
+def test_the_population_is_the_limit_of_many_tasks(name: str) -> None:
+    law = laws()[name]
+    population, w = law.population(), np.linspace(-1, 1, 4)
+    alphas = np.array([0.0, law.alpha_lim()])
+    losses = [law.moments(np.random.default_rng(s), 1500).loss(w, alphas) for s in range(20)]
+    error = np.std(losses, axis=0, ddof=1) / np.sqrt(20)
+    assert np.all(np.abs(np.mean(losses, axis=0) - population.loss(w, alphas)) < Z * error)
+    assert population.alpha_lim() == pytest.approx(law.alpha_lim(), rel=SAME)
+
+
+def test_polynomials_are_polynomials() -> None:
+    x = np.array([[0.5, -2.0]])
+    phi = Polynomial((2.0, 3.0, 4.0))(x)
+    assert phi.tolist() == [[[2, 1.5, 1.0], [2, -6.0, 16.0]]]
+
+
+def test_polynomial_row_moments_are_the_closed_form() -> None:
+    law = Normal(0.3, 1.1)
+    for shots, d in ((1, 1), (2, 3), (7, 5)):
+        closed = alpha_lim_polynomial(shots, d, law.moment)
+        by_rows = Polynomial((1.0,) * d).row_moments(law).alpha_lim(shots)
+        assert by_rows == pytest.approx(closed, rel=1e-11)
+
+
+def test_gaussian_bases_differ_by_their_argument() -> None:
+    centres, widths = (0.0, 1.0), (1.0, 2.0)
+    entries = np.array([[[0.3, -0.4]]])
+    of_entries = GaussianBasis(centres, widths)(entries)[0, 0]
+    expected = [np.exp(-(0.3**2) / 2), np.exp(-(1.4**2) / 8)]
+    assert of_entries == pytest.approx(expected, rel=1e-15)
+    of_scalar = GaussianBasis(centres, widths, entrywise=False)(np.array([[0.3]]))[0, 0]
+    assert of_scalar == pytest.approx([expected[0], np.exp(-(0.7**2) / 8)], rel=1e-15)
+
+
+def test_streams_are_independent_of_each_other_and_repeatable() -> None:
+    draws = {
+        cell: generator(1, *cell).normal(size=4).tobytes()
+        for cell in [("a",), ("a", 0), ("a", 1), ("b", 0), ("a", 0, 1)]
+    }
+    assert len(set(draws.values())) == len(draws)
+    assert generator(1, "a", 1).normal(size=4).tobytes() == draws["a", 1]
+    assert generator(2, "a", 1).normal(size=4).tobytes() != draws["a", 1]
+
+
+def test_chunks_cover_every_task_in_constant_memory() -> None:
+    law = laws()["matrix"]
+    sizes = [len(a) for _, a in law.chunks(np.random.default_rng(0), 1000, 300)]
+    assert sizes == [300, 300, 300, 100]
+    peaks = []
+    for n in (2_000, 20_000):
+        tracemalloc.start()
+        law.moments(np.random.default_rng(0), n)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "made"),
+    [
+        ({"name": "random_matrix", "dim": 3}, RandomMatrix(3)),
+        ({"name": "polynomial", "dim": 3, "coefficients": "ones"}, Polynomial((1.0, 1.0, 1.0))),
+        ({"name": "polynomial", "dim": 3, "coefficients": "taylor"}, Polynomial((1.0, 1.0, 0.5))),
+        (
+            {
+                "name": "gaussian_basis",
+                "dim": 3,
+                "centres": {"first": -1, "last": 1},
+                "widths": 2,
+                "gaussian_input": "scalar",
+            },
+            GaussianBasis((-1.0, 0.0, 1.0), (2.0, 2.0, 2.0), entrywise=False),
+        ),
+    ],
+)
+def test_feature_map(spec: dict, made: object) -> None:
+    assert feature_map(spec) == made
+
+
+@pytest.mark.parametrize(
+    ("make", "part"),
+    [
+        (lambda: feature_map({"name": "polinomial", "dim": 3}), "'polynomial'"),
+        (lambda: feature_map({"name": "random_matrix", "dim": 0}), "dim"),
+        (lambda: GaussianBasis((0.0, 1.0), (1.0,)), "one width"),
+        (lambda: GaussianBasis((0.0,), (0.0,)), "width"),
+        (lambda: Polynomial(()), "empty"),
+        (lambda: RandomMatrix(2)(np.ones((3, 4))), "tasks, shots, dim"),
+        (lambda: GaussianBasis((0.0,), (1.0,)).row_moments(Zipf(4.0)), "density"),
+        (
+            lambda: feature_map(
+                {
+                    "name": "gaussian_basis",
+                    "dim": 3,
+                    "centres": [0.0, 1.0],
+                    "widths": 1.0,
+                    "gaussian_input": "scalar",
+                }
+            ),
+            "3 values",
+        ),
+    ],
+)
+def test_bad_features(make, part: str) -> None:
+    with pytest.raises(InnerlrError, match=part):
+        make()
