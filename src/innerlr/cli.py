@@ -1,4 +1,4 @@
-"""Command line: `innerlr alpha | config | verify | compare`."""
+"""Command line: `innerlr alpha | config | verify | reference | compare`."""
 
 from __future__ import annotations
 
@@ -61,6 +61,13 @@ def _verify(args: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def _reference(args: argparse.Namespace) -> int:
+    from innerlr.io.provenance import keep
+
+    print(f"{args.to}: {len(keep(args.folder, args.to))} files")
+    return 0
+
+
 def _compare(args: argparse.Namespace) -> int:
     from innerlr.io.compare import compare
 
@@ -93,6 +100,11 @@ def parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="recompute the digests of a run's artefacts")
     verify.add_argument("folder", help="such as results/default")
     verify.set_defaults(run=_verify)
+
+    reference = commands.add_parser("reference", help="keep a verified run as the reference")
+    reference.add_argument("folder", help="such as results/default")
+    reference.add_argument("--to", default="results/reference", help="default %(default)s")
+    reference.set_defaults(run=_reference)
 
     compare = commands.add_parser("compare", help="compare the tables of two runs")
     compare.add_argument("first")

@@ -400,6 +400,18 @@ class NewTasks(Section):
     feature_scale: PositiveFloat = 2.0
 
 
+class TrajectoryReadings(Section):
+    """Other values of what the paper leaves open, tried one at a time."""
+
+    feature_scale: list[PositiveFloat] = [1.25, 1.5, 3.0, 5.0]
+    count: list[PositiveInt] = [5, 15, 150, 500]
+    centre: list[Annotated[list[float], Field(min_length=2, max_length=2)]] = [
+        [2.0, 2.0],
+        [8.0, 8.0],
+    ]
+    shots: list[PositiveInt] = [3, 50]
+
+
 class Trajectory(Section):
     """The path of w_m(alpha) in the plane and its mean distance to all optima."""
 
@@ -407,6 +419,7 @@ class Trajectory(Section):
     tasks: PositiveInt = 500
     shots: PositiveInt = 10
     new_tasks: NewTasks = NewTasks()
+    readings: TrajectoryReadings = TrajectoryReadings()
     seeds: PositiveInt = 10
     grid_points: Annotated[int, Field(ge=12)] = 201
     grid_factor: PositiveFloat = 2.0
@@ -415,15 +428,16 @@ class Trajectory(Section):
     sources: ClassVar[dict[str, Source]] = {
         "rows.*.title": ours("the row's heading"),
         "tasks": paper("section 3.2, '500 tasks in R^2'"),
-        "shots": assumed("not given", "5, 50"),
-        "new_tasks.count": assumed("'several new training tasks'", "10, 100"),
-        "new_tasks.centre": assumed("away from the bulk of the optima, as drawn", "(3, 0)"),
+        "shots": assumed("not given", "see readings"),
+        "new_tasks.count": assumed("'several new training tasks'", "see readings"),
+        "new_tasks.centre": assumed("away from the bulk of the optima, as drawn", "see readings"),
         "new_tasks.spread": assumed("standard deviation of their optima; a small circle", "0.2"),
         "new_tasks.feature_scale": assumed(
             "'higher penalties' read as features scaled by s: weighting their loss does not give "
             "the drawn picture",
-            "1.5, 3",
+            "see readings",
         ),
+        "readings": ours("alternatives of the assumed values above, one at a time, in panel (c)"),
         "seeds": ours("independent draws; the first is drawn, intervals are over all"),
         "grid_points": ours("learning rates between 0 and grid_factor alpha_lim"),
         "grid_factor": ours("the right end of the axis, in units of alpha_lim"),

@@ -55,6 +55,9 @@ WHITEN_ABOVE = 1e4
 # kept: a warning, too.
 WARN_ABOVE = 1e14
 _EPS = float(np.finfo(float).eps)
+# Estimated relative error of a loss, where it comes from, and what mends it.
+_Doubt = tuple[float, str, str]
+_NO_DOUBT: _Doubt = (0.0, "", "")
 # Tasks are processed in blocks of about this many numbers, so that temporaries stay small.
 _BLOCK = 1 << 20
 
@@ -221,10 +224,10 @@ class GramMoments:
         self.n_tasks += n
 
     def _start(self, phi: Array, y: Array, k1: int, k2: int) -> None:
-        """Choose the coordinates from the query samples of the first tasks."""
+        """Choose coordinates from the query samples of the first tasks, and check them later."""
         d = phi.shape[-1]
+        rows, targets = phi.reshape(-1, d)[: 64 * d], y.reshape(-1)[: 64 * d]
         if self._gram is None:
-            rows, targets = phi.reshape(-1, d)[: 64 * d], y.reshape(-1)[: 64 * d]
             if self.whitener is None:
                 self.whitener = _whitener_if_needed(rows)
             elif self.whitener.shape[0] != d:
@@ -243,6 +246,12 @@ class GramMoments:
                 f"{(self.dim, self.k_support, self.k_query)}, these have {(d, k1, k2)}. "
                 "Sums are comparable only at equal numbers of samples: use one GramMoments each."
             )
+        elif np.linalg.norm(self._whiten(rows) @ self._centre) > 4 * np.linalg.norm(targets):
+            # v_0 only fits tasks unlike these: without it nothing large is subtracted
+            self._cross, self._energy = _recentred(
+                self._gram, self._cross, self._energy, -self._centre
+            )
+            self._centre = np.zeros(d)
 
     def _add_block(self, phi_u: Array, y_u: Array, phi_t: Array, y_t: Array, *, same: bool) -> None:
         assert self._gram is not None
@@ -309,8 +318,9 @@ class GramMoments:
             gram, cross = change.T @ gram @ change, cross @ change
         step = self._centre - other._moved(other._centre, self.whitener)
         self._gram = self._gram + gram
-        self._cross = self._cross + cross - gram @ step
-        self._energy = self._energy + energy - 2 * cross @ step + gram @ step @ step
+        cross, energy = _recentred(gram, cross, energy, step)
+        self._cross = self._cross + cross
+        self._energy = self._energy + energy
         self.n_tasks += other.n_tasks
         return self
 
@@ -340,16 +350,26 @@ class GramMoments:
 
     def condition_number(self) -> float:
         """Condition number of the pooled Gram sum Phi_t'Phi_t (2-norm)."""
-        return float(np.linalg.cond(self._root())) ** 2
+        try:
+            return float(np.linalg.cond(self._root())) ** 2
+        except np.linalg.LinAlgError:
+            return np.inf
+
+    def _lengths(self) -> Array:
+        """Lengths (dim,) of the features as kept, which the rounding of each is relative to."""
+        lengths = np.sqrt(np.diagonal(self._sums()[0]))
+        return np.where(lengths > 0, lengths, 1.0)
 
     def _root(self) -> Array:
         """Upper-triangular, with the pooled Gram as its square."""
-        root = np.linalg.cholesky(self._sums()[0]).T
+        lengths = self._lengths()
+        root = np.linalg.cholesky(self._sums()[0] / np.outer(lengths, lengths)).T * lengths
         return root if self.whitener is None else root @ self.whitener
 
-    def _check_condition(self) -> None:
-        """Raise where the minimiser is not unique, warn where it has lost digits."""
-        values = np.linalg.eigvalsh(self._sums()[0])
+    def _condition_doubt(self) -> _Doubt:
+        """What the condition of the Gram leaves of the minimiser; raises where it is not unique."""
+        lengths = self._lengths()
+        values = np.linalg.eigvalsh(self._sums()[0] / np.outer(lengths, lengths))
         known = values > self.dim * _EPS * values[-1]
         if not known.all():
             raise InnerlrError(
@@ -368,27 +388,46 @@ class GramMoments:
         elif condition > WARN_ABOVE:
             mend = "Use fewer or better separated features."
         else:
-            return
-        _warn_inexact(
-            f"pooled Gram of condition number {condition:.1e} (of features of one scale)",
+            return _NO_DOUBT
+        return (
             _EPS * (inner + np.sqrt(condition)),
+            f"pooled Gram of condition number {condition:.1e} (of features of one scale)",
             mend,
         )
 
-    def _solve(self, alpha: Array) -> tuple[Array, Array, Array]:
-        """Whitened minimisers (n, d), which S are singular (n,), and the least sums (n,)."""
-        s, t, e = self._at(alpha)
+    def _solve(self, alpha: Array) -> tuple[Array, Array]:
+        """Whitened, centred minimisers (n, d), and which S are singular (n,)."""
+        s, t, _ = self._at(alpha)
         c = 2 * np.abs(alpha) / self.k_support
-        traces = np.trace(self._sums(), axis1=1, axis2=2)
+        lengths = self._lengths()
+        traces = (np.diagonal(self._sums(), axis1=1, axis2=2) / lengths**2).sum(axis=1)
         size = traces[0] + c * traces[1] + c**2 * traces[2]
-        values, vectors = np.linalg.eigh(s)
+        values, vectors = np.linalg.eigh(s / np.outer(lengths, lengths))
         known = values > self.dim * _EPS * size[:, None]
-        z = np.einsum("nij,ni->nj", vectors, t) / np.where(known, values, np.inf)
-        v = np.einsum("nij,nj->ni", vectors, z)
-        return v, ~known.all(axis=1), np.maximum(e - np.einsum("nd,nd->n", t, v), 0.0)
+        z = np.einsum("nij,ni->nj", vectors, t / lengths) / np.where(known, values, np.inf)
+        v = np.einsum("nij,nj->ni", vectors, z) / lengths
+        return v, ~known.all(axis=1)
+
+    def _evaluate(self, v: Array, rates: Array) -> tuple[Array, _Doubt]:
+        """The loss (n,) at whitened, centred weights (n, d), and what cancellation leaves of it."""
+        s, t, e = self._at(rates)
+        value = np.einsum("nd,nde,ne->n", v, s, v) - 2 * np.einsum("nd,nd->n", v, t) + e
+        value = np.maximum(value, 0.0)
+        s, t, e = self._at(rates, magnitude=True)
+        size = np.einsum("nd,nde,ne->n", abs(v), s, abs(v)) + 2 * np.einsum("nd,nd->n", abs(v), t)
+        size += e
+        error = _EPS * float(
+            np.max(size / np.maximum(value, _EPS * size), initial=0.0, where=size > 0)
+        )
+        return value / (self.n_tasks * self.k_query), (
+            error,
+            "loss far below the terms that it is the difference of",
+            "Read it as zero, or keep these moments with "
+            "whitener=innerlr.pooled_whitener(features).",
+        )
 
     def _weights(self, rates: Array) -> Array:
-        v, singular, _ = self._solve(rates)
+        v, singular = self._solve(rates)
         if singular.any():
             raise InnerlrError(
                 f"singular system at alpha = {rates[singular][0]:g}: the features after the inner "
@@ -413,13 +452,13 @@ class GramMoments:
             InnerlrError: singular Gram, or a singular system at some alpha (see the message).
         """
         rates = _rates(alpha)
-        self._check_condition()
+        _warn_inexact(self._condition_doubt())
         w = self._weights(rates)
         return w[0] if np.ndim(alpha) == 0 else w
 
     def w_erm(self) -> Array:
         """Global minimiser of the empirical ERM loss: w_maml at alpha = 0. Shape (dim,)."""
-        self._check_condition()
+        _warn_inexact(self._condition_doubt())
         return self._weights(np.zeros(1))[0]
 
     def training_loss(self, alpha: Any) -> Any:
@@ -432,8 +471,9 @@ class GramMoments:
             float for a scalar, else (n_alpha,).
         """
         rates = _rates(alpha)
-        self._check_condition()
-        loss = self._solve(rates)[2] / (self.n_tasks * self.k_query)
+        doubt = self._condition_doubt()
+        loss, other = self._evaluate(self._solve(rates)[0], rates)
+        _warn_inexact(doubt, other)
         return float(loss[0]) if np.ndim(alpha) == 0 else loss
 
     def loss(self, w: Any, alpha: Any) -> Any:
@@ -455,33 +495,16 @@ class GramMoments:
             )
         if self.whitener is not None:  # R w, of huge terms that cancel
             weights = -_remainder(np.zeros_like(weights), weights, self.whitener.T)
-        value = self._loss(weights - self._centre, rates)
-        return float(value[0]) if np.ndim(alpha) == 0 and np.ndim(w) == 1 else value
-
-    def _loss(self, v: Array, rates: Array) -> Array:
-        """The loss at whitened, centred weights (n, dim)."""
-        if 1 not in (len(v), len(rates)) and len(v) != len(rates):
+        n = max(len(weights), len(rates))
+        if not {len(weights), len(rates)} <= {1, n}:
             raise InnerlrError(
-                f"w and alpha: {len(v)} initial weights against {len(rates)} learning rates. "
+                f"w and alpha: {len(weights)} initial weights against {len(rates)} learning rates. "
                 "Give as many of both, or one of either."
             )
-        n = max(len(v), len(rates))
-        v, rates = np.broadcast_to(v, (n, self.dim)), np.broadcast_to(rates, n)
-
-        s, t, e = self._at(rates)
-        value = np.einsum("nd,nde,ne->n", v, s, v) - 2 * np.einsum("nd,nd->n", v, t) + e
-        value = np.maximum(value, 0.0)
-        s, t, e = self._at(rates, magnitude=True)
-        size = np.einsum("nd,nde,ne->n", abs(v), s, abs(v)) + 2 * np.einsum("nd,nd->n", abs(v), t)
-        error = _EPS * float(np.max((size + e) / np.maximum(value, np.finfo(float).tiny)))
-        if error > ACCURACY:
-            _warn_inexact(
-                "loss far below the terms that it is the difference of",
-                error,
-                "Read it as zero, or keep these moments with "
-                "whitener=innerlr.pooled_whitener(features).",
-            )
-        return value / (self.n_tasks * self.k_query)
+        v = np.broadcast_to(weights - self._centre, (n, self.dim))
+        value, doubt = self._evaluate(v, np.broadcast_to(rates, n))
+        _warn_inexact(doubt)
+        return float(value[0]) if np.ndim(alpha) == 0 and np.ndim(w) == 1 else value
 
     def population_risk(self, alpha: Any, population: GramMoments) -> Any:
         """MAML risk of w_maml(alpha) under `population`, the integrand of eq. (3.2).
@@ -496,9 +519,10 @@ class GramMoments:
                 "tasks. Make both with one feature map."
             )
         rates = _rates(alpha)
-        self._check_condition()
+        doubt = self._condition_doubt()
         w = self._moved(self._solve(rates)[0] + self._centre, population.whitener)
-        risk = population._loss(w - population._centre, rates)
+        risk, other = population._evaluate(w - population._centre, rates)
+        _warn_inexact(doubt, other)
         return float(risk[0]) if np.ndim(alpha) == 0 else risk
 
     def alpha_lim(self) -> float:
@@ -533,14 +557,14 @@ class GramMoments:
                 "Give an interval that holds the minimum, or None."
             )
         low, high = given
-        self._check_condition()
+        _warn_inexact(self._condition_doubt())
         grid = np.linspace(low, high, 513)
         self._check_depends(grid)
         slopes = self._slope(grid)
         rising = np.flatnonzero((slopes[:-1] <= 0) & (slopes[1:] > 0))
         found = [self._zero_slope(grid[i], grid[i + 1]) for i in rising]
         candidates = np.array([*found, low, high])
-        losses = self._solve(candidates)[2] / (self.n_tasks * self.k_query)
+        losses = self._evaluate(self._solve(candidates)[0], candidates)[0]
         best = int(np.argmin(losses))
         alpha, loss = float(candidates[best]), float(losses[best])
         if best >= len(found):
@@ -554,9 +578,11 @@ class GramMoments:
 
     def _check_depends(self, rates: Array) -> None:
         """Raise where the training loss is zero, but for rounding, at every alpha."""
-        total = self._centre @ self._sums()[0] @ self._centre + self._energy[0]
-        e = self._at(rates, magnitude=True)[2]
-        if np.all(self._solve(rates)[2] <= 1e3 * _EPS * e + (1e3 * _EPS) ** 2 * total):
+        count = self.n_tasks * self.k_query
+        total = (self._centre @ self._sums()[0] @ self._centre + self._energy[0]) / count
+        e = self._at(rates, magnitude=True)[2] / count
+        losses = self._evaluate(self._solve(rates)[0], rates)[0]
+        if np.all(losses <= 1e3 * _EPS * e + (1e3 * _EPS) ** 2 * total):
             raise InnerlrError(
                 f"alpha_empirical: expected a training loss above zero, got zero (but for rounding)"
                 f" at every alpha: one w solves all {self.n_tasks} tasks, so no learning rate is "
@@ -675,13 +701,21 @@ def _rates(alpha: Any) -> Array:
     return as_array(alpha, "alpha", ("n_alpha",), lift=True)
 
 
-def _warn_inexact(what: str, error: float, mend: str) -> None:
-    """Warn the caller of the public method that calls the caller of this."""
-    warnings.warn(
-        f"{what}; the estimated relative error of the losses is {error:.0e}. {mend}",
-        IllConditionedWarning,
-        stacklevel=4,
-    )
+def _warn_inexact(*doubts: _Doubt) -> None:
+    """Warn the caller of the public method that calls this, of the worst doubt."""
+    error, what, mend = max(doubts)
+    if error > ACCURACY:
+        warnings.warn(
+            f"{what}; the estimated relative error of the losses is {error:.0e}. {mend}",
+            IllConditionedWarning,
+            stacklevel=3,
+        )
+
+
+def _recentred(gram: Array, cross: Array, energy: Array, step: Array) -> tuple[Array, Array]:
+    """Cross and energy sums when v_0 moves by `step`: of targets less by psi step."""
+    moved = gram @ step
+    return cross - moved, energy - 2 * cross @ step + moved @ step
 
 
 def _remainder(rows: Array, psi: Array, r: Array) -> Array:

@@ -11,7 +11,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib import patheffects
 
 from innerlr.claims import measure
 from innerlr.intervals import Interval, mean_interval
@@ -22,6 +21,7 @@ PAGE = 7.0  # inches: both
 COLOURS = sns.color_palette("colorblind")
 STAR = {"marker": "*", "markersize": 11, "color": COLOURS[3], "markeredgecolor": "white"}
 CROSS = {**STAR, "marker": "X", "markersize": 7, "color": COLOURS[2]}
+DIAMOND = {**STAR, "marker": "D", "markersize": 5.5, "color": COLOURS[0]}
 PURPLE = (0.42, 0.24, 0.60)  # of a path; the palette's own is too light for a thin line
 
 
@@ -94,6 +94,7 @@ def landscape(
     estimates: pd.DataFrame,
     panel: str,
     interval: Callable[[Any], Interval] = mean_interval,
+    limit_name: str = "alpha_lim",
 ) -> pd.DataFrame:
     """Losses against the learning rate, a star at alpha_lim and a band at alpha*(N).
 
@@ -102,9 +103,10 @@ def landscape(
     Args:
         axes: where.
         sweep: columns panel, seed, alpha and one a loss (those of LOSSES that it has).
-        estimates: holds alpha_lim and alpha_star of the panel.
+        estimates: holds alpha_star of the panel, and alpha_lim.
         panel: which one.
         interval: from a loss over repetitions, its mean and interval.
+        limit_name: what alpha_lim is called in `estimates`.
 
     Returns:
         All that is drawn: columns panel, series, alpha, mean, low, high, n.
@@ -120,11 +122,16 @@ def landscape(
     top = min(max(high.max(), means.max() + 0.04 * span), means.max() + 0.25 * span)
     axes.set_ylim(means.min() - 0.08 * span, top)
     axes.set_xlim(of_panel.alpha.min(), of_panel.alpha.max())
-    limit, star = (measure(estimates, panel, name) for name in ("alpha_lim", "alpha_star"))
-    axes.axvspan(star.low, star.high, color="0.5", alpha=0.35, linewidth=0, zorder=0)
+    limit, star = (measure(estimates, panel, name) for name in (limit_name, "alpha_star"))
+    floor = axes.get_ylim()[0]
+    if np.isfinite([star.low, star.high]).all():
+        axes.axvspan(star.low, star.high, color="0.5", alpha=0.35, linewidth=0, zorder=0)
+    if np.isfinite([limit.low, limit.high]).all():
+        ends = {"color": STAR["color"], "linewidth": 3, "solid_capstyle": "butt"}
+        axes.plot([limit.low, limit.high], [floor, floor], **ends, clip_on=False, zorder=4)
     axes.axvline(star.mean, color="0.3", linestyle=":", label=r"$\alpha^*(N)$", zorder=1)
     axes.plot(
-        *(limit.mean, axes.get_ylim()[0]),
+        *(limit.mean, floor),
         **STAR,
         clip_on=False,
         zorder=5,
@@ -168,38 +175,46 @@ def trajectory(
 
 def _path(axes: Any, of_seed: pd.DataFrame) -> pd.DataFrame:
     path, old, new = (of_seed[of_seed.kind == kind] for kind in ("path", "optimum", "new_task"))
-    start = path.iloc[[0]]
-    star = path.iloc[[(path.alpha_over_lim - 1).abs().to_numpy().argmin()]]
+    star = int((path.alpha_over_lim - 1).abs().to_numpy().argmin())
+    turn = int(path.mean_distance.to_numpy().argmin())
     x, y = new.w1.mean(), new.w2.mean()
     radius = 1.1 * np.hypot(new.w1 - x, new.w2 - y).max()
+    drawn = {
+        "task optima": (old, {"marker": "o", "markersize": 2.4, "color": COLOURS[1]}),
+        "new tasks": (new, {"marker": "^", "markersize": 3.2, "color": COLOURS[3]}),
+        r"$w_m(\alpha)$ up to the nearest": (path[: turn + 1], {"color": PURPLE, "linewidth": 2.4}),
+        r"$w_m(\alpha)$ beyond": (path[turn:], {"color": COLOURS[4], "linewidth": 1.0}),
+        r"$w_r$ ($\alpha = 0$)": (path.iloc[[0]], CROSS),
+        "nearest to all optima": (path.iloc[[turn]], DIAMOND),
+        r"$w_m(\alpha_{\lim})$": (path.iloc[[star]], STAR),
+    }
 
+    # room on the right for the inset: the optima lie on the left
+    everything = pd.concat([old, new])
+    bottom, top = everything.w2.min() - 0.5, max(everything.w2.max(), y + radius) + 0.3
+    left = everything.w1.min() - 0.5
     axes.set(xlabel="$w_1$", ylabel="$w_2$")
-    axes.set_aspect("equal", adjustable="datalim")
+    axes.set(xlim=(left, left + 1.35 * (top - bottom)), ylim=(bottom, top))
+    axes.set_aspect("equal", anchor="W")
     axes.add_patch(plt.Circle((x, y), radius, fill=False, color=COLOURS[3], linewidth=1.2))
-    inset = axes.inset_axes((0.66, 0.0, 0.34, 0.43), xticks=[], yticks=[])
-    dots = {"linestyle": "none", "markeredgewidth": 0}
-    point = {"linestyle": "none", "zorder": 5}
-    edge = [patheffects.withStroke(linewidth=2.6, foreground="white")]
-    for where in (axes, inset):
-        where.plot(old.w1, old.w2, "o", ms=2.4, color=COLOURS[1], label="task optima", **dots)
-        where.plot(new.w1, new.w2, "^", ms=3.2, color=COLOURS[3], label="new tasks", **dots)
-        where.plot(path.w1, path.w2, color=PURPLE, path_effects=edge, label=r"$w_m(\alpha)$")
-        where.plot(start.w1, start.w2, **CROSS, **point, label=r"$w_r$ ($\alpha = 0$)")
-        where.plot(star.w1, star.w2, **STAR, **point, label=r"$w_m(\alpha_{\lim})$")
+    inset = axes.inset_axes((0.67, 0.0, 0.33, 0.44), xticks=[], yticks=[])
     low, high = path[["w1", "w2"]].min(), path[["w1", "w2"]].max()
-    middle, half = (low + high) / 2, 0.65 * (high - low).max()
+    middle, half = (low + high) / 2, 0.6 * (high - low).max()
     inset.set(xlim=middle.w1 + half * np.array([-1, 1]), ylim=middle.w2 + half * np.array([-1, 1]))
     inset.spines[:].set(visible=True, color="0.4", linewidth=0.8)
-    axes.indicate_inset_zoom(inset, edgecolor="0.4", alpha=1, linewidth=0.8)
-    for i in np.linspace(0, len(path) - 1, 8)[1:-1].astype(int):
-        ends = path[["w1", "w2"]].iloc[[i, i + 1]].to_numpy()
-        arrow = {"arrowstyle": "-|>", "color": PURPLE, "linewidth": 0.8, "mutation_scale": 7}
-        inset.annotate("", ends[1], ends[0], arrowprops=arrow)
+    for where in (axes, inset):
+        for order, (label, (rows, look)) in enumerate(drawn.items()):
+            line: dict[str, Any] = {"markeredgewidth": 0} if len(rows) > 1 else {}
+            if "marker" in look:
+                line["linestyle"] = "none"
+            where.plot(rows.w1, rows.w2, **look, **line, label=label, zorder=3 + order / 10)
+    axes.indicate_inset_zoom(inset, edgecolor="0.4", alpha=1, linewidth=0.6, zorder=4)
 
-    drawn = {"task optimum": old, "new task": new, "path": path, "w_r": start, "w_m at lim": star}
     circle = pd.DataFrame([{"series": "circle", "w1": x, "w2": y, "mean": radius}])
     kept = ["series", "alpha_over_lim", "w1", "w2"]
-    return pd.concat([*(rows.assign(series=name)[kept] for name, rows in drawn.items()), circle])
+    return pd.concat(
+        [*(rows.assign(series=name)[kept] for name, (rows, _) in drawn.items()), circle]
+    )
 
 
 def _distances(
@@ -212,40 +227,115 @@ def _distances(
         index="seed", columns="quantity", values="value"
     )
     erm, star = mean_interval(scalars.distance_erm), mean_interval(scalars.distance_at_lim)
-    nearest = mean_interval(scalars.ratio_nearest_to_lim)
+    nearest, lowest = (
+        mean_interval(scalars[q]) for q in ("ratio_nearest_to_lim", "distance_lowest")
+    )
     slope = mean_interval(scalars.tangent_at_0 * scalars.alpha_lim)  # per alpha_lim
     tip = (0.3, erm.mean + 0.3 * slope.mean)
 
-    axes.axvspan(nearest.low, nearest.high, color="0.5", alpha=0.35, linewidth=0, zorder=0)
-    axes.axvline(nearest.mean, color="0.3", linestyle=":", zorder=1, label="nearest point")
     band(
         *(axes, curve.alpha_over_lim, curve),
-        label=f"mean distance, {len(scalars)} draws",
+        label=f"distance, {len(scalars)} draws",
         colour=PURPLE,
     )
     axes.plot(
         *(first.alpha_over_lim, first.mean_distance),
-        **{"color": PURPLE, "linewidth": 0.8, "linestyle": "--", "label": "of the path shown"},
+        **{"color": PURPLE, "linewidth": 0.8, "linestyle": "--", "label": "distance, path shown"},
     )
     arrow = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", tip, (0, erm.mean), arrowprops=arrow, zorder=4)
+    axes.axvspan(nearest.low, nearest.high, color="0.5", alpha=0.3, linewidth=0, zorder=0)
+    axes.plot(nearest.mean, lowest.mean, **DIAMOND, linestyle="none", zorder=5)
     axes.plot(0, erm.mean, **CROSS, linestyle="none", zorder=5)
     axes.plot(1, star.mean, **STAR, linestyle="none", zorder=5)
     axes.set(xlabel=r"$\alpha / \alpha_{\lim}$", ylabel="mean distance to all optima")
+    # of an interval far wider than the curves, a part is shown
+    lines = pd.concat([curve["mean"], first.mean_distance])
+    room, (bottom, top) = np.ptp(lines), axes.get_ylim()
+    axes.set_ylim(max(bottom, lines.min() - room), min(top, lines.max() + room))
+    axes.set_xlim(-0.06, curve.alpha_over_lim.max() + 0.06)
 
-    drawn = {"w_r": (0, erm), "w_m at lim": (1, star), "tangent": (0, slope)}
-    points = [
-        {"series": name, "alpha_over_lim": at} | value._asdict()
-        for name, (at, value) in (drawn | {"nearest": (nearest.mean, nearest)}).items()
+    points = {
+        "distance at 0": (0, erm),
+        "distance at lim": (1, star),
+        "lowest distance": (nearest.mean, lowest),
+        "alpha_over_lim of the lowest": (np.nan, nearest),
+        "tangent at 0": (0, slope),
+    }
+    values = [
+        {"series": name, "alpha_over_lim": at, "n": len(scalars)} | value._asdict()
+        for name, (at, value) in points.items()
     ]
     one = first.rename(columns={"mean_distance": "mean"})[["alpha_over_lim", "mean"]]
     return pd.concat(
         [
             curve.assign(series="mean distance"),
-            one.assign(series="mean distance of the path"),
-            pd.DataFrame(points).assign(n=len(scalars)),
+            one.assign(series="mean distance of the path shown"),
+            pd.DataFrame(values),
         ]
     )
+
+
+READINGS = {  # key: heading, and how a value is written
+    "feature_scale": ("features of new tasks, times", "{:g}".format),
+    "count": ("number of new tasks", "{}".format),
+    "centre": ("their centre", lambda at: "({:g}, {:g})".format(*at)),
+    "shots": ("shots $K$", "{}".format),
+}
+
+
+def trajectory_readings(axes: Any, estimates: pd.DataFrame, section: Any) -> pd.DataFrame:
+    """Where the mean distance is smallest, under each reading of what the paper leaves open.
+
+    Args:
+        axes: where.
+        estimates: holds ratio_nearest_to_lim of the panels "row" and "row|key=value".
+        section: of the configuration; keys rows, tasks, new_tasks, shots, readings.
+
+    Returns:
+        All that is drawn: columns panel, axes, series, reading, seed, mean, low, high, n.
+    """
+    chosen = {**section["new_tasks"], "shots": section["shots"]}
+    ratios = estimates[estimates.quantity == "ratio_nearest_to_lim"]
+    shifts = np.linspace(-0.3, 0.3, 2 * len(section["rows"]) + 1)[1::2]
+    x = 0.0
+    ticks: dict[float, str] = {}
+    shown: list[pd.DataFrame] = []
+    for key, (heading, write) in READINGS.items():
+        values = sorted([chosen[key], *section["readings"][key]])
+        middle = x + (len(values) - 1) / 2
+        axes.text(middle, 1.02, heading, ha="center", transform=axes.get_xaxis_transform())
+        for value in values:
+            used = value == chosen[key]
+            reading = {"axes": "readings", "series": key, "reading": write(value)}
+            s, n = {**chosen, key: value}["feature_scale"], {**chosen, key: value}["count"]
+            # tr E (s^2 G)^p = s^2p tr E G^p: alpha_lim of the new tasks alone, over that of all
+            alone = (section["tasks"] + n * s**6) / (section["tasks"] + n * s**4) / s**2
+            line = {"color": "black", "linewidth": 1.2, "zorder": 1}
+            label = None if ticks else r"$\alpha_{\lim}$ of new tasks"
+            axes.hlines(alone, x - 0.4, x + 0.4, **line, label=label)
+            shown.append(pd.DataFrame([{**reading, "panel": "new tasks alone", "mean": alone}]))
+            for name, colour, shift in zip(section["rows"], COLOURS, shifts, strict=False):
+                of_panel = ratios[ratios.panel == (name if used else f"{name}|{key}={value}")]
+                mean = mean_interval(of_panel.value)
+                at, face = x + shift, colour if used else "white"
+                axes.plot([at] * len(of_panel), of_panel.value, ".", color=colour, ms=3, alpha=0.4)
+                axes.vlines(at, mean.low, mean.high, color=colour)
+                title = None if ticks or len(section["rows"]) == 1 else f"row {name}"
+                axes.plot(at, mean.mean, "o", color=colour, mfc=face, ms=4.5, label=title)
+                drawn = pd.DataFrame([{**mean._asdict(), "n": len(of_panel)}])
+                seeds = of_panel[["seed"]].assign(mean=of_panel.value)
+                shown += [frame.assign(panel=name, **reading) for frame in (drawn, seeds)]
+            ticks[x] = write(value)
+            x += 1
+        x += 0.6
+    axes.axhline(1, color=STAR["color"], linewidth=0.8, linestyle="--", zorder=0)
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.set_ylabel(r"nearest point / $\alpha_{\lim}$")
+    columns = ["panel", "axes", "series", "reading", "seed", "mean", "low", "high", "n"]
+    drawn = pd.concat(shown)[columns]
+    axes.set_ylim(-0.1, drawn["mean"].max() + 0.1)  # an interval may be far wider
+    return drawn
 
 
 def legend_below(figure: Any, axes: Any, columns: int) -> None:

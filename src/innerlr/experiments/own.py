@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from innerlr.config import OwnExperiment
-from innerlr.errors import Array, InnerlrError, as_array
+from innerlr.errors import Array, InnerlrError, as_array, nearest
 from innerlr.estimators import alpha_bounds, alpha_est, alpha_lim, alpha_lim_split
 from innerlr.experiments.base import Arrays, Experiment, long, prefixed, table, unprefixed
 from innerlr.experiments.landscape import alpha_star
+from innerlr.intervals import bootstrap_interval
 from innerlr.io import load_arrays
 from innerlr.moments import GramMoments
 
-KNOWN = ("features", "targets", "optima", "query", "query_targets")
+# array: its axes; features always
+KNOWN = {
+    "features": ("tasks", "shots", "dim"),
+    "targets": ("tasks", "shots"),
+    "optima": ("tasks", "dim"),
+    "query": ("tasks", "query shots", "dim"),
+    "query_targets": ("tasks", "query shots"),
+}
 
 
 class Own(Experiment):
     """Sweep and estimates on the user's tasks.
 
-    A file's tasks are resampled with replacement once a seed (the first seed takes them as they
-    are); a function is called once a seed.
+    A file's tasks are taken as they are at the first seed and resampled with replacement at every
+    other one, for a bootstrap interval; a function is called once a seed, and intervals are those
+    of a mean over independent repetitions.
     """
 
     cfg: OwnExperiment
@@ -43,26 +53,47 @@ class Own(Experiment):
                 f"experiments.{self.name}.function: cannot import {self.cfg.function!r} ({error}). "
                 "Write 'module:function' and make the module importable (PYTHONPATH)."
             ) from error
-        result = function(self.rng(seed), **self.cfg.options)
+        try:
+            result = function(self.rng(seed), **self.cfg.options)
+        except Exception as error:
+            raise InnerlrError(
+                f"experiments.{self.name}.function: {self.cfg.function}(rng, **options) with "
+                f"options {self.cfg.options} raised {type(error).__name__}: {error}. "
+                "Set INNERLR_DEBUG=1 for the traceback."
+            ) from error
         return result if isinstance(result, Mapping) else {"features": result}
 
     def _checked(self, raw: Mapping[str, Any]) -> Arrays:
-        unknown = sorted(set(raw) - set(KNOWN))
+        where = f"experiments.{self.name}"
+        unknown = [str(key) for key in raw if key not in KNOWN]
         if unknown or "features" not in raw:
+            mend = nearest(unknown[0], KNOWN) if unknown else "Add `features`."
             raise InnerlrError(
-                f"experiments.{self.name}: expected the arrays {', '.join(KNOWN)} "
-                f"(features always), got {', '.join(sorted(raw)) or 'none'}."
+                f"{where}: expected the arrays {', '.join(KNOWN)} (features always), got "
+                f"{', '.join(map(str, raw)) or 'none'}. {mend}"
             )
-        axes = {
-            "features": ("tasks", "shots", "dim"),
-            "targets": ("tasks", "shots"),
-            "optima": ("tasks", "dim"),
-            "query": ("tasks", "k2", "dim"),
-            "query_targets": ("tasks", "k2"),
+        arrays = {
+            key: as_array(raw[key], f"{where}: {key}", axes)
+            for key, axes in KNOWN.items()
+            if key in raw
         }
-        arrays = {key: as_array(raw[key], key, axes[key]) for key in KNOWN if key in raw}
         if "targets" in arrays and "optima" in arrays:
-            raise InnerlrError(f"experiments.{self.name}: give targets or optima, not both.")
+            raise InnerlrError(f"{where}: got targets and optima. Give one of them.")
+        split = {"query", "query_targets"} & set(arrays)
+        if "targets" in arrays and len(split) == 1:
+            missing = ({"query", "query_targets"} - split).pop()
+            raise InnerlrError(f"{where}: got {split.pop()} without {missing}. Give both or none.")
+        if "query_targets" in arrays and "targets" not in arrays:
+            raise InnerlrError(f"{where}: got query_targets without targets. Add `targets`.")
+        lengths: dict[str, tuple[str, int]] = {}
+        for key, array in arrays.items():
+            for axis, length in zip(KNOWN[key], array.shape, strict=True):
+                first, expected = lengths.setdefault(axis, (key, length))
+                if length != expected:
+                    raise InnerlrError(
+                        f"{where}: {first} has {expected} along the axis '{axis}', {key} has "
+                        f"{length}. Expected {key} to have the shape ({', '.join(KNOWN[key])})."
+                    )
         return arrays
 
     def _tasks(self, seed: int, base: Arrays | None) -> Arrays:
@@ -119,6 +150,17 @@ class Own(Experiment):
     def _limit(self, features: Arrays, seed: int) -> float:
         return float(features[f"{seed}/estimators"][0])
 
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say whose data it is where no loss can be swept."""
+        try:
+            yield
+        except InnerlrError as error:
+            raise InnerlrError(
+                f"experiments.{self.name}: {error} Or leave out targets and optima: the estimates "
+                "need neither."
+            ) from error
+
     def sweep(self, features: Arrays) -> pd.DataFrame:
         grid: Array = np.linspace(0, self.cfg.grid_factor, self.cfg.grid_points) * self._limit(
             features, 0
@@ -127,30 +169,41 @@ class Own(Experiment):
         for seed in range(self.cfg.seeds):
             losses = np.full(len(grid), np.nan)
             if f"{seed}/moments/gram" in features:
-                losses = unprefixed(str(seed), features).training_loss(grid)
+                with self._named():
+                    losses = unprefixed(str(seed), features).training_loss(grid)
             frames.append(
                 pd.DataFrame({"panel": "a", "seed": seed, "alpha": grid, "training_loss": losses})
             )
         return table(frames, ["panel", "seed", "alpha"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
+        repetitions = [self._estimates(features, seed) for seed in range(self.cfg.seeds)]
+        if self.cfg.file is None:
+            rows = [row for seed, one in enumerate(repetitions) for row in long("a", seed, one)]
+            return table(rows, ["panel", "seed"])
         rows = []
-        for seed in range(self.cfg.seeds):
-            limit, est, low, high = features[f"{seed}/estimators"]
-            values = {
-                "alpha_lim": limit,
-                "alpha_est": est,
-                "corollary1_lower": low,
-                "corollary1_upper": high,
-            }
-            if f"{seed}/moments/gram" in features:
-                star, capped = alpha_star(
-                    unprefixed(str(seed), features), self.cfg.search_cap * limit
-                )
-                values |= {
-                    "alpha_star": star,
-                    "alpha_star_capped": capped,
-                    "ratio_lim_to_star": limit / star if star else np.inf,
-                }
-            rows += long("a", seed, values)
+        for key in repetitions[0]:
+            value, low, high = bootstrap_interval([one[key] for one in repetitions])
+            rows += long("a", -1, {key: value, f"{key}_low": low, f"{key}_high": high})
         return table(rows, ["panel", "seed"])
+
+    def _estimates(self, features: Arrays, seed: int) -> dict[str, float]:
+        limit, est, low, high = features[f"{seed}/estimators"]
+        values = {
+            "alpha_lim_sampled": limit,
+            "alpha_est": est,
+            "corollary1_lower": low,
+            "corollary1_upper": high,
+        }
+        if f"{seed}/moments/gram" in features:
+            sums = unprefixed(str(seed), features)
+            with self._named():
+                star, capped = alpha_star(sums, self.cfg.search_cap * limit)
+                best, at_limit = sums.training_loss([star, limit])
+            values |= {
+                "alpha_star": star,
+                "alpha_star_capped": float(capped),
+                "ratio_star_to_lim": star / limit,
+                "excess_loss_at_lim": at_limit / best - 1,
+            }
+        return values

@@ -21,13 +21,36 @@ from innerlr.moments import GramMoments
 
 
 class Trajectory(Experiment):
-    """Sampled tasks, a circle of new ones with scaled features, and the minimiser's path."""
+    """Sampled tasks, a circle of new ones with scaled features, and the minimiser's path.
+
+    A panel is a row of the figure; "row|key=value" is that row under another reading of a key.
+    """
 
     cfg: TrajectorySection
 
-    def _sample(self, r: int, seed: int) -> tuple[Array, Array]:
+    def _readings(self) -> dict[str, TrajectorySection]:
+        """The section under each alternative of `readings`, one key changed at a time."""
+        found = {}
+        for key, values in self.cfg.readings.model_dump().items():
+            for value in values:
+                if key == "shots":
+                    other = self.cfg.model_copy(update={"shots": value})
+                else:
+                    new = self.cfg.new_tasks.model_copy(update={key: value})
+                    other = self.cfg.model_copy(update={"new_tasks": new})
+                found[f"{key}={value}"] = other
+        return found
+
+    def _panels(self) -> list[tuple[str, int, TrajectorySection]]:
+        """(panel, row, section) of every row as configured and under every reading."""
+        panels = []
+        for r, name in enumerate(self.cfg.rows):
+            panels.append((name, r, self.cfg))
+            panels += [(f"{name}|{label}", r, c) for label, c in self._readings().items()]
+        return panels
+
+    def _sample(self, r: int, seed: int, c: TrajectorySection) -> tuple[Array, Array]:
         """Features (tasks + new, shots, 2) and optima (tasks + new, 2), the new ones last."""
-        c = self.cfg
         row = list(c.rows.values())[r]
         rng = self.rng(r, seed)
         inputs, optima = from_spec(row.inputs.model_dump()), from_spec(row.optima.model_dump())
@@ -41,20 +64,21 @@ class Trajectory(Experiment):
         rows = []
         for r, (name, row) in enumerate(self.cfg.rows.items()):
             for seed in range(self.cfg.seeds):
-                phi, _ = self._sample(r, seed)
+                phi, _ = self._sample(r, seed, self.cfg)
                 cell = {"panel": name, "seed": seed, "tasks": self.cfg.tasks}
                 rows.append(sheet_row(cell, row.inputs, phi[: self.cfg.tasks]))
         return table(rows, ["panel", "seed"])
 
     def features(self) -> Arrays:
         arrays: Arrays = {}
-        for r, name in enumerate(self.cfg.rows):
+        panels = self._panels()
+        for panel, r, section in self.progress(panels, len(panels)):
             for seed in range(self.cfg.seeds):
-                phi, a = self._sample(r, seed)
+                phi, a = self._sample(r, seed, section)
                 sums = GramMoments()
                 sums.update_optima(phi, a)
-                arrays |= prefixed(f"{name}/{seed}", sums)
-                arrays[f"{name}/{seed}/optima"] = a
+                arrays |= prefixed(f"{panel}/{seed}", sums)
+                arrays[f"{panel}/{seed}/optima"] = a
         return arrays
 
     def sweep(self, features: Arrays) -> pd.DataFrame:
@@ -128,6 +152,14 @@ class Trajectory(Experiment):
                     / np.linalg.norm(sums.w_erm() - a[self.cfg.tasks :].mean(0)),
                 },
             )
+        relative = np.linspace(0, self.cfg.grid_factor, self.cfg.grid_points)
+        for panel, _, _ in self._panels():
+            for seed in range(self.cfg.seeds) if "|" in panel else ():
+                sums = unprefixed(f"{panel}/{seed}", features)
+                w = sums.w_maml(relative * sums.alpha_lim())
+                distance = mean_distance(w, features[f"{panel}/{seed}/optima"])
+                ratio = relative[int(np.argmin(distance))]
+                rows += long(panel, seed, {"ratio_nearest_to_lim": ratio})
         return table(rows, ["panel", "seed"])
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from innerlr.errors import InnerlrError
 from innerlr.io.files import atomic, digest
 
 SUFFIX = ".provenance.json"
@@ -74,6 +76,39 @@ def write(outputs: Iterable[str | Path], inputs: Iterable[str | Path], **facts: 
         record = {"file": Path(path).name, "sha256": digest(path), **shared}
         with atomic(f"{path}{SUFFIX}") as temporary:
             temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def keep(run: str | Path, reference: str | Path) -> list[Path]:
+    """Copy what is committed of a run: its pictures, tables and claims with their records.
+
+    Args:
+        run: a folder of results that verifies.
+        reference: the folder to replace.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InnerlrError: the run does not verify.
+    """
+    problems = verify(run)
+    if problems:
+        raise InnerlrError(
+            f"{run}: does not verify, so it is no reference ({problems[0]}; {len(problems)} in "
+            "all). Make it afresh from a clean checkout."
+        )
+    shutil.rmtree(reference, ignore_errors=True)
+    written = []
+    for pattern in ("figures/*.png", "figures/*.csv", "tables/*", "claims.csv"):
+        for path in sorted(Path(run).glob(pattern)):
+            if path.name.endswith(SUFFIX):
+                continue
+            for name in (path, path.with_name(path.name + SUFFIX)):
+                target = Path(reference) / name.relative_to(run)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(name, target)
+                written.append(target)
+    return written
 
 
 def _is_code(path: str) -> bool:
