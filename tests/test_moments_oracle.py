@@ -111,7 +111,8 @@ def by_shared_function(rng: np.random.Generator, features: Array) -> Array:
 def by_weakest_direction(rng: np.random.Generator, features: Array) -> Array:
     """Targets along the smallest singular vector: the weights are as large as can be."""
     u, _, _ = np.linalg.svd(features.reshape(-1, features.shape[2]), full_matrices=False)
-    return u[:, -1].reshape(features.shape[:2]) + 0.1 * by_noise(rng, features)
+    weakest = np.sqrt(len(u)) * u[:, -1].reshape(features.shape[:2])
+    return weakest + 1e-3 * by_noise(rng, features)
 
 
 TARGETS = [by_optima, by_noise, by_shared_function, by_weakest_direction]
@@ -133,7 +134,7 @@ def relative(value: float, truth: mpmath.mpf) -> float:
 
 def worst_error(moments: GramMoments, tasks: Tasks) -> float:
     """Largest relative error of training losses and of `loss`, over rates to 3 alpha_lim."""
-    rates = np.array([0.0, 0.5, 1.0, 3.0]) * moments.alpha_lim()
+    rates = np.array([0.0, 1.0, 3.0]) * moments.alpha_lim()
     precise_ones = precise_tasks(tasks)
     losses, weights = moments.training_loss(rates), moments.w_maml(rates)
     errors = []
@@ -263,7 +264,7 @@ def test_alpha_empirical(basis: Basis) -> None:
             lambda rate: precise_slope(exact, rate),
             (mpmath.mpf(alpha * (1 - 1e-6)), mpmath.mpf(alpha * (1 + 1e-6))),
             solver="secant",
-            tol=1e-30,
+            tol=1e-20,
             verify=False,
         )
     assert relative(alpha, root) < LOSS
@@ -288,11 +289,11 @@ def test_merging_keeps_the_digits(basis: Basis) -> None:
 # ---------------------------------------------------------------- a misleading first chunk
 
 
-def two_chunks(rng: np.random.Generator, width: float) -> Tasks:
+def two_chunks(rng: np.random.Generator, basis: Basis, width: float) -> Tasks:
     """A first chunk with inputs in a small part of the range, then one of the whole range."""
-    basis = Basis(-1, 1, 6)
-    x = np.concatenate([width * basis.inputs(rng, 16), basis.inputs(rng, 16)])
-    features = basis(x)
+    middle = (basis.low + basis.high) / 2
+    near = middle + width * (basis.inputs(rng, 16) - middle)
+    features = basis(np.concatenate([near, basis.inputs(rng, 16)]))
     return same_samples(features, by_noise(rng, features))
 
 
@@ -303,51 +304,48 @@ def streamed(tasks: Tasks, whitener: Array | None = None) -> GramMoments:
     return moments
 
 
-@pytest.mark.parametrize("width", [0.3, 0.03, 0.01])
-def test_an_unrepresentative_first_chunk(width: float) -> None:
-    """Its whitener fits badly: losses hold, or a warning is honest, or an error names the cure."""
-    tasks = two_chunks(np.random.default_rng(24), width)
+@pytest.mark.parametrize("width", [0.3, 0.1, 0.03])
+@pytest.mark.parametrize("basis", [Basis(-1, 1, 6), Basis(1, 2, 6), Basis(-1, 1, 6, 0.6)], ids=repr)
+def test_an_unrepresentative_first_chunk(basis: Basis, width: float) -> None:
+    """Its whitener and its fit are no good for the second chunk; the losses hold all the same."""
+    tasks = two_chunks(np.random.default_rng(24), basis, width)
     moments = streamed(tasks)
-    assert moments.whitener is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert worst_error(moments, tasks) < LOSS
+
+
+@pytest.mark.parametrize("basis", [Basis(-1, 1, 8, 0.6), Basis(-1, 1, 8, 0.8)], ids=repr)
+@pytest.mark.filterwarnings("ignore:pooled Gram:innerlr.IllConditionedWarning")
+def test_a_first_chunk_that_misleads_beyond_repair(basis: Basis) -> None:
+    """Its features are dependent to rounding: plain sums, an honest warning, and a cure in it."""
+    tasks = two_chunks(np.random.default_rng(24), basis, 0.02)
+    moments = streamed(tasks)
+    assert moments.whitener is None
     alpha = moments.alpha_lim()
     truth = precise_minimum(precise_tasks(tasks), alpha)[1]
-    estimate = LOSS
-    with warnings.catch_warnings(record=True) as record:
-        warnings.simplefilter("always")
-        try:
-            loss = moments.training_loss(alpha)
-        except InnerlrError as error:
-            assert "pooled_whitener" in str(error)  # noqa: PT017
-            loss = float(truth)
-    if record:
-        estimate = estimated(str(record[0].message))
-    assert relative(loss, truth) < HONEST * estimate
-    # and the cure that the warning names
-    cured = streamed(tasks, pooled_whitener(tasks.support))
-    assert worst_error(cured, tasks) < LOSS
+    estimate, loss = warned(lambda: moments.training_loss(alpha))
+    assert LOSS < relative(loss, truth) < HONEST * estimate
+    assert worst_error(streamed(tasks, pooled_whitener(tasks.support)), tasks) < LOSS
 
 
 def test_a_first_chunk_too_small_to_whiten() -> None:
-    """One row cannot say how the features are conditioned: plain sums, and an honest warning."""
+    """Fewer rows than features say nothing of their condition: plain sums, an honest warning."""
     rng = np.random.default_rng(25)
     basis = Basis(1, 2, 5)
-    features = basis(basis.inputs(rng))
-    tasks = same_samples(features, by_noise(rng, features))
+    features = basis(basis.inputs(rng))[:, :4]  # 4 rows a task, 5 features
+    targets = by_noise(rng, features)
     moments = GramMoments()
-    moments.update(features[:1, :1], tasks.support_targets[:1, :1])
-    assert moments.whitener is None
-    moments = GramMoments()
-    first = basis(basis.inputs(rng))[:, :4]  # 4 shots, one task: 4 rows < 5
-    y = by_noise(rng, first)
-    for i in range(len(first)):
-        moments.update(first[i : i + 1], y[i : i + 1])
+    for task, y in zip(features, targets, strict=True):
+        moments.update(task[None], y[None])
     assert moments.whitener is None
     alpha = moments.alpha_lim()
     estimate, loss = warned(lambda: moments.training_loss(alpha))
-    truth = precise_minimum(precise_tasks(same_samples(first, y)), alpha)[1]
+    truth = precise_minimum(precise_tasks(same_samples(features, targets)), alpha)[1]
     assert relative(loss, truth) < HONEST * estimate
-    cured = GramMoments(whitener=pooled_whitener(first))
-    cured.update(first, y)
+    cured = GramMoments(whitener=pooled_whitener(features))
+    for task, y in zip(features, targets, strict=True):
+        cured.update(task[None], y[None])
     assert relative(cured.training_loss(alpha), truth) < LOSS
 
 

@@ -23,8 +23,7 @@ SEARCH = 1e-6
 # Monte Carlo with fixed seeds: standard errors from the truth. By chance 6e-7 of draws fail.
 Z = 5.0
 
-# Gauss-Legendre on 8192 nodes is at rounding level for smooth densities. Chi-square with df = 7 has
-# a density like x^2.5 at 0, whose first panel leaves about (panel width)^3.5 / nodes^7.
+# Gauss-Legendre on 8192 nodes is at rounding level for the smooth densities here.
 QUADRATURE = 1e-12
 
 # t steps in closed form against a loop of t steps: the loop rounds once a step, 200 eps at t = 200.

@@ -230,11 +230,8 @@ class GramMoments:
         if self._gram is None:
             if self.whitener is None:
                 self.whitener = _whitener_if_needed(rows)
-            elif self.whitener.shape[0] != d:
-                raise InnerlrError(
-                    f"whitener: made for dim = {self.whitener.shape[0]}, features have dim = {d}. "
-                    "Use innerlr.pooled_whitener on features of the same map."
-                )
+            else:
+                self._check_whitener(d)
             # the cut keeps v_0 of the size of the targets where the first tasks do not fix it
             cut = WHITEN_ABOVE**-0.5
             self._centre = np.linalg.lstsq(self._whiten(rows), targets, rcond=cut)[0].astype(float)
@@ -252,6 +249,13 @@ class GramMoments:
                 self._gram, self._cross, self._energy, -self._centre
             )
             self._centre = np.zeros(d)
+
+    def _check_whitener(self, d: int) -> None:
+        if self.whitener is not None and self.whitener.shape[0] != d:
+            raise InnerlrError(
+                f"whitener: made for dim = {self.whitener.shape[0]}, features have dim = {d}. "
+                "Use innerlr.pooled_whitener on features of the same map."
+            )
 
     def _add_block(self, phi_u: Array, y_u: Array, phi_t: Array, y_t: Array, *, same: bool) -> None:
         assert self._gram is not None
@@ -300,6 +304,7 @@ class GramMoments:
         if other._gram is None:
             return self
         if self._gram is None:
+            self._check_whitener(other.dim)
             self.whitener = other.whitener if self.whitener is None else self.whitener
             self._gram = np.zeros_like(other._gram)
             self._cross = np.zeros_like(other._cross)
@@ -416,9 +421,8 @@ class GramMoments:
         s, t, e = self._at(rates, magnitude=True)
         size = np.einsum("nd,nde,ne->n", abs(v), s, abs(v)) + 2 * np.einsum("nd,nd->n", abs(v), t)
         size += e
-        error = _EPS * float(
-            np.max(size / np.maximum(value, _EPS * size), initial=0.0, where=size > 0)
-        )
+        # at most 1: a loss that is all rounding
+        error = _EPS * float(np.max(size / np.maximum(value, _EPS * size + np.finfo(float).tiny)))
         return value / (self.n_tasks * self.k_query), (
             error,
             "loss far below the terms that it is the difference of",
@@ -432,7 +436,8 @@ class GramMoments:
             raise InnerlrError(
                 f"singular system at alpha = {rates[singular][0]:g}: the features after the inner "
                 f"step have rank below dim = {self.dim}, so the minimiser is not unique. "
-                "Give more tasks or another learning rate."
+                "Give more tasks or another learning rate; features that are only ill-conditioned "
+                "need whitener=innerlr.pooled_whitener(features)."
             )
         w = v + self._centre
         if self.whitener is None:

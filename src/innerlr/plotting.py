@@ -300,6 +300,7 @@ def trajectory_readings(axes: Any, estimates: pd.DataFrame, section: Any) -> pd.
     shifts = np.linspace(-0.3, 0.3, 2 * len(section["rows"]) + 1)[1::2]
     x = 0.0
     ticks: dict[float, str] = {}
+    points: dict[str, Any] = {}
     shown: list[pd.DataFrame] = []
     for key, (heading, write) in READINGS.items():
         values = sorted([chosen[key], *section["readings"][key]])
@@ -321,8 +322,7 @@ def trajectory_readings(axes: Any, estimates: pd.DataFrame, section: Any) -> pd.
                 at, face = x + shift, colour if used else "white"
                 axes.plot([at] * len(of_panel), of_panel.value, ".", color=colour, ms=3, alpha=0.4)
                 axes.vlines(at, mean.low, mean.high, color=colour)
-                title = None if ticks or len(section["rows"]) == 1 else f"row {name}"
-                axes.plot(at, mean.mean, "o", color=colour, mfc=face, ms=4.5, label=title)
+                (points[name],) = axes.plot(at, mean.mean, "o", color=colour, mfc=face, ms=4.5)
                 drawn = pd.DataFrame([{**mean._asdict(), "n": len(of_panel)}])
                 seeds = of_panel[["seed"]].assign(mean=of_panel.value)
                 shown += [frame.assign(panel=name, **reading) for frame in (drawn, seeds)]
@@ -331,6 +331,8 @@ def trajectory_readings(axes: Any, estimates: pd.DataFrame, section: Any) -> pd.
         x += 0.6
     axes.axhline(1, color=STAR["color"], linewidth=0.8, linestyle="--", zorder=0)
     axes.set_xticks(list(ticks), list(ticks.values()))
+    if len(points) > 1:
+        axes.legend(points.values(), [f"row {n}" for n in points], loc="upper right", ncols=2)
     axes.set_ylabel(r"nearest point / $\alpha_{\lim}$")
     columns = ["panel", "axes", "series", "reading", "seed", "mean", "low", "high", "n"]
     drawn = pd.concat(shown)[columns]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from innerlr.intervals import mean_interval
+from innerlr.claims import measure
 from innerlr.io.files import atomic, write_table
 
 _PAGE = """<!doctype html>
@@ -59,9 +59,9 @@ def estimators_table(experiment: str, estimates: pd.DataFrame) -> pd.DataFrame:
     rows = []
     kept = estimates[estimates.quantity.isin(ESTIMATORS)]
     for (panel, quantity), group in kept.groupby(["panel", "quantity"]):
-        values = group.value.to_numpy()
-        # one value, or the same one at every seed: exact
-        exact = bool((values == values[0]).all())
-        mean, low, high = (values[0],) * 3 if exact else mean_interval(values)
-        rows.append((experiment, panel, ESTIMATORS[str(quantity)], mean, low, high))
+        # the same value at every seed is exact
+        exact = group.value.nunique() == 1 and len(group) > 1
+        value = group.value.iloc[0]
+        interval = (value,) * 3 if exact else measure(estimates, str(panel), str(quantity))
+        rows.append((experiment, panel, ESTIMATORS[str(quantity)], *interval))
     return pd.DataFrame(rows, columns=["experiment", "panel", "estimator", "alpha", "low", "high"])
