@@ -20,7 +20,15 @@ from innerlr.mixed_regression import MixedRegression, _wishart_traces
 
 SMALL: dict[str, dict] = {
     "fig01": {"seeds": 2, "grid_points": 21, "tasks": 60},
+    "fig02": {
+        "width": 60,
+        "seeds": 2,
+        "test_tasks": 6,
+        "grid_points": 12,
+        "panels": {"a": {"init": "normal", "curves": {"K3N5": {"shots": 3, "tasks": 5}}}},
+    },
     "fig04a": {"grid_points": 12},
+    "fig04b": {"width": 60, "seeds": 2, "grid_points": 12, "quadrature_panels": 2},
     "fig05": {"tasks": 60, "fresh_tasks": 60, "seeds": 2, "grid_points": 12},
     "fig06": {"dim": 7},
     "fig07": {"seeds": 2, "grid_points": 21, "tasks": 60},
@@ -64,14 +72,14 @@ def test_every_stage_is_finite_tidy_and_repeatable(name: str) -> None:
     assert not estimates.value.isna().any()
 
 
-@pytest.mark.parametrize("name", ["fig05", "fig08", "fig09", "h3"])
+@pytest.mark.parametrize("name", ["fig02", "fig05", "fig08", "fig09", "h3"])
 def test_drawn_data_have_the_moments_they_should(name: str) -> None:
     z = experiment(name).data().z
     # a 5 sigma event in fewer than a thousand cells
     assert z.abs().max() < 5
 
 
-@pytest.mark.parametrize("name", ["fig01", "fig05", "fig08", "fig11", "h3"])
+@pytest.mark.parametrize("name", ["fig01", "fig02", "fig04b", "fig05", "fig08", "fig11", "h3"])
 def test_another_seed_gives_other_draws(name: str) -> None:
     first, second = (make(name, section(name), seed).features() for seed in (5, 6))
     assert any(not np.array_equal(first[key], second[key]) for key in first)

@@ -40,10 +40,10 @@ class _Continuous:
     def _law(self) -> Any:
         raise NotImplementedError
 
-    def quadrature(self) -> tuple[Array, Array]:
+    def quadrature(self, panels: int | None = None) -> tuple[Array, Array]:
         """Nodes (n,) and weights (n,) summing to 1, for expectations of smooth functions."""
         law = self._law()
-        edges = np.linspace(law.ppf(self.tail), law.isf(self.tail), self.panels + 1)
+        edges = np.linspace(law.ppf(self.tail), law.isf(self.tail), (panels or self.panels) + 1)
         x, w = np.polynomial.legendre.leggauss(self.order)
         half = np.diff(edges) / 2
         nodes = (edges[:-1] + half)[:, None] + half[:, None] * x
@@ -75,8 +75,8 @@ class Uniform(_Continuous):
     def _law(self) -> Any:
         return stats.uniform(self.low, self.high - self.low)
 
-    def quadrature(self) -> tuple[Array, Array]:
-        edges = np.linspace(self.low, self.high, self.panels + 1)
+    def quadrature(self, panels: int | None = None) -> tuple[Array, Array]:
+        edges = np.linspace(self.low, self.high, (panels or self.panels) + 1)
         x, w = np.polynomial.legendre.leggauss(self.order)
         half = np.diff(edges) / 2
         nodes = (edges[:-1] + half)[:, None] + half[:, None] * x

@@ -307,6 +307,36 @@ def alpha_pooled(eigenvalues: Any) -> float:
     return limit(len(s), float((s**2).sum()), float((s**3).sum()), "alpha_pooled")
 
 
+def alpha_lim_kernel(shots: int, gram: Any, weights: Any) -> float:
+    """Exact (3.3) for i.i.d. inputs by quadrature over their law, through the kernel k(x, x').
+
+    tr E G^2 = K E k(x,x)^2 + K(K-1) E k(x,x')^2 and tr E G^3 = K E k(x,x)^3
+    + 3K(K-1) E k(x,x) k(x,x')^2 + K(K-1)(K-2) E k(x,x') k(x',x") k(x",x).
+
+    Args:
+        shots: K.
+        gram: (n, n), k at the nodes.
+        weights: (n,), nonnegative, summing to 1.
+    """
+    k = positive(shots, "shots", integer=True)
+    g = as_array(gram, "gram", ("nodes", "nodes"))
+    w = as_array(weights, "weights", ("nodes",))
+    same_length(g, w, ("gram", "weights"), 0, "nodes")
+    if w.min() < 0 or abs(w.sum() - 1) > 1e-6:
+        raise InnerlrError(
+            f"weights: expected nonnegative weights that sum to 1, got a minimum of {w.min():g} "
+            f"and a sum of {w.sum():.8g}. Divide them by their sum."
+        )
+    root = np.sqrt(w)
+    b, diagonal = root[:, None] * g * root, np.diag(g)
+    pairs = (b**2).sum(1)
+    second = k * float(w @ diagonal**2) + k * (k - 1) * float(pairs.sum())
+    third = k * float(w @ diagonal**3) + 3 * k * (k - 1) * float(diagonal @ pairs)
+    if k > 2:
+        third += k * (k - 1) * (k - 2) * float(np.vdot(b @ b, b))
+    return limit(k, second, third, "alpha_lim_kernel")
+
+
 class EntryStatistics(NamedTuple):
     """What the words of section H.2 admit as sigma^2 of (H.15), of one matrix' entries."""
 
