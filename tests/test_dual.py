@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from innerlr import InnerlrError, alpha_est, alpha_lim, alpha_lim_split
+from innerlr import InnerlrError, RowMoments, alpha_est, alpha_lim, alpha_lim_split
 from innerlr.dual import (
     FLOAT32_PINV,
     Minimum,
     PseudoInverse,
     StackedTasks,
     alpha_lim_gram,
+    alpha_lim_kernel,
     alpha_lim_split_gram,
     alpha_pooled,
     eigenvalue_cut,
@@ -213,3 +214,16 @@ GOOD = np.eye(4)
 def test_bad_input_is_named(call, part: str) -> None:
     with pytest.raises(InnerlrError, match=part):
         call()
+
+
+@pytest.mark.parametrize("shots", [1, 2, 3, 6])
+def test_the_kernel_form_is_that_of_the_rows(shots: int) -> None:
+    rng = np.random.default_rng(0)
+    nodes, weights = rng.normal(size=(8, 3)), rng.dirichlet(np.ones(8))
+    expected = RowMoments.from_quadrature(nodes, weights).alpha_lim(shots)
+    assert alpha_lim_kernel(shots, nodes @ nodes.T, weights) == pytest.approx(expected, rel=SAME)
+
+
+def test_weights_of_the_kernel_form_are_checked() -> None:
+    with pytest.raises(InnerlrError, match="sum to 1"):
+        alpha_lim_kernel(3, np.eye(2), [0.5, 0.6])

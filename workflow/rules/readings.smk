@@ -16,7 +16,7 @@ rule readings:
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=60,
+        runtime=120,
     params:
         section=section("fig02", "figure"),
         seed=CONFIG.seed,

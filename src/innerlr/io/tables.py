@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from innerlr.intervals import mean_interval
@@ -26,7 +27,9 @@ thead tr {{ border-bottom: 1px solid; }}
 ESTIMATORS = {
     "alpha_lim": "alpha_lim, exact (3.3)",
     "alpha_lim_sampled": "alpha_lim, from the sampled tasks (3.3)",
-    "alpha_star": "alpha*(N), argmin of the training loss",
+    "alpha_lim_split": "alpha_lim, support and query apart (H.6)",
+    "alpha_pooled": "alpha_est before its simplification (H.14)",
+    "alpha_star": "alpha*(N), argmin of the training loss (Fig. 2: of the test loss)",
     "alpha_star_risk": "alpha*(N), argmin of the population risk (3.2)",
     "alpha_est": "alpha_est (H.15)",
     "corollary1_lower": "lower bound, right form of Corollary 1",
@@ -62,6 +65,11 @@ def estimators_table(experiment: str, estimates: pd.DataFrame) -> pd.DataFrame:
         values = group.value.to_numpy()
         # one value, or the same one at every seed: exact
         exact = bool((values == values[0]).all())
-        mean, low, high = (values[0],) * 3 if exact else mean_interval(values)
+        if exact:
+            mean, low, high = (values[0],) * 3
+        elif np.isfinite(values).all():
+            mean, low, high = mean_interval(values)
+        else:  # no minimum in some repetitions
+            mean, low, high = np.inf, values.min(), np.inf
         rows.append((experiment, panel, ESTIMATORS[str(quantity)], mean, low, high))
     return pd.DataFrame(rows, columns=["experiment", "panel", "estimator", "alpha", "low", "high"])
