@@ -334,6 +334,8 @@ def adapted_losses(
         times = measure(estimates, panel, "ratio_est_to_star").mean
         arrow = " \N{RIGHTWARDS ARROW}" if est > end else ""
         notes.append(f"(H.15), {label}: {est:.1e}, {times:.0f} times the minimiser{arrow}")
+        if not 0 < measure(estimates, panel, "alpha_star").mean < end:
+            notes.append(f"{label}: no minimum at a positive rate on the axis")
     for marker, size, label in marks.values():
         axes.plot([], [], marker=marker, ms=size, color="0.3", ls="none", label=label)
     axes.axhline(paper_top, color="0.5", lw=0.8, ls=(0, (1, 3)), label="end of the paper's axis")
