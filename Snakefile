@@ -10,6 +10,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/experiments.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/readings.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -9,18 +9,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from innerlr.config import Config
+from innerlr.config import Config, TangentCurve, TangentSetting
 from innerlr.errors import InnerlrError
 from innerlr.experiments import EXPERIMENTS, make
 from innerlr.experiments.base import Experiment
 from innerlr.experiments.basis_variance import law_of_variance
 from innerlr.experiments.coefficients import counts
+from innerlr.experiments.tangent import Regression, draw
 from innerlr.experiments.trajectory import mean_distance
+from innerlr.io.tables import estimators_table
 from innerlr.mixed_regression import MixedRegression, _wishart_traces
 
 SMALL: dict[str, dict] = {
     "fig01": {"seeds": 2, "grid_points": 21, "tasks": 60},
+    "fig02": {
+        "width": 60,
+        "seeds": 2,
+        "test_tasks": 6,
+        "grid_points": 12,
+        "panels": {"a": {"init": "normal", "curves": {"K3N5": {"shots": 3, "tasks": 5}}}},
+    },
     "fig04a": {"grid_points": 12},
+    "fig04b": {"width": 60, "seeds": 2, "grid_points": 12, "quadrature_panels": 2},
     "fig05": {"tasks": 60, "fresh_tasks": 60, "seeds": 2, "grid_points": 12},
     "fig06": {"dim": 7},
     "fig07": {"seeds": 2, "grid_points": 21, "tasks": 60},
@@ -64,14 +74,14 @@ def test_every_stage_is_finite_tidy_and_repeatable(name: str) -> None:
     assert not estimates.value.isna().any()
 
 
-@pytest.mark.parametrize("name", ["fig05", "fig08", "fig09", "h3"])
+@pytest.mark.parametrize("name", ["fig02", "fig05", "fig08", "fig09", "h3"])
 def test_drawn_data_have_the_moments_they_should(name: str) -> None:
     z = experiment(name).data().z
     # a 5 sigma event in fewer than a thousand cells
     assert z.abs().max() < 5
 
 
-@pytest.mark.parametrize("name", ["fig01", "fig05", "fig08", "fig11", "h3"])
+@pytest.mark.parametrize("name", ["fig01", "fig02", "fig04b", "fig05", "fig08", "fig11", "h3"])
 def test_another_seed_gives_other_draws(name: str) -> None:
     first, second = (make(name, section(name), seed).features() for seed in (5, 6))
     assert any(not np.array_equal(first[key], second[key]) for key in first)
@@ -306,3 +316,162 @@ def test_alpha_lim_of_normal_inputs_is_the_split_form() -> None:
 def test_impossible_problems_are_refused(change: dict, part: str) -> None:
     with pytest.raises(InnerlrError, match=part):
         MixedRegression(**{**PROBLEM.__dict__, **change})
+
+
+# ------------------------------------------------------------------ Fig. 2, Fig. 4 (b)
+
+
+SETTING = TangentSetting(width=80, rcond=1e-10)
+CURVE = TangentCurve(shots=4, tasks=6)
+
+
+def regression(test_tasks: int = 7, **change: object) -> Regression:
+    rngs = tuple(np.random.default_rng((3, part)) for part in range(3))
+    setting = TangentSetting.model_validate(SETTING.model_dump() | change)
+    return Regression(setting, "normal", CURVE, test_tasks, rngs)
+
+
+def plain_losses(change: dict, alphas: np.ndarray) -> np.ndarray:
+    """The same experiment with explicit features, pseudo-inverses and gradient steps."""
+    made = regression(**change)
+    s, (k, n) = made.setting, (CURVE.shots, CURVE.tasks)
+    rngs = [np.random.default_rng((3, part)) for part in range(3)]
+    x, y = draw(s, rngs[1], n, 2 * k)
+    x_t, y_t = draw(s, rngs[2], 7, 2 * k)
+    psi, psi_t = ([made.model.features(task) for task in inputs] for inputs in (x, x_t))
+    shots = n * k if s.step == "pooled" else k
+    split = s.training_samples == "split"
+    cut = np.sqrt(s.rcond)
+    losses = []
+    for alpha in alphas:
+        rate = 2 * alpha / shots
+        rows, right = [], []
+        for phi, t in zip(psi, y, strict=True):
+            u, q = phi[:k], phi[k:] if split else phi[:k]
+            rows.append(q - rate * q @ u.T @ u)
+            right.append((t[k:] if split else t[:k]) - rate * q @ u.T @ t[:k])
+        w = np.linalg.pinv(np.concatenate(rows), rcond=cut) @ np.concatenate(right)
+        if not split and s.rcond_of == "features":
+            w = np.linalg.pinv(np.concatenate([p[:k] for p in psi]), rcond=cut) @ y[:, :k].ravel()
+        if s.targets == "mean_optimum":
+            solved = [np.linalg.pinv(p[:k], rcond=cut) @ t[:k] for p, t in zip(psi, y, strict=True)]
+            w = np.mean(solved, axis=0)
+        of_tasks = []
+        for phi, t in zip(psi_t, y_t, strict=True):
+            adapted = w - rate * phi[:k].T @ (phi[:k] @ w - t[:k])
+            part = slice(0, k) if s.test_samples == "same" else slice(k, 2 * k)
+            of_tasks.append(((phi[part] @ adapted - t[part]) ** 2).mean())
+        losses.append(of_tasks)
+    return np.array(losses)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"test_samples": "same"},
+        {"step": "pooled"},
+        {"training_samples": "split"},
+        {"training_samples": "split", "step": "pooled"},
+        {"rcond_of": "adapted"},
+        {"targets": "mean_optimum"},
+        {"input_dim": 2, "hidden_bias": False},
+        {"output_bias": False, "scaled": True},
+    ],
+    ids=lambda change: " ".join(map(str, change.values())) or "primary",
+)
+def test_the_losses_of_figure_2_are_those_of_explicit_features(change: dict) -> None:
+    made = regression(**change)
+    scale = made.estimates()["alpha_lim_sampled"]
+    alphas = scale * np.array([-1.0, 0.0, 0.4, 1.0])
+    expected = plain_losses(change, alphas)
+    # the solution carries eps / sqrt(cut) = 1e-11 of its norm, the cut's own place a little more
+    np.testing.assert_allclose(made.losses(alphas), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_minimum_of_a_shared_reading_is_that_of_its_curve() -> None:
+    made = regression()
+    scale = made.estimates()["alpha_lim_sampled"]
+    alphas = scale * np.linspace(-2, 6, 2001)
+    losses = made.losses(alphas)
+    found = made.minimum(alphas, losses)
+    assert found.in_range
+    assert abs(alphas[losses.mean(1).argmin()] - found.alpha) <= alphas[1] - alphas[0]
+    assert found.loss == pytest.approx(losses.mean(1).min(), rel=1e-5)  # half a grid step away
+
+
+def test_the_ratio_of_h15_to_the_minimum_has_no_scale() -> None:
+    """All features multiplied by one number: a network without biases and outputs scaled alike."""
+    ratios = []
+    for scaled in (False, True):
+        made = regression(scaled=scaled, hidden_bias=False, output_bias=False)
+        coefficients = made.coefficients(0.0).mean(0)
+        ratios.append(-made.estimates()["alpha_est"] * 2 * coefficients[2] / coefficients[1])
+    assert ratios[0] == pytest.approx(ratios[1], rel=1e-6)
+
+
+def test_readings_share_their_draws_and_say_where_there_is_no_minimum() -> None:
+    readings = {
+        "seeds": 2,
+        "test_tasks": 5,
+        "alternatives": {"scaled": {"scaled": True}, "split": {"training_samples": "split"}},
+    }
+    made = experiment("fig02", readings=readings)
+    frame = made.readings()  # type: ignore[attr-defined]
+    assert list(frame.reading) == ["primary", "scaled", "split"]
+    scaled = frame[frame.reading == "scaled"].iloc[0]
+    # features of order 1: the minimiser is far beyond the paper's axis
+    assert scaled["argmin"] == "no minimum in (0, 0.0007)"
+    assert scaled.minimum_in_range == "0 of 2"
+    assert abs(scaled.vertex) > 0.0007
+    estimates = stages(made)[3]
+    mine = estimates[estimates.quantity == "alpha_lim_sampled"].value.mean()
+    assert frame[frame.reading == "primary"].alpha_lim_sampled.iloc[0] == pytest.approx(mine)
+
+
+def test_a_split_reading_without_a_minimum_is_infinite_not_an_edge() -> None:
+    made = experiment("fig02", training_samples="split", alphas={"first": -1e-6, "last": 1e-6})
+    estimates = stages(made)[3]
+    of_cell = estimates[estimates.panel == "a/K3N5"]
+    assert (of_cell[of_cell.quantity == "minimum_in_range"].value == 0).all()
+    assert np.isinf(of_cell[of_cell.quantity == "alpha_star"].value).all()
+    assert np.isinf(estimators_table("fig02", estimates).alpha).any()
+
+
+@pytest.mark.parametrize("name", ["normal", "uniform", "exponential"])
+def test_without_biases_figure_4b_is_the_closed_form(name: str) -> None:
+    made = experiment("fig04b", hidden_bias=False, output_bias=False)
+    sweep = made.sweep(made.features())
+    of_law = sweep[sweep.law == name]
+    curve, closed = (
+        of_law[of_law.reading == reading].alpha_lim.to_numpy()
+        for reading in ("no biases", "closed form")
+    )
+    np.testing.assert_allclose(curve, closed, rtol=1e-11)  # 2 panels: the normal's tails
+    grid = of_law[of_law.reading == "closed form"].variance.to_numpy()
+    product = closed * grid
+    np.testing.assert_allclose(product[grid == grid[0]][0], product.reshape(2, -1)[0], rtol=1e-12)
+
+
+def test_figure_4b_does_not_depend_on_the_quadrature() -> None:
+    limits = []
+    for panels in (8, 16):
+        made = experiment("fig04b", width=10_240, seeds=1, quadrature_panels=panels)
+        sweep = made.sweep(made.features())
+        limits.append(sweep[sweep.reading == "all biases"].alpha_lim.to_numpy())
+    # the kernel has 10,240 kinks of relative size 1e-4 v^2
+    np.testing.assert_allclose(limits[0], limits[1], rtol=1e-5)
+
+
+def test_figure_4b_agrees_with_sampling() -> None:
+    made = experiment("fig04b", seeds=1, shots=5)
+    sweep = made.sweep(made.features())
+    row = sweep[(sweep.reading == "all biases") & (sweep.law == "normal")].iloc[3]
+    model = made._model(0, (True, True))  # type: ignore[attr-defined]
+    x = np.random.default_rng(0).normal(0, np.sqrt(row.variance), (20_000, 5))
+    grams = np.stack([model.gram(task) for task in x])
+    second = np.einsum("nij,nij->n", grams, grams)
+    third = np.einsum("nij,nij->n", grams, grams @ grams)
+    sampled = 5 * second.mean() / (2 * third.mean())
+    error = (second / second.mean() - third / third.mean()).std() / np.sqrt(len(x))
+    assert abs(row.alpha_lim / sampled - 1) < 5 * error

@@ -476,6 +476,190 @@ class Fig07(Trajectory):
     }
 
 
+Init = Literal[
+    "pytorch",
+    "uniform",
+    "uniform01",
+    "normal",
+    "he_uniform",
+    "he_normal",
+    "xavier_uniform",
+    "xavier_normal",
+    "lecun_uniform",
+    "lecun_normal",
+]
+
+
+class TangentSetting(Section):
+    """What Fig. 2 leaves open: the network, the regression and how both are used."""
+
+    width: PositiveInt = 10_000
+    input_dim: PositiveInt = 1
+    hidden_bias: bool = True
+    output_bias: bool = True
+    scaled: bool = False
+    slope_mean: float = 1.0
+    slope_spread: Annotated[float, Field(ge=0)] = 0.5
+    noise: Annotated[float, Field(ge=0)] = 0.3
+    targets: Literal["tasks", "mean_optimum"] = "tasks"
+    step: Literal["task", "pooled"] = "task"
+    training_samples: Literal["shared", "split"] = "shared"
+    test_samples: Literal["fresh", "same"] = "fresh"
+    rcond: Literal["float32_pinv"] | PositiveFloat = "float32_pinv"
+    rcond_of: Literal["features", "adapted"] = "features"
+
+    sources: ClassVar[dict[str, Source]] = {
+        "width": paper("section 5.1"),
+        "input_dim": assumed(
+            "d = 30,001 (H.3) is 3 width + 1: p = 1 and all biases",
+            "2 without hidden bias has the same d",
+        ),
+        "hidden_bias": assumed("as for input_dim", "false"),
+        "output_bias": assumed("as for input_dim, the 1 of 30,001", "false"),
+        "scaled": assumed("not said; the axis fits unscaled parameters", "true"),
+        "slope_mean": assumed(
+            "w_0, 'set to be same as (Bernacchia, 2021)', not printed; each entry is this over "
+            "sqrt(p)",
+            "0, 2",
+        ),
+        "slope_spread": assumed("nu, as for slope_mean", "0.2, 1"),
+        "noise": assumed("sigma, of b and of y, as for slope_mean", "0, 0.6"),
+        "targets": assumed(
+            "the tasks' own y, which the MAML loss has", "mean_optimum (a-bar of H.9)"
+        ),
+        "step": assumed("2 alpha / K, as everywhere but in H.8", "pooled, 2 alpha / (N K)"),
+        "training_samples": assumed("C(alpha) of H.10 has one set of samples", "split"),
+        "test_samples": assumed(
+            "'test loss' is on K samples of the test task that were not adapted on", "same"
+        ),
+        "rcond": assumed(
+            "PyTorch's default pinv in float32; a number is the smallest eigenvalue of the Gram "
+            "kept, relative to the largest",
+            "1e-8, 1e-10, 1e-12",
+        ),
+        "rcond_of": assumed(
+            "the pseudo-inverse is of the stacked features, so that w_m does not depend on alpha",
+            "adapted (of C_all(alpha), as H.9 prints it)",
+        ),
+    }
+
+
+class TangentCurve(Section):
+    """Samples a task (K) and training tasks (N)."""
+
+    shots: PositiveInt
+    tasks: PositiveInt
+
+
+class TangentPanel(Section):
+    """A panel of Fig. 2: an initialisation, and curves by name."""
+
+    title: str = ""
+    init: Init
+    curves: dict[str, TangentCurve]
+
+
+class Readings(Section):
+    """Alternatives of Fig. 2, run one by one by the target `readings`.
+
+    An alternative maps keys of the section, or `init` for all panels, to their values.
+    """
+
+    seeds: PositiveInt = 3
+    test_tasks: PositiveInt = 100
+    alternatives: dict[str, dict[str, Any]] = {
+        "two_inputs_no_hidden_bias": {"input_dim": 2, "hidden_bias": False},
+        "two_inputs": {"input_dim": 2},
+        "no_hidden_bias": {"hidden_bias": False},
+        "no_output_bias": {"output_bias": False},
+        "no_biases": {"hidden_bias": False, "output_bias": False},
+        **{f"init_{name}": {"init": name} for name in get_args(Init)},
+        "init_normal_scaled": {"init": "normal", "scaled": True},
+        "init_uniform_scaled": {"init": "uniform", "scaled": True},
+        "slope_mean_0": {"slope_mean": 0.0},
+        "slope_mean_2": {"slope_mean": 2.0},
+        "slope_spread_0.2": {"slope_spread": 0.2},
+        "slope_spread_1": {"slope_spread": 1.0},
+        "noise_0": {"noise": 0.0},
+        "noise_0.6": {"noise": 0.6},
+        "mean_optimum": {"targets": "mean_optimum"},
+        "pooled_step": {"step": "pooled"},
+        "same_test_samples": {"test_samples": "same"},
+        "same_test_samples_mean_optimum": {"test_samples": "same", "targets": "mean_optimum"},
+        "split_training": {"training_samples": "split"},
+        "rcond_1e-8": {"rcond": 1e-8},
+        "rcond_1e-10": {"rcond": 1e-10},
+        "rcond_1e-12": {"rcond": 1e-12},
+        "rcond_of_adapted": {"rcond_of": "adapted"},
+    }
+
+    @model_validator(mode="after")
+    def _alternatives_are_settings(self) -> Self:
+        for name, change in self.alternatives.items():
+            known = {"init", *TangentSetting.model_fields}
+            for key in change:
+                if key not in known:
+                    raise ValueError(f"{name}: unknown key {key!r}. {nearest(key, known)}")
+            init = change.get("init", "pytorch")
+            if init not in get_args(Init):
+                raise ValueError(f"{name}: init {init!r}. {nearest(str(init), get_args(Init))}")
+            try:
+                TangentSetting.model_validate({k: v for k, v in change.items() if k != "init"})
+            except ValidationError as error:
+                problem = error.errors()[0]
+                raise ValueError(f"{name}.{problem['loc'][0]}: {problem['msg']}") from error
+        return self
+
+
+class Fig02(TangentSetting):
+    """Test loss of overparameterised quadratic regression on tangent features (Fig. 2)."""
+
+    panels: dict[str, TangentPanel] = {
+        "a": TangentPanel(
+            title="uniform initialisation",
+            init="pytorch",
+            curves={
+                "K23N68": TangentCurve(shots=23, tasks=68),
+                "K7N112": TangentCurve(shots=7, tasks=112),
+            },
+        ),
+        "b": TangentPanel(
+            title="normal initialisation",
+            init="lecun_normal",
+            curves={
+                "K15N50": TangentCurve(shots=15, tasks=50),
+                "K19N85": TangentCurve(shots=19, tasks=85),
+            },
+        ),
+    }
+    test_tasks: Annotated[int, Field(ge=2)] = 200
+    alphas: Spaced = Spaced(first=-3e-4, last=7e-4)
+    grid_points: Annotated[int, Field(ge=12)] = 21
+    seeds: PositiveInt = 10
+    readings: Readings = Readings()
+
+    late: ClassVar[frozenset[str]] = frozenset(["readings"])
+    sources: ClassVar[dict[str, Source]] = {
+        "panels.*.title": ours("the panel's heading"),
+        "panels": paper("the legend of Fig. 2"),
+        "panels.a.init": assumed(
+            "PyTorch's default for a linear layer is uniform: U(+-1/sqrt(fan in))",
+            "uniform (U(-1, 1)), uniform01, {he,xavier,lecun}_uniform",
+        ),
+        "panels.b.init": assumed(
+            "N(0, 1/fan in), the normal law of the same scale rule",
+            "normal (N(0, 1)), {he,xavier}_normal",
+        ),
+        "test_tasks": assumed("not given; the intervals drawn are over them", "50, 1000"),
+        "alphas": paper("the axis of Fig. 2"),
+        "grid_points": ours("learning rates on the axis"),
+        "seeds": ours(
+            "draws of the network and of all tasks; intervals of the claims are over them"
+        ),
+        "readings": ours("what the target readings runs, in the place of the values above"),
+    }
+
+
 class Fig04a(Section):
     """alpha_lim of a Gaussian basis against the variance of the inputs, by quadrature (Fig. 4a)."""
 
@@ -506,6 +690,39 @@ class Fig04a(Section):
         "gaussian_input": _ENTRYWISE,
         "variance": paper("the axis of Fig. 4a"),
         "grid_points": ours("variances on the axis"),
+    }
+
+
+class Fig04b(Section):
+    """alpha_lim of tangent features against the variance of the inputs, by quadrature (Fig. 4b)."""
+
+    laws: list[Literal["normal", "uniform", "exponential"]] = ["normal", "uniform", "exponential"]
+    width: PositiveInt = 10_240
+    init: Init = "pytorch"
+    hidden_bias: bool = True
+    output_bias: bool = True
+    shots: PositiveInt = 15
+    variance: Spaced = Spaced(first=0.5, last=30.0)
+    grid_points: Annotated[int, Field(ge=12)] = 30
+    quadrature_panels: PositiveInt = 8
+    seeds: PositiveInt = 10
+
+    sources: ClassVar[dict[str, Source]] = {
+        "laws": paper(
+            "section 5.2: N(0, s), U(-sqrt(12) s/2, sqrt(12) s/2), Exp(1/s), all of variance s^2"
+        ),
+        "width": paper("section 5.2"),
+        "init": assumed(
+            "'uniform initialization': PyTorch's default, U(+-1/sqrt(fan in)); scalar inputs",
+            "uniform (U(-1, 1)), {he,xavier,lecun}_uniform",
+        ),
+        "hidden_bias": assumed("PyTorch's default layer has one", "false; drawn as well"),
+        "output_bias": assumed("PyTorch's default layer has one", "false; drawn as well"),
+        "shots": assumed("not given; as for Fig. 4a", "5, 50"),
+        "variance": paper("the axis of Fig. 4b; its first point is assumed"),
+        "grid_points": ours("variances on the axis"),
+        "quadrature_panels": ours("32 nodes each"),
+        "seeds": ours("draws of the network"),
     }
 
 
@@ -629,7 +846,9 @@ class Config(Section):
     preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "default"
     seed: Annotated[int, Field(ge=0)] = 2022
     fig01: Fig01 = Fig01()
+    fig02: Fig02 = Fig02()
     fig04a: Fig04a = Fig04a()
+    fig04b: Fig04b = Fig04b()
     fig05: Fig05 = Fig05()
     fig06: Fig06 = Fig06()
     fig07: Fig07 = Fig07()
@@ -647,7 +866,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _own_names(self) -> Self:
-        taken = set(self.experiments) & {*type(self).model_fields, "table1", "claims", "all"}
+        reserved = {*type(self).model_fields, "table1", "claims", "readings", "all"}
+        taken = set(self.experiments) & reserved
         if taken:
             raise ValueError(f"experiments: {sorted(taken)} are names of the paper's own targets")
         return self

@@ -362,3 +362,140 @@ def verdicts(paths: Sequence[str]) -> pd.DataFrame:
         return pd.DataFrame()
     columns = ["id", "place", "expected", "measured", "low", "high", "verdict"]
     return pd.concat(tables)[columns].reset_index(drop=True)
+
+
+def adapted_losses(
+    axes: Any,
+    sweep: pd.DataFrame,
+    estimates: pd.DataFrame,
+    curves: dict[str, str],
+    paper_top: float,
+) -> pd.DataFrame:
+    """Test loss against the learning rate: one draw with intervals over test tasks, all as a range.
+
+    Each curve has a column of marks above its minimum: the minimiser, (3.3) and (H.6), with their
+    intervals over draws. (H.15) is written out, since it may lie beyond the axis.
+
+    Args:
+        axes: where.
+        sweep: columns panel, seed, alpha, mean, low, high (over test tasks).
+        estimates: holds alpha_star, alpha_lim_sampled, alpha_lim_split, alpha_est and
+            ratio_est_to_star of each panel.
+        curves: panel to its label in the legend.
+        paper_top: where the paper's axis ends.
+
+    Returns:
+        All that is drawn: columns panel, series, alpha, mean, low, high, n.
+    """
+    marks = {
+        "alpha_star": ("o", 5, "minimiser"),
+        "alpha_lim_sampled": ("*", 10, "(3.3)"),
+        "alpha_lim_split": ("D", 5, "(H.6)"),
+    }
+    end, shown, notes = sweep.alpha.max(), [], []
+    for i, panel in enumerate(curves):
+        mine, colour = sweep[sweep.panel == panel], COLOURS[i]
+        first = mine[mine.seed == mine.seed.min()]
+        axes.errorbar(
+            *(first.alpha, first["mean"], (first["mean"] - first.low, first.high - first["mean"])),
+            **{"fmt": "-.^", "color": colour, "ms": 3.5, "lw": 0.9, "elinewidth": 0.8},
+            label=curves[panel],
+        )
+        every = mine.groupby("alpha")["mean"].agg(["mean", "min", "max", "size"]).reset_index()
+        every.columns = ["alpha", "mean", "low", "high", "n"]
+        axes.fill_between(every.alpha, every.low, every.high, color=colour, alpha=0.18, lw=0)
+        shown.append(first.assign(series="first draw, interval over test tasks", n=1))
+        shown.append(every.assign(panel=panel, series="all draws, range of their means"))
+    top = 1.45 * max(paper_top, *(frame["mean"].max() for frame in shown))
+    for i, (panel, label) in enumerate(curves.items()):
+        for j, quantity in enumerate((*marks, "alpha_est")):
+            height = (0.52 - 0.2 * i - 0.06 * j) * top
+            value = measure(estimates, panel, quantity)
+            row = {"panel": panel, "series": quantity, "alpha": value.mean} | value._asdict()
+            shown.append(pd.DataFrame([row | {"n": sweep.seed.nunique()}]))
+            if quantity in marks and 0 < value.mean < end:
+                marker, size, _ = marks[quantity]
+                ends = (max(value.low, sweep.alpha.min()), min(value.high, end))
+                axes.plot(ends, (height, height), color=COLOURS[i], lw=0.9, zorder=3)
+                axes.plot(
+                    *(value.mean, height),
+                    **{"marker": marker, "ms": size, "color": COLOURS[i], "ls": "none"},
+                    **{"markeredgecolor": "white", "markeredgewidth": 0.6, "zorder": 5},
+                )
+        est = measure(estimates, panel, "alpha_est").mean
+        times = measure(estimates, panel, "ratio_est_to_star").mean
+        arrow = " \N{RIGHTWARDS ARROW}" if est > end else ""
+        notes.append(f"(H.15), {label}: {est:.1e}, {times:.0f} times the minimiser{arrow}")
+        if not 0 < measure(estimates, panel, "alpha_star").mean < end:
+            notes.append(f"{label}: no minimum at a positive rate on the axis")
+    for marker, size, label in marks.values():
+        axes.plot([], [], marker=marker, ms=size, color="0.3", ls="none", label=label)
+    axes.axhline(paper_top, color="0.5", lw=0.8, ls=(0, (1, 3)), label="end of the paper's axis")
+    axes.set(xlim=(sweep.alpha.min(), end), ylim=(0, top))
+    axes.text(
+        *(0.99, 0.99, "\n".join(notes)),
+        **{"transform": axes.transAxes, "ha": "right", "va": "top", "fontsize": 6.5},
+    )
+    axes.ticklabel_format(axis="x", scilimits=(-4, -4), useMathText=True)
+    axes.set_xlabel(r"adaptation learning rate $\alpha$")
+    axes.set_ylabel("test loss")
+    return pd.concat(shown)[["panel", "series", "alpha", "mean", "low", "high", "n"]]
+
+
+LAWS = {
+    "normal": (r"$N(0, \sigma)$", COLOURS[0], "-"),
+    "uniform": (r"$U(-\sqrt{12}\sigma/2, \sqrt{12}\sigma/2)$", COLOURS[1], "--"),
+    "exponential": (r"$Exp(1/\sigma)$", COLOURS[2], "-."),
+}
+
+
+def variance_panel(
+    axes: Any,
+    sweep: pd.DataFrame,
+    reading: str,
+    paper_axis: tuple[float, float] | None = None,
+    *,
+    log: bool = False,
+) -> pd.DataFrame:
+    """alpha_lim of tangent features against the variance of the inputs, by law, over networks.
+
+    The closed form c / sigma^2 of a network without biases is dotted where it is the one drawn.
+
+    Args:
+        axes: where.
+        sweep: columns reading, law, seed, variance, alpha_lim.
+        reading: which biases, as named in the table.
+        paper_axis: range of the paper's axis, shaded.
+        log: logarithmic axes, on which c / sigma^2 is a straight line.
+
+    Returns:
+        All that is drawn: columns panel, law, series, variance, value, low, high, n.
+    """
+    shown = []
+    if paper_axis is not None:
+        axes.axhspan(*paper_axis, color="0.5", alpha=0.15, lw=0, label="range of the paper's axis")
+    for law, (label, colour, style) in LAWS.items():
+        of_law = sweep[sweep.law == law]
+        mine = of_law[of_law.reading == reading]
+        if mine.empty:
+            continue
+        curve = summary(mine, ["variance"], "alpha_lim")
+        band(axes, curve.variance, curve, label=label, colour=colour, linestyle=style)
+        shown.append(curve.assign(law=law, series="alpha_lim"))
+        if reading == "no biases":
+            closed = summary(of_law[of_law.reading == "closed form"], ["variance"], "alpha_lim")
+            axes.plot(
+                *(closed.variance, closed["mean"]),
+                **{"color": "0.1", "ls": "none", "marker": ".", "ms": 2.5, "zorder": 4},
+                label=r"closed form $c/\sigma^2$" if law == "normal" else None,
+            )
+            shown.append(closed.assign(law=law, series="closed form"))
+    if log:
+        axes.set(xscale="log", yscale="log")
+    else:
+        axes.set_ylim(bottom=0)
+        axes.ticklabel_format(axis="y", scilimits=(-4, -4), useMathText=True)
+    axes.set_xlabel(r"variance of the inputs $\sigma^2$")
+    axes.set_ylabel(r"$\alpha_{\lim}$")
+    frame = pd.concat(shown).rename(columns={"mean": "value"}).assign(panel=f"b, {reading}")
+    return frame[["panel", "law", "series", "variance", "value", "low", "high", "n"]]

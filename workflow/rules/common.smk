@@ -26,7 +26,8 @@ ENVIRONMENT = "../../environment.yml"
 # figure: the experiments it draws
 PAPER_FIGURES = {
     "fig01": ["fig01"],
-    "fig04": ["fig04a"],
+    "fig02": ["fig02"],
+    "fig04": ["fig04a", "fig04b"],
     "fig05": ["fig05"],
     "fig06": ["fig06"],
     "fig07": ["fig07"],
@@ -78,7 +79,7 @@ def sources(*modules):
 def source_of_experiment(experiment):
     """The modules that compute an experiment."""
     name = "own" if experiment in OWN else MODULES[experiment]
-    extra = ["mixed_regression"] if name == "mixed_regression" else []
+    extra = EXTRA_MODULES.get(name, [])
     return sources(
         f"experiments/{name}",
         *extra,
@@ -94,7 +95,9 @@ def source_of_experiment(experiment):
 
 MODULES = {
     "fig01": "trajectory",
+    "fig02": "tangent",
     "fig04a": "basis_variance",
+    "fig04b": "tangent_variance",
     "fig05": "adaptation_gap",
     "fig06": "coefficients",
     "fig07": "trajectory",
@@ -102,6 +105,14 @@ MODULES = {
     "fig09": "landscape",
     "fig11": "mixed_regression",
     "h3": "landscape",
+}
+
+
+# modules that only some experiments import
+EXTRA_MODULES = {
+    "mixed_regression": ["mixed_regression"],
+    "tangent": ["dual", "intervals", "ntk"],
+    "tangent_variance": ["dual", "experiments/basis_variance", "ntk"],
 }
 
 

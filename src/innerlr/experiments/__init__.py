@@ -18,11 +18,15 @@ from innerlr.experiments.convergence import Convergence
 from innerlr.experiments.landscape import Landscape
 from innerlr.experiments.mixed_regression import MixedRegression
 from innerlr.experiments.own import Own
+from innerlr.experiments.tangent import Tangent
+from innerlr.experiments.tangent_variance import TangentVariance
 from innerlr.experiments.trajectory import Trajectory
 
 EXPERIMENTS: dict[str, type[Experiment]] = {
     "fig01": Trajectory,
+    "fig02": Tangent,
     "fig04a": BasisVariance,
+    "fig04b": TangentVariance,
     "fig05": AdaptationGap,
     "fig06": Coefficients,
     "fig07": Trajectory,

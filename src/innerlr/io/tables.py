@@ -26,7 +26,9 @@ thead tr {{ border-bottom: 1px solid; }}
 ESTIMATORS = {
     "alpha_lim": "alpha_lim, exact (3.3)",
     "alpha_lim_sampled": "alpha_lim, from the sampled tasks (3.3)",
-    "alpha_star": "alpha*(N), argmin of the training loss",
+    "alpha_lim_split": "alpha_lim, support and query apart (H.6)",
+    "alpha_pooled": "alpha_est before its simplification (H.14)",
+    "alpha_star": "alpha*(N), argmin of the training loss (Fig. 2: of the test loss)",
     "alpha_star_risk": "alpha*(N), argmin of the population risk (3.2)",
     "alpha_est": "alpha_est (H.15)",
     "corollary1_lower": "lower bound, right form of Corollary 1",

@@ -1,0 +1,449 @@
+r"""Tangent features of a two-layer ReLU network, through their Gram matrix.
+
+The network is :math:`f(x) = \sum_j v_j \max(0, w_j^\top x + b_j) + c`; its tangent features
+:math:`\psi(x) = \nabla f(x)`, eq. (H.17), are in the order hidden weights, hidden biases, output
+weights, output bias. With n inputs the Gram :math:`\Psi\Psi^\top` is n x n, however wide the
+network. PyTorch is imported only by what takes or returns its objects.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from innerlr.errors import Array, InnerlrError, as_array, nearest, positive
+
+# Entries of one block: what bounds the memory beside the result.
+BLOCK = 1 << 22
+
+# law of a layer's parameters: (fan in, fan out) -> (kind, bound | standard deviation)
+INITS: dict[str, Callable[[int, int], tuple[str, float]]] = {
+    "pytorch": lambda i, o: ("symmetric", 1 / math.sqrt(i)),
+    "uniform": lambda i, o: ("symmetric", 1.0),
+    "uniform01": lambda i, o: ("positive", 1.0),
+    "normal": lambda i, o: ("normal", 1.0),
+    "he_uniform": lambda i, o: ("symmetric", math.sqrt(6 / i)),
+    "he_normal": lambda i, o: ("normal", math.sqrt(2 / i)),
+    "xavier_uniform": lambda i, o: ("symmetric", math.sqrt(6 / (i + o))),
+    "xavier_normal": lambda i, o: ("normal", math.sqrt(2 / (i + o))),
+    "lecun_uniform": lambda i, o: ("symmetric", math.sqrt(3 / i)),
+    "lecun_normal": lambda i, o: ("normal", 1 / math.sqrt(i)),
+}
+
+
+def _draw(rng: np.random.Generator, kind: str, size: float, shape: tuple[int, ...]) -> Array:
+    if kind == "normal":
+        return rng.normal(0.0, size, shape)
+    return rng.uniform(-size if kind == "symmetric" else 0.0, size, shape)
+
+
+class EntryMoments(NamedTuple):
+    """Of all entries of stacked features.
+
+    Attributes:
+        mean: of the entries.
+        second: mean of their squares.
+        entries: how many there are.
+    """
+
+    mean: float
+    second: float
+    entries: int
+
+    @property
+    def variance(self) -> float:
+        """Second moment less squared mean: sigma^2 of (H.15)."""
+        return self.second - self.mean**2
+
+
+class TwoLayerNTK:
+    """A two-layer ReLU network with scalar output, and its tangent features.
+
+    Args:
+        width: hidden neurons.
+        input_dim: length of an input.
+        init: law of every layer's weights, and of its biases too: pytorch (its default,
+            U(+-1/sqrt(fan in))), uniform U(-1, 1), uniform01 U(0, 1), normal N(0, 1), or
+            {he,xavier,lecun}_{uniform,normal}.
+        hidden_bias, output_bias: whether the layer has one.
+        seed: whatever :func:`numpy.random.default_rng` takes.
+        scaled: multiply all drawn values by 1/sqrt(width); the Gram is then that of the tangent
+            kernel's parametrisation, of order 1 for uniform and normal.
+
+    Raises:
+        InnerlrError: a width or input_dim below 1, an unknown init.
+
+    Example:
+        >>> model = TwoLayerNTK(10_000, 1, seed=0)
+        >>> model.dim
+        30001
+        >>> model.gram([0.0, 1.0]).shape
+        (2, 2)
+    """
+
+    def __init__(
+        self,
+        width: int,
+        input_dim: int,
+        init: str = "pytorch",
+        hidden_bias: bool = True,
+        output_bias: bool = True,
+        seed: Any = 0,
+        scaled: bool = False,
+    ) -> None:
+        m = positive(width, "width", integer=True)
+        p = positive(input_dim, "input_dim", integer=True)
+        if init not in INITS:
+            raise InnerlrError(f"init: unknown {init!r}. {nearest(str(init), INITS)}")
+        rng = np.random.default_rng(seed)
+        scale = 1 / math.sqrt(m) if scaled else 1.0
+        hidden, output = INITS[init](p, m), INITS[init](m, 1)
+        # All four are always drawn, so that switching a bias off changes nothing else.
+        w, b = (scale * _draw(rng, *hidden, shape) for shape in ((m, p), (m,)))
+        v, c = (scale * _draw(rng, *output, shape) for shape in ((m,), (1,)))
+        self._set(w, b if hidden_bias else None, v, float(c[0]) if output_bias else None)
+
+    def _set(self, w: Array, b: Array | None, v: Array, c: float | None) -> None:
+        self.w = w
+        self.hidden_bias, self.output_bias = b is not None, c is not None
+        self.b = np.zeros(len(w)) if b is None else b
+        self.v = v
+        self.c = 0.0 if c is None else c
+
+    @classmethod
+    def from_parameters(cls, w: Any, b: Any, v: Any, c: float | None) -> Self:
+        """A network with given parameters.
+
+        Args:
+            w: (width, input_dim), hidden weights.
+            b: (width,), hidden biases; None for none.
+            v: (width,), output weights.
+            c: output bias; None for none.
+        """
+        model = cls.__new__(cls)
+        weights = as_array(w, "w", ("width", "input_dim"))
+        output = as_array(v, "v", ("width",))
+        biases = None if b is None else as_array(b, "b", ("width",))
+        for name, other in (("v", output), ("b", biases)):
+            if other is not None and len(other) != len(weights):
+                raise InnerlrError(
+                    f"{name}: expected {len(weights)} values, one a row of w, got {len(other)}. "
+                    "Give all parameters of one network."
+                )
+        model._set(weights, biases, output, None if c is None else float(c))
+        return model
+
+    @classmethod
+    def from_torch(cls, network: Any) -> Self:
+        """The parameters of a torch.nn.Sequential(Linear, ReLU, Linear) with one output."""
+        from torch import nn
+
+        layers = list(network) if isinstance(network, nn.Sequential) else []
+        kinds = tuple(type(layer) for layer in layers)
+        if kinds != (nn.Linear, nn.ReLU, nn.Linear) or layers[2].out_features != 1:
+            raise InnerlrError(
+                "network: expected torch.nn.Sequential(Linear, ReLU, Linear) with one output, got "
+                f"{type(network).__name__}({', '.join(k.__name__ for k in kinds)}). "
+                "Use innerlr.ntk.empirical_gram for any other model."
+            )
+        hidden, _, output = layers
+        return cls.from_parameters(
+            _numpy(hidden.weight),
+            None if hidden.bias is None else _numpy(hidden.bias),
+            _numpy(output.weight)[0],
+            None if output.bias is None else float(_numpy(output.bias)[0]),
+        )
+
+    def to_torch(self) -> Any:
+        """The same network as a torch.nn.Sequential in float64."""
+        import torch
+        from torch import nn
+
+        network = nn.Sequential(
+            nn.Linear(self.input_dim, self.width, bias=self.hidden_bias),
+            nn.ReLU(),
+            nn.Linear(self.width, 1, bias=self.output_bias),
+        ).double()
+        values = [self.w, *([self.b] if self.hidden_bias else []), self.v[None]]
+        values += [np.array([self.c])] if self.output_bias else []
+        with torch.no_grad():
+            for parameter, value in zip(network.parameters(), values, strict=True):
+                parameter.copy_(torch.from_numpy(np.array(value)))
+        return network
+
+    @property
+    def width(self) -> int:
+        """Hidden neurons."""
+        return self.w.shape[0]
+
+    @property
+    def input_dim(self) -> int:
+        """Length of an input."""
+        return self.w.shape[1]
+
+    @property
+    def dim(self) -> int:
+        """Parameters d, the length of a feature vector."""
+        return self.width * (self.input_dim + 1 + self.hidden_bias) + self.output_bias
+
+    def _inputs(self, x: Any, name: str) -> Array:
+        if self.input_dim == 1 and np.ndim(x) == 1:
+            return as_array(x, name, ("n",))[:, None]
+        inputs = as_array(x, name, ("n", "input_dim"))
+        if inputs.shape[1] != self.input_dim:
+            raise InnerlrError(
+                f"{name}: expected shape (n, {self.input_dim}), got {inputs.shape}. "
+                "Give one row an input, of the length the network takes."
+            )
+        return inputs
+
+    def _neurons(self, inputs: int) -> Iterator[slice]:
+        size = max(1, BLOCK // max(1, inputs))
+        for start in range(0, self.width, size):
+            yield slice(start, start + size)
+
+    def predict(self, x: Any) -> Array:
+        """f(x) at the initial parameters, (n,); time O(n width), bounded memory."""
+        inputs = self._inputs(x, "x")
+        total = np.full(len(inputs), self.c)
+        for part in self._neurons(len(inputs)):
+            total += np.maximum(inputs @ self.w[part].T + self.b[part], 0) @ self.v[part]
+        return total
+
+    def features(self, x: Any) -> Array:
+        """Tangent features (n, d), eq. (H.17); for small cases, memory O(n d)."""
+        inputs = self._inputs(x, "x")
+        h = inputs @ self.w.T + self.b
+        slope = np.where(h > 0, self.v, 0.0)  # ReLU'(0) = 0, as in PyTorch
+        parts = [(slope[:, :, None] * inputs[:, None, :]).reshape(len(inputs), -1)]
+        if self.hidden_bias:
+            parts.append(slope)
+        parts.append(np.maximum(h, 0))
+        if self.output_bias:
+            parts.append(np.ones((len(inputs), 1)))
+        return np.concatenate(parts, axis=1)
+
+    def gram(self, x: Any, x2: Any = None, *, method: str = "auto") -> Array:
+        """Inner products of tangent features, exact up to rounding.
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+            x2: the same for the columns; None for x itself.
+            method: kinks (scalar inputs: time O(n n2 + width log width), independent of the
+                width for each pair), blocked (matrix products over blocks of neurons: time
+                O(n n2 width)), or auto: kinks where it applies. Both need bounded memory beside
+                the result.
+
+        Returns:
+            (n, n2).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim, kinks for vector inputs.
+        """
+        rows = self._inputs(x, "x")
+        columns = rows if x2 is None else self._inputs(x2, "x2")
+        if method not in ("auto", "kinks", "blocked"):
+            raise InnerlrError(
+                f"method: unknown {method!r}. {nearest(str(method), ('auto', 'kinks', 'blocked'))}"
+            )
+        if method == "blocked" or (method == "auto" and self.input_dim > 1):
+            return self._blocked_gram(rows, columns)
+        if self.input_dim > 1:
+            raise InnerlrError(
+                f"method: 'kinks' needs scalar inputs, the network takes {self.input_dim} values. "
+                "Use 'blocked'."
+            )
+        return self._kink_gram(rows[:, 0], None if x2 is None else columns[:, 0])
+
+    def _blocked_gram(self, x: Array, x2: Array) -> Array:
+        ramps = np.zeros((len(x), len(x2)))
+        slopes = np.zeros((len(x), len(x2)))
+        for part in self._neurons(len(x) + len(x2)):
+            h, h2 = (i @ self.w[part].T + self.b[part] for i in (x, x2))
+            ramps += np.maximum(h, 0) @ np.maximum(h2, 0).T
+            slopes += ((h > 0) * self.v[part]) @ ((h2 > 0) * self.v[part]).T
+        return ramps + slopes * (x @ x2.T + self.hidden_bias) + self.output_bias
+
+    @cached_property
+    def _kinks(self) -> tuple[Array, Array, Array, Array]:
+        """For scalar inputs: kinks -b/w and running sums, of neurons that open to either side.
+
+        A neuron with w > 0 is active right of its kink, one with w < 0 left of it; one with
+        w = 0 < b everywhere. The columns of the sums are the coefficients of
+        sum_active (w x + b)(w x' + b) + v^2 (x x' + hidden bias) in x x', x + x' and 1, and of
+        sum_active (w x + b) + v (x + hidden bias) in x and 1.
+        """
+        w, b, v, bias = self.w[:, 0], self.b, self.v, float(self.hidden_bias)
+        terms = np.stack([w**2 + v**2, w * b, b**2 + bias * v**2, w + v, b + bias * v], axis=1)
+        with np.errstate(divide="ignore", over="ignore"):
+            kink = np.where(w == 0, -np.inf, -b / np.where(w == 0, 1.0, w))
+        sides = []
+        for side, sign in (((w > 0) | ((w == 0) & (b > 0)), 1), (w < 0, -1)):
+            order = np.argsort(sign * kink[side], kind="stable")
+            sums = np.cumsum(terms[side][order], axis=0)
+            sides += [(sign * kink[side])[order], np.vstack([np.zeros((1, 5)), sums])]
+        return sides[0], sides[1], sides[2], sides[3]
+
+    def _active_sums(self, x: Array) -> tuple[Array, Array]:
+        """Sums over the neurons with w >= 0, and with w < 0, that are active at x: (n, 5) each."""
+        right, right_sums, left, left_sums = self._kinks
+        # strictly beyond the kink: ReLU'(0) = 0
+        opened = right_sums[np.searchsorted(right, x, side="left")]
+        return opened, left_sums[np.searchsorted(left, -x, side="left")]
+
+    def _separable(self, x: Array) -> tuple[Array, Array]:
+        """Factors (n, 4) whose product is the Gram's entry, of the smaller and the larger input.
+
+        Of a pair, w > 0 neurons that are active at both are those active at the smaller input,
+        w < 0 neurons those active at the larger: (A x x' + B (x + x') + C) of each.
+        """
+        (a, b, c), (d, e, f) = (side.T[:3] for side in self._active_sums(x))
+        one = np.ones_like(x)
+        smaller = np.stack([a * x + b, b * x + c, x, one], axis=1)
+        larger = np.stack([x, one, d * x + e, e * x + f], axis=1)
+        return smaller, larger
+
+    def _kink_gram(self, x: Array, x2: Array | None) -> Array:
+        smaller, larger = self._separable(x)
+        if x2 is None:
+            product = smaller @ larger.T
+            return np.where(x[:, None] <= x, product, product.T) + self.output_bias
+        smaller2, larger2 = self._separable(x2)
+        out = np.empty((len(x), len(x2)))
+        size = max(1, BLOCK // len(x2))
+        for start in range(0, len(x), size):
+            part = slice(start, start + size)
+            out[part] = np.where(
+                x[part, None] <= x2, smaller[part] @ larger2.T, larger[part] @ smaller2.T
+            )
+        return out + self.output_bias
+
+    def diagonal(self, x: Any) -> Array:
+        """Squared norms of the features of each input, (n,), without their Gram."""
+        return self._sums_of_rows(self._inputs(x, "x"))[1]
+
+    def row_sums(self, x: Any) -> Array:
+        """Sum of all d features of each input, (n,)."""
+        return self._sums_of_rows(self._inputs(x, "x"))[0]
+
+    def _sums_of_rows(self, x: Array) -> tuple[Array, Array]:
+        if self.input_dim == 1:
+            z = x[:, 0]
+            a, b, c, d, e = sum(self._active_sums(z)).T  # type: ignore[union-attr]
+            return d * z + e + self.output_bias, (a * z + 2 * b) * z + c + self.output_bias
+        total = np.full(len(x), float(self.output_bias))
+        square = total.copy()
+        inner = x.sum(1) + self.hidden_bias
+        norm = (x**2).sum(1) + self.hidden_bias
+        for part in self._neurons(len(x)):
+            h = x @ self.w[part].T + self.b[part]
+            ramp, active = np.maximum(h, 0), h > 0
+            total += ramp.sum(1) + inner * (active @ self.v[part])
+            square += (ramp**2).sum(1) + norm * (active @ self.v[part] ** 2)
+        return total, square
+
+    def entry_moments(self, x: Any) -> EntryMoments:
+        """Moments of all n d entries of the stacked features; they are never formed."""
+        total, square = self._sums_of_rows(self._inputs(x, "x"))
+        count = len(total) * self.dim
+        return EntryMoments(float(total.sum()) / count, float(square.sum()) / count, count)
+
+
+def _numpy(tensor: Any) -> Array:
+    return np.asarray(tensor.detach().cpu().double().numpy(), dtype=np.float64)
+
+
+def empirical_gram(
+    model: Any, x: Any, x2: Any = None, *, method: str = "auto", block: int = 64
+) -> Any:
+    """Gram of the tangent features of any PyTorch model, at its present parameters.
+
+    The model is called on one sample at a time (as a batch of one), so put layers whose output
+    depends on the batch into evaluation mode. Precision and device are the model's.
+
+    Args:
+        model: torch.nn.Module; all its parameters that require gradients count.
+        x: (n, ...), inputs.
+        x2: (n2, ...), inputs of the columns; None for x itself.
+        method: jacobian (Jacobians of `block` samples at a time, contracted: memory
+            O(block outputs parameters)), vector_products (a backward and a forward product for
+            each output: memory O(block^2 parameters), no Jacobian), or auto: jacobian up to 16
+            outputs.
+        block: samples at a time.
+
+    Returns:
+        Tensor (n, n2) where the model has one output, else (n, n2, outputs, outputs).
+
+    Raises:
+        InnerlrError: no parameters, empty or non-finite inputs, inputs the model does not take.
+    """
+    import torch
+    from torch.func import functional_call, jacrev, jvp, vjp, vmap
+
+    methods = ("auto", "jacobian", "vector_products")
+    if method not in methods:
+        raise InnerlrError(f"method: unknown {method!r}. {nearest(str(method), methods)}")
+    size = positive(block, "block", integer=True)
+    trained = {k: p.detach() for k, p in model.named_parameters() if p.requires_grad}
+    if not trained:
+        raise InnerlrError(
+            "model: expected parameters that require gradients, got none. "
+            "Tangent features are gradients with respect to them."
+        )
+    fixed = {k: p.detach() for k, p in model.named_parameters() if not p.requires_grad}
+    fixed |= dict(model.named_buffers())
+    like = next(iter(trained.values()))
+
+    def inputs(value: Any, name: str) -> Any:
+        tensor = torch.as_tensor(value, dtype=like.dtype, device=like.device)
+        if tensor.ndim == 0 or tensor.numel() == 0 or not torch.isfinite(tensor).all():
+            raise InnerlrError(
+                f"{name}: expected at least one finite input, got shape {tuple(tensor.shape)}"
+                f"{'' if tensor.numel() == 0 else ' with NaN or infinity'}. "
+                "Give samples along the first axis."
+            )
+        return tensor
+
+    rows = inputs(x, "x")
+    columns = rows if x2 is None else inputs(x2, "x2")
+
+    def output(parameters: Any, sample: Any) -> Any:
+        return functional_call(model, (parameters, fixed), (sample[None],)).reshape(-1)
+
+    try:
+        outputs = len(output(trained, rows[0]))
+        len(output(trained, columns[0]))
+    except RuntimeError as error:
+        raise InnerlrError(
+            f"x: the model cannot take a sample of shape {tuple(rows.shape[1:])} ({error}). "
+            "Give inputs of the shape that the model was made for."
+        ) from error
+
+    def jacobians(part: Any) -> Any:
+        parts = vmap(jacrev(output), (None, 0))(trained, part).values()
+        return torch.cat([j.flatten(2) for j in parts], dim=2)  # (block, outputs, parameters)
+
+    def pair(a: Any, b: Any) -> Any:
+        back: Any = vjp(lambda p: output(p, b), trained)[1]
+
+        def column(direction: Any) -> Any:
+            return jvp(lambda p: output(p, a), (trained,), back(direction))[1]
+
+        return vmap(column, out_dims=1)(torch.eye(outputs, dtype=like.dtype, device=like.device))
+
+    products = method == "vector_products" or (method == "auto" and outputs > 16)
+    result = like.new_empty((len(rows), len(columns), outputs, outputs))
+    for j in range(0, len(columns), size):
+        right = columns[j : j + size] if products else jacobians(columns[j : j + size])
+        for i in range(0, len(rows), size):
+            left = rows[i : i + size]
+            if products:
+                cell = vmap(vmap(pair, (None, 0)), (0, None))(left, right)
+            else:
+                cell = torch.einsum("nap,mbp->nmab", jacobians(left), right)
+            result[i : i + size, j : j + size] = cell
+    return result[:, :, 0, 0] if outputs == 1 else result
