@@ -18,7 +18,7 @@ from innerlr.errors import InnerlrError
 from innerlr.io import atomic, load_arrays, read_table, write_arrays, write_table
 from innerlr.io.compare import compare
 from innerlr.io.provenance import SUFFIX, config_digest, verify, write
-from innerlr.io.tables import estimators_table
+from innerlr.io.tables import ESTIMATORS, estimators_table
 
 
 def test_atomic_leaves_the_old_file_when_writing_fails(tmp_path: Path) -> None:
@@ -202,9 +202,9 @@ def test_estimators_table_marks_exact_values() -> None:
         }
     )
     made = estimators_table("x", table).set_index("estimator")
-    exact = made.loc["alpha_lim, exact (3.3)"]
+    exact = made.loc[ESTIMATORS["alpha_lim"]]
     assert exact.low == exact.alpha == exact.high == 1.0
-    star = made.loc["alpha*(N), argmin of the training loss"]
+    star = made.loc[ESTIMATORS["alpha_star"]]
     assert star.low < 1.5 < star.high
     assert len(made) == 2
 
