@@ -138,9 +138,9 @@ $(READY): pyproject.toml requirements.lock $(STALE)
 	fi; \
 	touch $(PARTIAL); \
 	echo "set-up 2/4: the locked packages (a minute or two the first time)"; \
-	$(PIP) --no-compile --require-hashes -r requirements.lock; \
+	$(PIP) --require-hashes -r requirements.lock; \
 	echo "set-up 3/4: $(WANTED_TORCH)"; \
-	$(subst --no-deps,,$(PIP)) --no-compile $(WANTED_TORCH); \
+	$(subst --no-deps,,$(PIP)) $(WANTED_TORCH); \
 	echo "set-up 4/4: innerlr itself"; \
 	$(PIP) -e .; \
 	rm -f $(PARTIAL); \
