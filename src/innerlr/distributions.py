@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -26,7 +27,7 @@ class Distribution(Protocol):
         ...
 
 
-class _Continuous:
+class _Continuous(ABC):
     """Quadrature for a law with a density: composite Gauss-Legendre between far quantiles.
 
     Meant for bounded features; polynomial ones have exact moments.
@@ -35,8 +36,9 @@ class _Continuous:
     # Probability left out on each side.
     tail: ClassVar[float] = 1e-40
 
+    @abstractmethod
     def _law(self) -> Any:
-        raise NotImplementedError
+        """The same law in scipy.stats."""
 
     def quadrature(self, panels: int = 256) -> tuple[Array, Array]:
         """Nodes (n,) and weights (n,) summing to 1, for expectations of smooth functions.
@@ -147,9 +149,12 @@ class ChiSquare(_Continuous):
     def moment(self, order: int) -> float:
         return math.prod(self.df + 2 * i for i in range(order))
 
+    def _law(self) -> Any:
+        return stats.chi2(self.df)
+
     def quadrature(self, panels: int = 256) -> tuple[Array, Array]:
         # in u = sqrt(x), in which the density u^(df - 1) exp(-u^2 / 2) is smooth at 0
-        u, weights = _panels(0.0, float(np.sqrt(stats.chi2(self.df).isf(self.tail))), panels)
+        u, weights = _panels(0.0, float(np.sqrt(self._law().isf(self.tail))), panels)
         weights = weights * stats.chi(self.df).pdf(u)
         return u**2, weights / weights.sum()
 
