@@ -144,6 +144,21 @@ def figure_files(figure):
 ALL_FIGURES = [path for figure in FIGURES for path in figure_files(figure)]
 
 
+REPORT = RESULTS / "report.html"
+
+
+def report_due():
+    """A file to ask for when the report is missing or older than what it shows.
+
+    Snakemake calls no handler when there is nothing to do, so a run that was killed while its
+    report was made would never get one.
+    """
+    shown = [path for path in (*ALL_FIGURES, *ALL_TABLES, *CLAIMS) if path.exists()]
+    newest = max((path.stat().st_mtime for path in shown), default=0)
+    current = REPORT.exists() and REPORT.stat().st_mtime >= newest
+    return [] if current else [LOGS / "report.due"]
+
+
 def write_report():
     """Snakemake's report of every figure and table that exists, as a second call.
 
@@ -154,14 +169,13 @@ def write_report():
     if not complete:
         return
     snapshot = RESULTS / "config.yaml"
-    target = RESULTS / "report.html"
     import yaml
 
     snapshot.write_text(yaml.safe_dump(CONFIG.model_dump(), sort_keys=False))
     command = [
         *(sys.executable, "-m", "snakemake", "--nolock"),
         *("--snakefile", str(Path(workflow.basedir) / "Snakefile")),
-        *("--configfile", str(snapshot), "--report", str(target), "--"),
+        *("--configfile", str(snapshot), "--report", str(REPORT), "--"),
         *(str(path) for group in complete for path in group),
     ]
     made = subprocess.run(command, capture_output=True, text=True)
@@ -170,6 +184,6 @@ def write_report():
     figures = sum((RESULTS / f"figures/{name}.pdf").exists() for name in FIGURES)
     print(
         f"\n{figures} of {len(FIGURES)} figures are in {RESULTS / 'figures'}; "
-        f"the report is {target}\n",
+        f"the report is {REPORT}\n",
         file=sys.stderr,
     )
