@@ -49,10 +49,10 @@ for target, paths in TABLES.items():
         localrule: True
 
 
-# A run with nothing to do calls no handler; with this file to make, it does.
+# A run with nothing to do calls no handler; with this mark to make, it does. The report removes it.
 rule report_due:
     output:
-        temp(touch(LOGS / "report.due")),
+        touch(REPORT_DUE),
     localrule: True
 
 

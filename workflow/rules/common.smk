@@ -1,3 +1,4 @@
+import itertools
 import os
 import subprocess
 import sys
@@ -145,6 +146,10 @@ ALL_FIGURES = [path for figure in FIGURES for path in figure_files(figure)]
 
 
 REPORT = RESULTS / "report.html"
+# a mark that does not exist yet: a killed run may have left its own
+REPORT_DUE = next(
+    path for path in (LOGS / f"report-{i}.due" for i in itertools.count()) if not path.exists()
+)
 
 
 def report_due():
@@ -156,7 +161,7 @@ def report_due():
     shown = [path for path in (*ALL_FIGURES, *ALL_TABLES, *CLAIMS) if path.exists()]
     newest = max((path.stat().st_mtime for path in shown), default=0)
     current = REPORT.exists() and REPORT.stat().st_mtime >= newest
-    return [] if current else [LOGS / "report.due"]
+    return [] if current else [REPORT_DUE]
 
 
 def write_report():
@@ -181,6 +186,8 @@ def write_report():
     made = subprocess.run(command, capture_output=True, text=True)
     if made.returncode:
         raise WorkflowError(f"the report could not be made:\n{made.stdout}\n{made.stderr}")
+    for mark in LOGS.glob("report-*.due"):
+        mark.unlink()
     figures = sum((RESULTS / f"figures/{name}.pdf").exists() for name in FIGURES)
     print(
         f"\n{figures} of {len(FIGURES)} figures are in {RESULTS / 'figures'}; "
