@@ -68,12 +68,33 @@ class Section(BaseModel):
         """The section as plain values, without what `stage` does not depend on.
 
         Args:
-            stage: data, features, sweep, estimates or figure. Only the figure reads titles.
+            stage: data, training, features, sweep, estimates or figure. Only the figure reads
+                titles.
         """
         values = self.model_dump()
         if stage in ("data", "features"):
             values = {key: value for key, value in values.items() if key not in self.late}
         return values if stage == "figure" else _without_titles(values)
+
+
+class TrainedSection(Section):
+    """A section whose experiment trains networks, in jobs of their own."""
+
+    seeds: PositiveInt = 3
+
+    # keys that training does not read: changing one keeps the trained networks
+    after_training: ClassVar[frozenset[str]] = frozenset()
+
+    def runs(self) -> list[str]:
+        """Names of the independent training jobs; the number of seeds is not read by any."""
+        return [f"seed{seed}" for seed in range(self.seeds)]
+
+    def for_stage(self, stage: str) -> dict[str, Any]:
+        values = super().for_stage(stage)
+        if stage == "training":
+            kept_out = {"seeds", *self.late, *self.after_training}
+            values = {key: value for key, value in values.items() if key not in kept_out}
+        return values
 
 
 def _without_titles(node: Any) -> Any:
@@ -845,6 +866,7 @@ class Config(Section):
 
     preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "default"
     seed: Annotated[int, Field(ge=0)] = 2022
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     fig01: Fig01 = Fig01()
     fig02: Fig02 = Fig02()
     fig04a: Fig04a = Fig04a()
@@ -861,6 +883,7 @@ class Config(Section):
     sources: ClassVar[dict[str, Source]] = {
         "preset": ours("names the folder below results/; default, smoke and paper are ours"),
         "seed": ours("of every random stream, with the experiment's name and the cell"),
+        "device": ours("where networks are trained: auto is the GPU where there is one"),
         "experiments": ours("experiments of your own, by name; see docs/own-experiments.md"),
     }
 

@@ -11,7 +11,7 @@ os.environ.update(
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 )
 
-from innerlr.config import load
+from innerlr.config import TrainedSection, load
 from innerlr.errors import InnerlrError
 
 try:
@@ -58,6 +58,17 @@ def section(experiment, stage):
     """What a stage of an experiment reads of the configuration, with all defaults."""
     node = CONFIG.experiments.get(experiment) or getattr(CONFIG, experiment)
     return node.for_stage(stage)
+
+
+def runs_of(experiment):
+    """Training jobs of an experiment; none where nothing is trained."""
+    node = CONFIG.experiments.get(experiment) or getattr(CONFIG, experiment)
+    return node.runs() if isinstance(node, TrainedSection) else []
+
+
+def trained_files(experiment):
+    """What the training jobs of an experiment make."""
+    return [RESULTS / f"training/{experiment}/{run}.npz" for run in runs_of(experiment)]
 
 
 def own_file(experiment):
