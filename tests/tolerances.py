@@ -28,3 +28,10 @@ QUADRATURE = 1e-12
 
 # t steps in closed form against a loop of t steps: the loop rounds once a step, 200 eps at t = 200.
 STEPS = 1e-11
+
+# One meta-batch as batched matrix products against a loop over tasks through autograd, float64: a
+# few thousand operations in another order, at most 1e-10 relative to the largest entry.
+META_BATCH = 1e-10
+
+# A chi-square test with a fixed seed: by chance this share of seeds fails.
+CHANCE = 1e-6
