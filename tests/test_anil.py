@@ -164,7 +164,7 @@ def test_float32_is_close_to_float64() -> None:
     double = made(x).loss
     single = made.float()(x.float()).loss
     # eps32 times a few thousand sums, seen through five inner steps
-    assert float(single) == pytest.approx(float(double), rel=1e-4)
+    assert single.item() == pytest.approx(double.item(), rel=1e-4)
 
 
 def test_the_adapted_head_lowers_the_support_loss() -> None:

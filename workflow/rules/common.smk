@@ -23,11 +23,13 @@ RESULTS = Path("results") / CONFIG.preset
 LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
 ENVIRONMENT = "../../environment.yml"
+IMAGE_BANK = RESULTS / "data/omniglot.npz"
 
 # figure: the experiments it draws
 PAPER_FIGURES = {
     "fig01": ["fig01"],
     "fig02": ["fig02"],
+    "fig03": ["fig03"],
     "fig04": ["fig04a", "fig04b"],
     "fig05": ["fig05"],
     "fig06": ["fig06"],
@@ -58,6 +60,16 @@ def section(experiment, stage):
     """What a stage of an experiment reads of the configuration, with all defaults."""
     node = CONFIG.experiments.get(experiment) or getattr(CONFIG, experiment)
     return node.for_stage(stage)
+
+
+def section_of_run(experiment, run):
+    """What one training job of an experiment reads of the configuration."""
+    return getattr(CONFIG, experiment).for_run(run)
+
+
+def images_of(experiment):
+    """The images that an experiment trains on; none for most."""
+    return [IMAGE_BANK] if experiment == "fig03" else []
 
 
 def runs_of(experiment):
@@ -108,6 +120,7 @@ def source_of_experiment(experiment):
 MODULES = {
     "fig01": "trajectory",
     "fig02": "tangent",
+    "fig03": "omniglot",
     "fig04a": "basis_variance",
     "fig04b": "tangent_variance",
     "fig05": "adaptation_gap",
@@ -123,6 +136,7 @@ MODULES = {
 # modules that only some experiments import
 EXTRA_MODULES = {
     "mixed_regression": ["mixed_regression"],
+    "omniglot": ["omniglot", "training/anil"],
     "tangent": ["dual", "intervals", "ntk"],
     "tangent_variance": ["dual", "experiments/basis_variance", "ntk"],
 }

@@ -1,16 +1,16 @@
-# Alternatives of what the paper leaves open; a target of its own, not part of `all`.
+# The alternatives of Fig. 2; not part of `all`.
 
 
-rule readings:
+rule tangent_readings:
     input:
         source=source_of_experiment("fig02"),
     output:
         table=RESULTS / "tables/fig02_readings.csv",
         provenance=provenance(RESULTS / "tables/fig02_readings.csv"),
     log:
-        LOGS / "readings.log",
+        LOGS / "tangent_readings.log",
     benchmark:
-        BENCHMARKS / "readings.tsv"
+        BENCHMARKS / "tangent_readings.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -21,6 +21,6 @@ rule readings:
         section=section("fig02", "figure"),
         seed=CONFIG.seed,
     message:
-        "readings: the alternatives of Fig. 2"
+        "fig02: every reading in one table"
     script:
-        "../../scripts/readings.py"
+        "../../scripts/tangent_readings.py"

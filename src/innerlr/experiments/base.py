@@ -74,7 +74,12 @@ class TrainedExperiment(Stages):
 
     Its section is a :class:`innerlr.config.TrainedSection`, whose `runs()` names the independent
     training jobs.
+
+    Attributes:
+        images: arrays of the image bank, for an experiment on images.
     """
+
+    images: Arrays | None = None
 
     @abstractmethod
     def training(

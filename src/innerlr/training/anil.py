@@ -168,7 +168,7 @@ def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> float:
     Returns:
         The rate, for the mean loss.
     """
-    n, d = raw.shape[1:]
+    (n, d), raw, seen = raw.shape[1:], raw.detach(), seen.detach()
     if sigma2 == "trace":
         phi = seen.double()
         gram = phi @ phi.mT if n < d else phi.mT @ phi
@@ -221,6 +221,7 @@ class Anil(nn.Module):
             ways x shots times itself on the mean.
         batch_norm: together | separate, whether support and query images share batch statistics.
         first_rate: where a learned rate starts.
+        precision: float32, or bfloat16 for the convolutions.
     """
 
     buffer: Tensor
@@ -240,12 +241,13 @@ class Anil(nn.Module):
         inner_loss: str = "mean",
         batch_norm: str = "together",
         first_rate: float = 0.1,
+        precision: str = "float32",
     ) -> None:
         super().__init__()
         self.network, self.ways, self.shots, self.steps = network, ways, shots, steps
         self.forward_norm, self.rate, self.sigma2, self.keep = forward_norm, rate, sigma2, keep
         self.per_rate = ways * shots if inner_loss == "sum" else 1
-        self.batch_norm = batch_norm
+        self.batch_norm, self.precision = batch_norm, precision
         dtype = network.head_weight.dtype
         self.register_buffer("targets", torch.eye(ways, dtype=dtype).repeat_interleave(shots, 0))
         self.register_buffer("buffer", torch.tensor(math.nan, dtype=torch.float64))
@@ -257,11 +259,15 @@ class Anil(nn.Module):
         if self.rate == "learned":
             return self.learned * self.per_rate
         value = float(self.buffer) if self.rate == "online" else float(self.rate)
+        if math.isnan(value):
+            raise InnerlrError(
+                "rate: 'online' has no estimate yet. Pass update=True for the first meta-batch."
+            )
         return value * self.per_rate
 
     def observe(self, raw: Tensor, seen: Tensor) -> None:
         """The online update of the buffer, 0.9 of the old value and 0.1 of the new estimate."""
-        value = estimate(raw.detach(), seen.detach(), self.sigma2)
+        value = estimate(raw, seen, self.sigma2)
         old = float(self.buffer)
         self.buffer.fill_(value if math.isnan(old) else self.keep * old + (1 - self.keep) * value)
 
@@ -274,10 +280,16 @@ class Anil(nn.Module):
         tasks, ways, each, *size = images.shape
         if self.batch_norm == "separate":
             halves = images.split([self.shots, each - self.shots], 2)
-            support, query = (self.network(half.reshape(tasks, -1, *size)) for half in halves)
+            support, query = (self._network(half.reshape(tasks, -1, *size)) for half in halves)
             return support, query
-        made = self.network(images.reshape(tasks, -1, *size)).view(tasks, ways, each, -1)
+        made = self._network(images.reshape(tasks, -1, *size)).view(tasks, ways, each, -1)
         return made[:, :, : self.shots].flatten(1, 2), made[:, :, self.shots :].flatten(1, 2)
+
+    def _network(self, images: Tensor) -> Tensor:
+        if self.precision == "float32":
+            return self.network(images)
+        with torch.autocast(images.device.type, dtype=torch.bfloat16):
+            return self.network(images).to(images.dtype)
 
     def forward(self, images: Tensor, *, update: bool = False) -> Outcome:
         """Adapt to every task and classify its queries.
@@ -288,7 +300,7 @@ class Anil(nn.Module):
         """
         raw, raw_query = self.features(images)
         support, query = (normalised(f, self.forward_norm) for f in (raw, raw_query))
-        if self.rate == "online" and (update or bool(torch.isnan(self.buffer))):
+        if self.rate == "online" and update:
             self.observe(raw, support)
         alpha, head = self.alpha(), (self.network.head_weight, self.network.head_bias)
         w, b = adapt(support, self.targets, *head, alpha, self.steps)
