@@ -35,3 +35,7 @@ META_BATCH = 1e-10
 
 # A chi-square test with a fixed seed: by chance this share of seeds fails.
 CHANCE = 1e-6
+
+# One convolution with its batch norm in float32, values of order 1 to 5: eps32 times a sum of 9
+# products and a division, with room for another order of summation.
+SINGLE = 1e-5

@@ -90,13 +90,16 @@ class ConvNet(nn.Module):
         padded = F.pad(images, (1, 1, 1, 1))
         windows = padded.unfold(2, 3, 2).unfold(3, 3, 2)  # tasks x n x h x w x 3 x 3
         h, w = windows.shape[2:4]
-        patches = windows.reshape(tasks, n * h * w, 9)
-        patches = patches - patches.mean(1, keepdim=True)
-        covariance = patches.mT @ patches / (n * h * w)
+        # sums image by image, then over images: one long float32 sum would lose two digits
+        patches = windows.reshape(tasks, n, h * w, 9)
+        patches = patches - patches.mean(2, keepdim=True).mean(1, keepdim=True)
+        covariance = (patches.mT @ patches).mean(1) / (h * w)
         filters = self.kernels[0].reshape(-1, 9).T  # 9 x width
         variance = (filters * (covariance @ filters)).sum(1, keepdim=True)  # tasks x 1 x width
         folded = filters * (self.gains[0] * torch.rsqrt(variance + EPS))
-        x = torch.baddbmm(self.offsets[0].expand(tasks, 1, -1), patches, folded).relu_()
+        x = torch.baddbmm(
+            self.offsets[0].expand(tasks, 1, -1), patches.flatten(1, 2), folded
+        ).relu_()
         return x.view(tasks * n, h, w, -1).permute(0, 3, 1, 2)
 
 
