@@ -28,11 +28,18 @@ rule image_bank:
 
 rule omniglot_readings:
     input:
-        source=source_of_experiment("fig03"),
+        source=[*source_of_experiment("fig03"), *sources("plotting")],
         trained=[RESULTS / f"training/fig03/{run}.npz" for run in CONFIG.fig03.reading_runs()],
     output:
         table=RESULTS / "tables/fig03_readings.csv",
-        provenance=provenance(RESULTS / "tables/fig03_readings.csv"),
+        pdf=RESULTS / "figures/fig03_readings.pdf",
+        svg=RESULTS / "figures/fig03_readings.svg",
+        png=RESULTS / "figures/fig03_readings.png",
+        csv=RESULTS / "figures/fig03_readings.csv",
+        provenance=provenance(
+            RESULTS / "tables/fig03_readings.csv",
+            *(RESULTS / f"figures/fig03_readings.{kind}" for kind in ("pdf", "svg", "png", "csv")),
+        ),
     log:
         LOGS / "omniglot_readings.log",
     benchmark:
@@ -48,6 +55,6 @@ rule omniglot_readings:
         runs=CONFIG.fig03.reading_runs(),
         seed=CONFIG.seed,
     message:
-        "fig03: every reading in one table"
+        "fig03: every reading in one table and picture"
     script:
         "../../scripts/omniglot_readings.py"
