@@ -22,7 +22,8 @@ from torch.nn import functional as F
 
 from innerlr.glyphs import stand_in
 from innerlr.omniglot import SMALL, ImageBank, TaskSampler, rotated
-from innerlr.training.anil import Anil, ConvNet, as_input, keep_large_blocks
+from innerlr.training.anil import Anil, ConvNet, as_input
+from innerlr.training.device import keep_memory
 
 torch.set_num_threads(1)
 CPU, TASKS, WIDTH, RATE, REPEATS = torch.device("cpu"), 16, 64, 0.4, 10
@@ -217,7 +218,7 @@ def decoded(bank: ImageBank, n: int) -> Callable[[], object]:
 def report(repeats: int) -> Iterator[str]:
     yield f"PyTorch {torch.__version__}, one thread, {TASKS} tasks, width {WIDTH}"
     as_found = {name: rivals(*case, repeats) for name, case in CASES.items()}
-    keep_large_blocks()  # for good, so the rivals are timed before and after
+    keep_memory()  # for good, so the rivals are timed before and after
     peak = matrix_rate()
     yield f"large float32 matrix product: {peak / 1e9:.0f} GFLOP/s"
     for name, (ways, steps) in CASES.items():

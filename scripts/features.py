@@ -10,9 +10,10 @@ with job(snakemake) as facts:
     if p.runs:
         import torch
 
-        from innerlr.training.device import describe, resolve
+        from innerlr.training.device import describe, keep_memory, resolve
 
         torch.set_num_threads(snakemake.threads)
+        keep_memory()
         device = resolve(p.device)
         facts["device"] = describe(device)
         files = zip(p.runs, snakemake.input.trained, strict=True)

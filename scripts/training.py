@@ -6,11 +6,12 @@ from innerlr.experiments import make
 from innerlr.io import load_arrays, write_arrays
 from innerlr.io.job import job
 from innerlr.training.checkpoint import Checkpoint
-from innerlr.training.device import describe, resolve
+from innerlr.training.device import describe, keep_memory, resolve
 
 with job(snakemake) as facts:
     p = snakemake.params
     torch.set_num_threads(snakemake.threads)
+    keep_memory()
     device = resolve(p.device)
     facts["device"] = describe(device)
     settings = {"section": p.section, "seed": p.seed, "run": p.run, "device": facts["device"]}

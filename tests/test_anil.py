@@ -97,7 +97,7 @@ def looped(made: Anil, x: Tensor, rate: Tensor | float) -> tuple[Plain, Tensor]:
 
 def close(a: Tensor, b: Tensor) -> None:
     scale = float(b.detach().abs().max())
-    assert float((a - b).detach().abs().max()) <= tolerances.META_BATCH * max(scale, 1e-3)
+    assert float((a - b).detach().abs().max()) <= tolerances.GRADIENT * max(scale, 1e-3)
 
 
 def gradients(made: Anil) -> list[Tensor]:

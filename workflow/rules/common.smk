@@ -36,19 +36,30 @@ PAPER_FIGURES = {
     "fig07": ["fig07"],
     "fig08": ["fig08"],
     "fig09": ["fig09"],
+    "fig10": ["fig10a", "fig10b"],
     "fig11": ["fig11"],
+    "fig12": ["fig12"],
+    "table2": ["table2"],
     "h3": ["h3"],
 }
 OWN = list(CONFIG.experiments)
 FIGURES = PAPER_FIGURES | {name: [name] for name in OWN}
 EXPERIMENTS = sorted({name for names in FIGURES.values() for name in names})
 CLAIMS = [RESULTS / "claims.csv", RESULTS / "tables/claims.html"]
+
+
+def table_files(name):
+    """A table in its three forms."""
+    return [RESULTS / f"tables/{name}.{kind}" for kind in ("csv", "tex", "html")]
+
+
 TABLES = {
-    "table1": [RESULTS / f"tables/table1.{kind}" for kind in ("csv", "tex", "html")],
-    "estimators": [RESULTS / f"tables/estimators.{kind}" for kind in ("csv", "tex", "html")],
+    "table1": table_files("table1"),
+    "table2": table_files("table2"),
+    "estimators": table_files("estimators"),
     "claims": CLAIMS,
 }
-ALL_TABLES = [*TABLES["table1"], *TABLES["estimators"]]
+ALL_TABLES = [path for name, paths in TABLES.items() if name != "claims" for path in paths]
 
 
 wildcard_constraints:
@@ -128,16 +139,25 @@ MODULES = {
     "fig07": "trajectory",
     "fig08": "convergence",
     "fig09": "landscape",
+    "fig10a": "rate_sweep",
+    "fig10b": "rate_sweep",
     "fig11": "mixed_regression",
+    "fig12": "rate_sweep",
+    "table2": "pretrained",
     "h3": "landscape",
 }
+
+
+TRAINING = ["tasks", "training/checkpoint", "training/maml", "training/mlp"]
 
 
 # modules that only some experiments import
 EXTRA_MODULES = {
     "mixed_regression": ["mixed_regression"],
     "omniglot": ["omniglot", "training/anil"],
-    "tangent": ["dual", "intervals", "ntk"],
+    "pretrained": ["experiments/landscape", *TRAINING],
+    "rate_sweep": ["dual", *TRAINING],
+    "tangent": ["dual", "intervals", "ntk", "tasks"],
     "tangent_variance": ["dual", "experiments/basis_variance", "ntk"],
 }
 

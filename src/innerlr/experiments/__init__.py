@@ -19,6 +19,8 @@ from innerlr.experiments.landscape import Landscape
 from innerlr.experiments.mixed_regression import MixedRegression
 from innerlr.experiments.omniglot import Omniglot
 from innerlr.experiments.own import Own
+from innerlr.experiments.pretrained import Pretrained
+from innerlr.experiments.rate_sweep import RateSweep
 from innerlr.experiments.tangent import Tangent
 from innerlr.experiments.tangent_variance import TangentVariance
 from innerlr.experiments.trajectory import Trajectory
@@ -34,7 +36,11 @@ EXPERIMENTS: dict[str, type[Experiment] | type[TrainedExperiment]] = {
     "fig07": Trajectory,
     "fig08": Convergence,
     "fig09": Landscape,
+    "fig10a": RateSweep,
+    "fig10b": RateSweep,
     "fig11": MixedRegression,
+    "fig12": RateSweep,
+    "table2": Pretrained,
     "h3": Landscape,
 }
 

@@ -112,10 +112,9 @@ class Omniglot(TrainedExperiment):
         """
         import torch
 
-        from innerlr.training.anil import as_input, keep_large_blocks
+        from innerlr.training.anil import as_input
 
         c, (name, _, seed) = self.cfg, run.rpartition("-seed")
-        keep_large_blocks()
         classes = self._classes()
         training = self._sampler(classes["train"], TASKS, int(seed))
         held_out = self._sampler(classes["test"], TEST).sample(c.test_tasks)

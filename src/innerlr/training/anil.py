@@ -6,7 +6,6 @@ first layer, of one channel, is a matrix product over 3 x 3 patches with its bat
 
 from __future__ import annotations
 
-import ctypes
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -321,13 +320,3 @@ class Anil(nn.Module):
 def as_input(images: Any, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
     """Images of bytes as a tensor with ink in [0, 1] on `device`."""
     return torch.from_numpy(images).to(device).to(dtype) / 255
-
-
-def keep_large_blocks() -> None:
-    """Have glibc keep freed activations instead of returning them to the system at every step."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # another C library
-        return
-    mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
-    mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import torch
 
 from innerlr.errors import InnerlrError, nearest
@@ -29,3 +31,21 @@ def resolve(name: str) -> torch.device:
 def describe(device: torch.device) -> str:
     """The device as records name it: cpu, or the GPU's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def keep_memory() -> bool:
+    """Let this process keep freed memory, which training asks for again at every step.
+
+    glibc hands large blocks back to the kernel, so that every step pays for fresh pages: a quarter
+    of the time of a stack of small networks.
+
+    Returns:
+        Whether the C library has such a setting; elsewhere nothing is changed.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    trim, mmap = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
+    # glibc refuses a threshold above 32 MiB for blocks mapped one by one
+    return bool(mallopt(mmap, 1 << 25)) and bool(mallopt(trim, 1 << 30))
