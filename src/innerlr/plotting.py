@@ -527,7 +527,7 @@ def rates_and_accuracy(readings: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
         shown.append(fixed.assign(panel=norm, series="fixed rate"))
         for j, row in enumerate(rows[rates.isin(["online", "learned"])].itertuples()):
             series = row.sigma2 if row.rate == "online" else "learned"
-            mark = {"marker": "*^DsvP"[j % 6], "ms": 8, "mec": "white", "ls": "none"}
+            mark = {"marker": "X^Dsvo"[j % 6], "ms": 7, "mec": "white", "ls": "none"}
             axes.plot(row.alpha, row.accuracy_area, color=COLOURS[j], **mark, label=series)
             shown.append(rows[rows.reading == row.reading].assign(panel=norm, series=series))
         axes.set(xscale="log", xlabel=r"$\alpha$ at the end")
@@ -535,8 +535,9 @@ def rates_and_accuracy(readings: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
     others = readings[~plain]
     if len(others):
         axes = grid.flat[len(norms)]
-        axes.bar(range(len(others)), others.accuracy_area, color=COLOURS[0], width=0.8)
-        look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 6, "color": "white"}
+        bars = {"color": COLOURS[0], "alpha": 0.4, "width": 0.8}
+        axes.bar(range(len(others)), others.accuracy_area, **bars)
+        look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 6.5}
         for x, name in enumerate(others.reading):
             axes.text(x, 0.02, name.replace("_", " "), **look)
         axes.set_xticks([])
