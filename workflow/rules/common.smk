@@ -36,6 +36,7 @@ PAPER_FIGURES = {
     "fig09": ["fig09"],
     "fig11": ["fig11"],
     "h3": ["h3"],
+    "theory": ["theory"],
 }
 OWN = list(CONFIG.experiments)
 FIGURES = PAPER_FIGURES | {name: [name] for name in OWN}
@@ -106,6 +107,7 @@ MODULES = {
     "fig09": "landscape",
     "fig11": "mixed_regression",
     "h3": "landscape",
+    "theory": "theory",
 }
 
 
@@ -114,6 +116,7 @@ EXTRA_MODULES = {
     "mixed_regression": ["mixed_regression"],
     "tangent": ["dual", "intervals", "ntk"],
     "tangent_variance": ["dual", "experiments/basis_variance", "ntk"],
+    "theory": ["dual", "experiments/trajectory", "intervals", "theory"],
 }
 
 

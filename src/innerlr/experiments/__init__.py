@@ -20,6 +20,7 @@ from innerlr.experiments.mixed_regression import MixedRegression
 from innerlr.experiments.own import Own
 from innerlr.experiments.tangent import Tangent
 from innerlr.experiments.tangent_variance import TangentVariance
+from innerlr.experiments.theory import Theory
 from innerlr.experiments.trajectory import Trajectory
 
 EXPERIMENTS: dict[str, type[Experiment]] = {
@@ -34,6 +35,7 @@ EXPERIMENTS: dict[str, type[Experiment]] = {
     "fig09": Landscape,
     "fig11": MixedRegression,
     "h3": Landscape,
+    "theory": Theory,
 }
 
 
