@@ -226,6 +226,19 @@ def test_network_features_are_the_tangents_of_that_network() -> None:
     np.testing.assert_allclose(psi @ psi.T, empirical_gram(model, x[:, None]), rtol=1e-10)
 
 
+def test_statements_hold_as_stated_and_fail_when_changed() -> None:
+    """Panel (l). Lemma 2 and (D.4) fail as stated; indefinite matrices break two of five."""
+    config = TheorySection(cases=300)
+    made = Theory("theory", config, 0)._statements()
+    stated = {name: made[name][0] for name in Theory.CHANGED}
+    changed = {name: made[name][1] for name in Theory.CHANGED}
+    fail = {"lemma_2", "d_4"}
+    assert all((share > 0.2) == (name in fail) for name, share in stated.items())
+    assert all(share == 0 for name, share in stated.items() if name not in fail)
+    fail = {"a_1", "prop_3", "prop_6"}
+    assert all((share > 0.2) == (name in fail) for name, share in changed.items())
+
+
 def test_the_constant_of_lemma_3_is_the_largest_that_holds() -> None:
     """By the exact tails: it holds at every t, and 1% more fails somewhere."""
     norm = np.sqrt(2 / np.pi)

@@ -624,7 +624,8 @@ class Theory(Experiment):
         rng, n = self.rng(9), self.cfg.cases
 
         def psd(dim: int) -> Array:
-            x = rng.normal(size=(n, dim, int(rng.integers(1, dim + 1))))
+            rank = rng.integers(1, dim + 1, size=(n, 1, 1))
+            x = rng.normal(size=(n, dim, dim)) * (np.arange(dim) < rank)
             return x @ x.swapaxes(1, 2)
 
         def symmetric(dim: int) -> Array:
