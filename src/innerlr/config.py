@@ -821,6 +821,7 @@ class TheoryPath(Section):
     shots: PositiveInt = 10
     new_tasks: NewOptima = NewOptima()
     feature_scales: list[PositiveFloat] = [0.5, 1.0, 2.0]
+    new_counts: list[PositiveInt] = [5, 15, 150, 500]
     draws: PositiveInt = 200
 
 
@@ -889,6 +890,9 @@ class Theory(Section):
         "path.shots": assumed("not given; as for Fig. 7", "3, 50"),
         "path.new_tasks": assumed("as for Fig. 7", "see readings there"),
         "path.feature_scales": ours("of the new tasks: below, at and above that of the others"),
+        "path.new_counts": ours(
+            "other numbers of new tasks (the readings of Fig. 7), at the last of the feature scales"
+        ),
         "path.draws": ours("sets of tasks, of which the share is counted"),
         "network.width": paper("H.3, a 3-layer MLP of 40"),
         "network.tasks": assumed("H.4.3 announces N K < d and says no more", "5, 50"),

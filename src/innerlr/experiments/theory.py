@@ -517,45 +517,52 @@ class Theory(Experiment):
 
     # ---------------------------------------------------------------- H.4.1
 
+    def _settings(self) -> list[tuple[str, float, int]]:
+        """(law, feature scale and number of the new tasks), the other numbers last."""
+        path = self.cfg.path
+        usual = [(s, path.new_tasks.count) for s in path.feature_scales]
+        others = [(path.feature_scales[-1], n) for n in path.new_counts]
+        return [(law, *setting) for law in path.laws for setting in (*usual, *others)]
+
     def _distances(self) -> Arrays:
         """Slope and curvature at alpha = 0 of the mean distance to all optima: (draws, 2)."""
         arrays: Arrays = {}
-        path = self.cfg.path
+        path, new = self.cfg.path, self.cfg.path.new_tasks
         optima = from_spec(path.optima.model_dump())
-        new = path.new_tasks
-        for i, (name, spec) in enumerate(path.laws.items()):
-            law = from_spec(spec.model_dump())
-            for j, scale in enumerate(path.feature_scales):
-                rows = []
-                for draw in range(path.draws):
-                    rng = self.rng(7, i, j, draw)
-                    phi = law.sample(rng, (path.tasks + new.count, path.shots, 2))
-                    phi[path.tasks :] *= scale
-                    a = optima.sample(rng, (path.tasks, 2))
-                    a = np.concatenate([a, rng.normal(new.centre, new.spread, (new.count, 2))])
-                    sums = GramMoments()
-                    sums.update_optima(phi, a)
-                    h = 1e-3 * sums.alpha_lim()
-                    left, middle, right = mean_distance(sums.w_maml([-h, 0.0, h]), a)
-                    rows.append([(right - left) / (2 * h), (left - 2 * middle + right) / h**2])
-                arrays[f"{name}/{scale:g}"] = np.array(rows)
+        for i, (name, scale, count) in enumerate(self._settings()):
+            law = from_spec(path.laws[name].model_dump())
+            rows = []
+            for draw in range(path.draws):
+                rng = self.rng(7, i, draw)
+                phi = law.sample(rng, (path.tasks + count, path.shots, 2))
+                phi[path.tasks :] *= scale
+                a = optima.sample(rng, (path.tasks, 2))
+                a = np.concatenate([a, rng.normal(new.centre, new.spread, (count, 2))])
+                sums = GramMoments()
+                sums.update_optima(phi, a)
+                h = 1e-3 * sums.alpha_lim()
+                left, middle, right = mean_distance(sums.w_maml([-h, 0.0, h]), a)
+                rows.append([(right - left) / (2 * h), (left - 2 * middle + right) / h**2])
+            arrays[f"{name}/{scale:g}/{count}"] = np.array(rows)
         return arrays
 
     def _shares(self, features: Arrays) -> Any:
-        for name in self.cfg.path.laws:
-            for scale in self.cfg.path.feature_scales:
-                slopes, curvatures = features[f"j/{name}/{scale:g}"].T
-                yield name, scale, "decreasing", slopes < 0
-                yield name, scale, "convex", curvatures > 0
+        for name, scale, count in self._settings():
+            slopes, curvatures = features[f"j/{name}/{scale:g}/{count}"].T
+            yield name, scale, count, "decreasing", slopes < 0
+            yield name, scale, count, "convex", curvatures > 0
 
     def _panel_j(self, features: Arrays) -> Any:
-        for name, scale, what, hits in self._shares(features):
-            yield f"{name}, {what}", -1, scale, hits.mean()
+        for name, scale, count, what, hits in self._shares(features):
+            if count == self.cfg.path.new_tasks.count:
+                yield f"{name}, {what}", -1, scale, hits.mean()
 
     def _scalars_j(self, features: Arrays, of_panel: pd.DataFrame) -> Any:
         rows = []
-        for name, scale, what, hits in self._shares(features):
-            rows += share("j", f"{name}_{what}_at_{scale:g}", hits)
+        for name, scale, count, what, hits in self._shares(features):
+            usual = count == self.cfg.path.new_tasks.count
+            where = f"{scale:g}" if usual else f"{scale:g}_of_{count}"
+            rows += share("j", f"{name}_{what}_at_{where}", hits)
         return rows
 
     # ---------------------------------------------------------------- H.4.3
