@@ -860,6 +860,9 @@ class Theory(Section):
     path: TheoryPath = TheoryPath()
     network: TheoryNetwork = TheoryNetwork()
 
+    late: ClassVar[frozenset[str]] = frozenset(
+        ["grid_points", "example_dims", "example_shots", "matrix_dims", "matrix_laws"]
+    )
     sources: ClassVar[dict[str, Source]] = {
         "dim": ours("features d, and samples a task, of the tasks that meet Assumption 2"),
         "eigenvalues": ours(
@@ -894,7 +897,7 @@ class Theory(Section):
             "other numbers of new tasks (the readings of Fig. 7), at the last of the feature scales"
         ),
         "path.draws": ours("sets of tasks, of which the share is counted"),
-        "network.width": paper("H.3, a 3-layer MLP of 40"),
+        "network.width": paper("H.3, a 3-layer MLP of 40; untrained here, PyTorch's initial law"),
         "network.tasks": assumed("H.4.3 announces N K < d and says no more", "5, 50"),
         "network.shots": paper("H.3, 10 samples"),
         "network.test_tasks": ours("tasks of the test loss"),
