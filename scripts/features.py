@@ -1,9 +1,24 @@
-"""Rule features: sufficient statistics of an experiment's features."""
+"""Rule features: sufficient statistics of an experiment's features, or of its trained networks."""
 
 from innerlr.experiments import make
-from innerlr.io import write_arrays
+from innerlr.io import load_arrays, write_arrays
 from innerlr.io.job import job
 
-with job(snakemake):
+with job(snakemake) as facts:
     p = snakemake.params
-    write_arrays(snakemake.output.arrays, make(p.experiment, p.section, p.seed).features())
+    experiment = make(p.experiment, p.section, p.seed)
+    if p.runs:
+        import torch
+
+        from innerlr.training.device import describe, keep_memory, resolve
+
+        torch.set_num_threads(snakemake.threads)
+        keep_memory()
+        device = resolve(p.device)
+        facts["device"] = describe(device)
+        files = zip(p.runs, snakemake.input.trained, strict=True)
+        trained = {run: load_arrays(file) for run, file in files}
+        arrays = experiment.features(trained, device=device)
+    else:
+        arrays = experiment.features()
+    write_arrays(snakemake.output.arrays, arrays)

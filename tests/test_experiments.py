@@ -15,7 +15,7 @@ from innerlr.experiments import EXPERIMENTS, make
 from innerlr.experiments.base import Experiment
 from innerlr.experiments.basis_variance import law_of_variance
 from innerlr.experiments.coefficients import counts
-from innerlr.experiments.tangent import Regression, draw
+from innerlr.experiments.tangent import Regression, quadratic
 from innerlr.experiments.trajectory import mean_distance
 from innerlr.io.tables import estimators_table
 from innerlr.mixed_regression import MixedRegression, _wishart_traces
@@ -348,8 +348,8 @@ def plain_losses(change: dict, alphas: np.ndarray) -> np.ndarray:
     made = regression(**change)
     s, (k, n) = made.setting, (CURVE.shots, CURVE.tasks)
     rngs = [np.random.default_rng((3, part)) for part in range(3)]
-    x, y = draw(s, rngs[1], n, 2 * k)
-    x_t, y_t = draw(s, rngs[2], 7, 2 * k)
+    x, y = quadratic(s).draw(rngs[1], n, 2 * k)
+    x_t, y_t = quadratic(s).draw(rngs[2], 7, 2 * k)
     psi, psi_t = ([made.model.features(task) for task in inputs] for inputs in (x, x_t))
     shots = n * k if s.step == "pooled" else k
     split = s.training_samples == "split"

@@ -59,7 +59,7 @@ def test_there_is_no_script_without_a_rule() -> None:
 
 
 def test_every_experiment_of_the_configuration_has_its_class() -> None:
-    sections = set(Config.model_fields) - {"preset", "seed", "experiments"}
+    sections = set(Config.model_fields) - {"preset", "seed", "device", "experiments"}
     assert sections == set(EXPERIMENTS)
 
 

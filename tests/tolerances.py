@@ -28,3 +28,10 @@ QUADRATURE = 1e-12
 
 # t steps in closed form against a loop of t steps: the loop rounds once a step, 200 eps at t = 200.
 STEPS = 1e-11
+
+# Losses and gradients of a small network in float64, batched against a plain loop: the same sums
+# in another order, through at most six layers and five inner steps.
+GRADIENT = 1e-10
+
+# The same after some tens of outer steps, each of which passes the difference on.
+TRAINED_ALONE = 1e-8

@@ -68,12 +68,73 @@ class Section(BaseModel):
         """The section as plain values, without what `stage` does not depend on.
 
         Args:
-            stage: data, features, sweep, estimates or figure. Only the figure reads titles.
+            stage: data, training, features, sweep, estimates or figure. Only the figure reads
+                titles.
         """
         values = self.model_dump()
         if stage in ("data", "features"):
             values = {key: value for key, value in values.items() if key not in self.late}
         return values if stage == "figure" else _without_titles(values)
+
+
+class TrainedReadings(Section):
+    """Readings of what a section leaves open, run one by one by the target `readings`.
+
+    Both keys hold values of the section, nested as there.
+    """
+
+    change: dict[str, Any] = {}
+    alternatives: dict[str, dict[str, Any]] = {}
+
+
+class TrainedSection(Section):
+    """A section whose experiment trains networks, in jobs of their own."""
+
+    seeds: PositiveInt = 3
+
+    # keys that training does not read: changing one keeps the trained networks
+    after_training: ClassVar[frozenset[str]] = frozenset(["seeds"])
+
+    def runs(self) -> list[str]:
+        """Names of the independent training jobs."""
+        return [f"seed{seed}" for seed in range(self.seeds)]
+
+    def reading(self, name: str) -> Self:
+        """The section under one of its alternatives; `primary` changes only what all change."""
+        readings = self.readings  # type: ignore[attr-defined]
+        values = self.model_dump()
+        for change in (readings.change, readings.alternatives.get(name, {})):
+            values = _merged(values, change)
+        return type(self).model_validate(values | {"readings": {}})
+
+    @model_validator(mode="after")
+    def _readings_are_valid(self) -> Self:
+        readings = getattr(self, "readings", TrainedReadings())
+        for name in ["primary", *readings.alternatives] if readings != TrainedReadings() else []:
+            try:
+                self.reading(name)
+            except ValidationError as error:
+                problem = error.errors()[0]
+                where = ".".join(map(str, problem["loc"]))
+                raise ValueError(f"readings, {name}: {where}: {problem['msg']}") from error
+        return self
+
+    def for_stage(self, stage: str) -> dict[str, Any]:
+        values = super().for_stage(stage)
+        if stage == "training":
+            kept_out = self.late | self.after_training
+            values = {key: value for key, value in values.items() if key not in kept_out}
+        return values
+
+
+def _merged(values: Any, change: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with `change` merged in, mappings within mappings."""
+    merged = dict(values)
+    for key, value in change.items():
+        inner = merged.get(key)
+        nested = isinstance(inner, dict) and isinstance(value, Mapping)
+        merged[key] = _merged(inner, value) if nested else value
+    return merged
 
 
 def _without_titles(node: Any) -> Any:
@@ -904,6 +965,312 @@ class Theory(Section):
     }
 
 
+# ------------------------------------------------------------------ trained networks
+
+
+Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class SineFamily(Section):
+    """y = A sin(x + b), with A (amplitude), b (phase) and x (inputs) uniform."""
+
+    name: Literal["sine"]
+    amplitude: Ends
+    phase: Ends
+    inputs: Ends = [-5.0, 5.0]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for key in ("amplitude", "phase", "inputs"):
+            low, high = getattr(self, key)
+            if not low < high:
+                raise ValueError(f"{key} must be [low, high], got [{low}, {high}]")
+        return self
+
+
+class QuadraticFamily(Section):
+    """Quadratic regression with y ~ N((x'w + b)^2, s^2), w ~ N(w_0, nu^2/p I), b ~ N(0, s^2)."""
+
+    name: Literal["quadratic"]
+    input_dim: PositiveInt = 1
+    slope_mean: float = 1.0
+    slope_spread: Annotated[float, Field(ge=0)] = 0.5
+    noise: Annotated[float, Field(ge=0)] = 0.3
+
+
+Family = Annotated[
+    SineFamily | QuadraticFamily,
+    Field(discriminator="name"),
+    _drop_other_variants(SineFamily, QuadraticFamily),
+]
+
+
+class Network(Section):
+    """A multilayer perceptron with scalar output."""
+
+    hidden: Annotated[list[PositiveInt], Field(min_length=1)]
+    activation: Literal["relu", "tanh", "softplus"] = "relu"
+    init: Literal["pytorch", "truncated_normal", "lecun_normal", "he_normal"] = "pytorch"
+
+
+class RateSweep(TrainedSection):
+    """MAML trained at every rate of a grid, and tested with the same rate or a fixed one."""
+
+    tasks: Family
+    network: Network
+    alphas: Annotated[list[float], Field(min_length=12)]
+    iterations: PositiveInt
+    meta_batch: PositiveInt = 25
+    shots: PositiveInt = 10
+    query: PositiveInt = 10
+    inner_steps: PositiveInt = 1
+    first_order: bool = False
+    outer_rate: PositiveFloat = 1e-3
+    pool: Annotated[int, Field(ge=0)] = 0
+    fixed_test_rate: float | None = None
+    test_folds: PositiveInt = 1
+    test_tasks: PositiveInt = 10_000
+    test_query: PositiveInt
+    snapshots: list[Annotated[float, Field(gt=0, lt=1)]] = [0.1, 0.3]
+    estimate_tasks: PositiveInt = 200
+    readings: TrainedReadings = TrainedReadings()
+
+    late: ClassVar[frozenset[str]] = frozenset(["readings"])
+    after_training: ClassVar[frozenset[str]] = frozenset(
+        ["seeds", "fixed_test_rate", "test_folds", "test_tasks", "test_query", "estimate_tasks"]
+    )
+    sources: ClassVar[dict[str, Source]] = {
+        "seeds": ours("initial weights and training tasks; intervals are over them"),
+        "tasks.input_dim": assumed("not given; scalar, as in Fig. 2", "2, 60"),
+        "tasks.slope_mean": assumed("w_0, not printed; as in Fig. 2", "0, 2"),
+        "tasks.slope_spread": assumed("nu, not printed; as in Fig. 2", "0.2, 1"),
+        "tasks.noise": assumed("sigma, not printed; as in Fig. 2", "0, 0.6"),
+        "network.activation": assumed("not given for the quadratic network; as in Fig. 2", "tanh"),
+        "alphas": ours("rates of training, and of testing where it is shared; ours, without 1/2"),
+        "outer_rate": paper("Finn et al. (2017), whose settings H.4.4 takes over: Adam, 1e-3"),
+        "first_order": assumed("MAML itself, (2.4)", "true (FOMAML)"),
+        "pool": assumed(
+            "fresh tasks at every step; a number is that of the tasks there are", "40, 1000"
+        ),
+        "fixed_test_rate": ours("only Fig. 12 has a second strategy"),
+        "test_folds": ours("folds of test tasks, the same for every network"),
+        "snapshots": ours(
+            "shares of the iterations at which the networks are evaluated as well: the best rate "
+            "falls with training"
+        ),
+        "estimate_tasks": ours("tasks behind the estimates from tangent features"),
+        "readings": ours("what the target readings runs: `change` in all, then one alternative"),
+    }
+
+    def snapshot_iterations(self) -> list[int]:
+        """Iterations at which the parameters are kept, the initial and the last ones among them."""
+        kept = {round(share * self.iterations) for share in self.snapshots}
+        return sorted({0, *kept, self.iterations})
+
+
+SINE_FINN = SineFamily(name="sine", amplitude=[0.1, 5.0], phase=[0.0, 3.141592653589793])
+
+
+class Fig10a(RateSweep):
+    """Quadratic regression by a two-layer network, rate by rate (Fig. 10a)."""
+
+    tasks: Family = QuadraticFamily(name="quadratic")
+    network: Network = Network(hidden=[60])
+    alphas: Annotated[list[float], Field(min_length=12)] = [
+        *(-0.02, -0.01, -0.005, 0.0, 0.001, 0.002, 0.005, 0.01),
+        *(0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0),
+    ]
+    iterations: PositiveInt = 2000
+    test_query: PositiveInt = 10
+    readings: TrainedReadings = TrainedReadings(
+        change={"seeds": 2},
+        alternatives={
+            "five_steps": {"inner_steps": 5},
+            "init_lecun_normal": {"network": {"init": "lecun_normal"}},
+            "first_order": {"first_order": True},
+            "pool_40": {"pool": 40},
+            "slope_mean_0": {"tasks": {"slope_mean": 0.0}},
+            "five_shots": {"shots": 5, "query": 25},
+        },
+    )
+    sources: ClassVar[dict[str, Source]] = {
+        "tasks": paper("H.4.4, 'quadratic regression with 2-layer neural network'"),
+        "network.hidden": paper("section 5.1, 'their model size of 60'"),
+        "network.init": assumed("PyTorch's default", "lecun_normal (N(0, 1/width))"),
+        "iterations": assumed("not given", "10000 (the paper preset)"),
+        "meta_batch": assumed("not given; as for the sine", "40"),
+        "shots": assumed("n_t of Bernacchia, not printed for networks", "5"),
+        "query": assumed("n_v of Bernacchia, not printed for networks", "25"),
+        "inner_steps": assumed("one, as in the theory", "5, as in Fig. 12"),
+        "test_tasks": assumed("as for the sine", "1000"),
+        "test_query": assumed("as many as in training", "256"),
+    }
+
+
+class Fig10b(RateSweep):
+    """Sine regression by a three-layer network, rate by rate (Fig. 10b)."""
+
+    tasks: Family = SINE_FINN
+    network: Network = Network(hidden=[40, 40], init="truncated_normal")
+    alphas: Annotated[list[float], Field(min_length=12)] = [
+        *(0.0, 0.001, 0.002, 0.005, 0.01, 0.02),
+        *(0.03, 0.05, 0.1, 0.2, 0.5, 1.0),
+    ]
+    iterations: PositiveInt = 10_000
+    test_query: PositiveInt = 256
+    readings: TrainedReadings = TrainedReadings(
+        change={"seeds": 2, "iterations": 4000},
+        alternatives={
+            "amplitude_0_pi": {"tasks": {"amplitude": [0.0, 3.141592653589793]}},
+            "init_pytorch": {"network": {"init": "pytorch"}},
+            "first_order": {"first_order": True},
+        },
+    )
+    sources: ClassVar[dict[str, Source]] = {
+        "tasks": assumed(
+            "Finn's tasks, whose settings the caption of Fig. 10 follows: A from 0.1 to 5",
+            "A from U(0, pi), as H.3 prints it",
+        ),
+        "network.hidden": paper("the caption of Fig. 10"),
+        "network.activation": paper("H.3, ReLU"),
+        "network.init": assumed("as in Finn's code: sd 0.01, no biases", "pytorch"),
+        "iterations": paper("Finn et al. (2017) train for 70000, as the paper preset does"),
+        "meta_batch": paper("Finn et al. (2017)"),
+        "shots": paper("H.3, 10"),
+        "query": paper("Finn et al. (2017): as many as in the support"),
+        "inner_steps": paper("Finn et al. (2017)"),
+        "test_tasks": paper("H.3"),
+        "test_query": paper("H.3"),
+    }
+
+
+class Fig12(RateSweep):
+    """Deep quadratic regression with five inner steps, two strategies (Fig. 12)."""
+
+    tasks: Family = QuadraticFamily(name="quadratic")
+    network: Network = Network(hidden=[60])
+    alphas: Annotated[list[float], Field(min_length=12)] = [
+        *(-0.02, -0.01, -0.005, -0.002, 0.0, 0.002, 0.005),
+        *(0.01, 0.015, 0.02, 0.03, 0.05, 0.1),
+    ]
+    iterations: PositiveInt = 2000
+    inner_steps: PositiveInt = 5
+    fixed_test_rate: float | None = 0.01
+    test_folds: PositiveInt = 10
+    test_tasks: PositiveInt = 1000
+    test_query: PositiveInt = 10
+    readings: TrainedReadings = TrainedReadings(
+        change={"seeds": 2},
+        alternatives={
+            "init_lecun_normal": {"network": {"init": "lecun_normal"}},
+            "pool_40": {"pool": 40},
+            "slope_mean_0": {"tasks": {"slope_mean": 0.0}},
+            "five_shots": {"shots": 5, "query": 25},
+            "one_step": {"inner_steps": 1},
+        },
+    )
+    sources: ClassVar[dict[str, Source]] = {
+        "tasks": paper("H.5, 'regress quadratic functions'"),
+        "network.hidden": paper("section 5.1, 'their model size of 60'"),
+        "network.init": assumed("PyTorch's default", "lecun_normal (N(0, 1/width))"),
+        "iterations": assumed("not given", "10000 (the paper preset)"),
+        "meta_batch": assumed("not given; as for the sine", "40"),
+        "shots": assumed("n_t and n_r, not printed for networks", "5"),
+        "query": assumed("n_v, not printed for networks", "25"),
+        "inner_steps": paper("H.5"),
+        "fixed_test_rate": paper(
+            "the caption of Fig. 12, 0.01; it calls it alpha_t, but training varies on the axis"
+        ),
+        "test_folds": paper("H.5"),
+        "test_tasks": paper("H.5, 10 folds of 1000"),
+        "test_query": assumed("as many as in training", "256"),
+    }
+
+
+class Table2Panel(Section):
+    """A panel of the figure of Table 2: a reading of the labels and of the loss."""
+
+    title: str = ""
+    phase: Ends
+    loss: Literal["full", "half"]
+
+
+class Table2(TrainedSection):
+    """Sine regression on the features of a pretrained network (Table 2)."""
+
+    panels: dict[str, Table2Panel] = {
+        "a": Table2Panel(
+            title="as printed: b ~ U(0, pi), MSE", phase=[0.0, 3.141592653589793], loss="full"
+        ),
+        "b": Table2Panel(
+            title="b ~ U(0, 2 pi), MSE / 2", phase=[0.0, 6.283185307179586], loss="half"
+        ),
+    }
+    amplitude: Ends = [0.0, 3.141592653589793]
+    inputs: Ends = [-5.0, 5.0]
+    network: Network = Network(hidden=[40, 40])
+    bias: bool = False
+    optimizer: Literal["adam", "sgd"] = "adam"
+    pretraining: PositiveInt = 10_000
+    pretraining_rate: PositiveFloat = 1e-3
+    meta_batch: PositiveInt = 25
+    shots: PositiveInt = 10
+    query: PositiveInt = 256
+    tasks: PositiveInt = 1000
+    test_tasks: PositiveInt = 10_000
+    alphas: Annotated[list[PositiveFloat], Field(min_length=11)] = [
+        *(0.001, 0.005, 0.01, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+    ]
+    seeds: PositiveInt = 10
+    search_cap: PositiveFloat = 20.0
+    readings: TrainedReadings = TrainedReadings(
+        alternatives={
+            "bias": {"bias": True},
+            "sgd": {"optimizer": "sgd", "pretraining_rate": 0.01},
+            "short_pretraining": {"pretraining": 1000},
+            "long_pretraining": {"pretraining": 50_000},
+            "half_mse": {"panels": {"a": {"loss": "half"}}},
+            "phase_2pi": {"panels": {"a": {"phase": [0.0, 6.283185307179586]}}},
+        },
+    )
+
+    late: ClassVar[frozenset[str]] = frozenset(["readings"])
+    after_training: ClassVar[frozenset[str]] = frozenset(
+        ["bias", "shots", "query", "tasks", "test_tasks", "alphas", "search_cap"]
+    )
+    sources: ClassVar[dict[str, Source]] = {
+        "panels.*.title": ours("the panel's heading"),
+        "panels.*.phase": assumed("b ~ U(0, pi) as H.3 prints it; panel b has U(0, 2 pi)", "both"),
+        "panels.*.loss": assumed(
+            "the loss of (2.3) has no 1/2; half puts one in the loss, the step and the errors, "
+            "and so doubles the rates",
+            "both",
+        ),
+        "amplitude": paper("H.3, a ~ U(0, pi)"),
+        "inputs": paper("H.3"),
+        "network.hidden": paper("H.4.3"),
+        "network.activation": paper("H.4.3"),
+        "network.init": assumed("PyTorch's default", "he_normal"),
+        "bias": assumed("'the output from second layer' is the whole feature", "true"),
+        "optimizer": assumed("of the pretraining; not given", "sgd"),
+        "pretraining": assumed("its outer steps; not given", "1000, 50000"),
+        "pretraining_rate": assumed("its learning rate; not given", "0.01 with sgd"),
+        "meta_batch": assumed("tasks a step of the pretraining, as Finn", "1, 100"),
+        "shots": paper("H.3, 'training set is 10'"),
+        "query": paper("H.3, 'another sampled 256 points'"),
+        "tasks": paper("H.3"),
+        "test_tasks": paper("H.3"),
+        "alphas": paper("Table 2"),
+        "seeds": ours("pretrained networks, each with tasks of its own; intervals are over them"),
+        "search_cap": ours("alpha* is searched between 0 and search_cap alpha_lim"),
+        "readings": ours("what the target readings runs: `change` in all, then one alternative"),
+    }
+
+    def runs(self) -> list[str]:
+        """One a panel: its networks, one a seed, are trained together."""
+        return list(self.panels)
+
+
 class OwnExperiment(Section):
     """An experiment of your own: your features, swept and estimated like the paper's."""
 
@@ -945,6 +1312,7 @@ class Config(Section):
 
     preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "default"
     seed: Annotated[int, Field(ge=0)] = 2022
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     fig01: Fig01 = Fig01()
     fig02: Fig02 = Fig02()
     fig04a: Fig04a = Fig04a()
@@ -954,7 +1322,11 @@ class Config(Section):
     fig07: Fig07 = Fig07()
     fig08: Fig08 = Fig08()
     fig09: Fig09 = Fig09()
+    fig10a: Fig10a = Fig10a()
+    fig10b: Fig10b = Fig10b()
     fig11: Fig11 = Fig11()
+    fig12: Fig12 = Fig12()
+    table2: Table2 = Table2()
     h3: H3 = H3()
     theory: Theory = Theory()
     experiments: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], OwnExperiment] = {}
@@ -962,12 +1334,13 @@ class Config(Section):
     sources: ClassVar[dict[str, Source]] = {
         "preset": ours("names the folder below results/; default, smoke and paper are ours"),
         "seed": ours("of every random stream, with the experiment's name and the cell"),
+        "device": ours("where networks are trained: auto is the GPU where there is one"),
         "experiments": ours("experiments of your own, by name; see docs/own-experiments.md"),
     }
 
     @model_validator(mode="after")
     def _own_names(self) -> Self:
-        reserved = {*type(self).model_fields, "table1", "claims", "readings", "all"}
+        reserved = {*type(self).model_fields, "fig10", "table1", "claims", "readings", "all"}
         taken = set(self.experiments) & reserved
         if taken:
             raise ValueError(f"experiments: {sorted(taken)} are names of the paper's own targets")

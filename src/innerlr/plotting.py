@@ -499,3 +499,98 @@ def variance_panel(
     axes.set_ylabel(r"$\alpha_{\lim}$")
     frame = pd.concat(shown).rename(columns={"mean": "value"}).assign(panel=f"b, {reading}")
     return frame[["panel", "law", "series", "variance", "value", "low", "high", "n"]]
+
+
+# estimate drawn beside a sweep of rates: marker, size, label
+RATE_MARKS = {
+    "alpha_lim_tangent_initial": ("D", 5.0, "(3.3), tangent features before training"),
+    "alpha_lim_tangent_trained": ("s", 4.5, "(3.3), tangent features of the best network"),
+    "alpha_h18_initial": ("v", 5.5, "(H.18), measured variance, before training"),
+    "alpha_h18_trained": ("^", 5.5, "(H.18), measured variance, best network"),
+}
+
+
+def rate_curves(
+    axes: Any, sweep: pd.DataFrame, estimates: pd.DataFrame, strategy: str
+) -> pd.DataFrame:
+    """Test loss of trained networks against their rate, with the paper's range and the estimates.
+
+    Curves run through the rates at which no network diverged and end at the top of the axes,
+    twice the loss without adaptation; rates beyond are crossed there.
+
+    Args:
+        axes: where; gets a rate axis that is linear around zero and logarithmic beyond.
+        sweep: columns strategy, iteration, seed, alpha, test_loss.
+        estimates: holds, of the panel `strategy`, loss_at_0, alpha_star and RATE_MARKS, and the
+            panel ranges.
+        strategy: shared or fixed.
+
+    Returns:
+        All that is drawn: columns panel, series, iteration, alpha, mean, low, high, n.
+    """
+    mine, shown = sweep[sweep.strategy == strategy], []
+    iterations = sorted(mine.iteration.unique())
+    top = 2.0 * measure(estimates, strategy, "loss_at_0").mean
+    styles = [(":", 0.55), ("--", 0.75), ("-", 1.0)]
+    for i, iteration in enumerate(iterations):
+        curves = mine[mine.iteration == iteration]
+        style, strength = styles[max(0, len(styles) - len(iterations) + i)]
+        finite = curves.groupby("alpha").test_loss.transform(lambda v: np.isfinite(v).all())
+        curve = summary(curves[finite], ["alpha"], "test_loss")
+        colour = tuple(1 - strength * (1 - part) for part in COLOURS[0])
+        label = f"{iteration:,} iterations".replace(",", "\N{THIN SPACE}")
+        band(axes, curve.alpha, curve, label=label, colour=colour, linestyle=style, marker=".")
+        shown.append(curve.assign(series="test loss", iteration=iteration))
+    last = mine[mine.iteration == iterations[-1]].groupby("alpha").test_loss
+    beyond = pd.DataFrame(
+        {"n": last.size(), "mean": last.mean(), "lost": last.agg(lambda v: (~np.isfinite(v)).sum())}
+    ).reset_index()
+    beyond = beyond[beyond["mean"] > top]
+    axes.plot(
+        *(beyond.alpha, np.full(len(beyond), 0.97)),
+        **{"marker": "x", "ms": 4, "ls": "none", "color": "0.25", "clip_on": False},
+        **{"transform": axes.get_xaxis_transform(), "label": "beyond the axis, or diverged"},
+    )
+    shown.append(beyond.assign(series="beyond the axis", iteration=iterations[-1]))
+    low, high = (measure(estimates, "ranges", f"range_{end}").mean for end in ("low", "high"))
+    axes.axvspan(low, high, color=COLOURS[3], alpha=0.16, lw=0, zorder=0)
+    for end in (low, high):
+        axes.axvline(end, color=COLOURS[3], lw=0.8, zorder=0)
+    axes.plot([], [], color=COLOURS[3], alpha=0.4, lw=5, label="(H.18), (H.19): the paper's range")
+    shown.append(pd.DataFrame([{"series": "range", "low": low, "high": high}]))
+    alphas = np.array(sorted(mine.alpha.unique()))
+    smallest = np.abs(alphas[alphas != 0]).min()
+    axes.set_xscale("symlog", linthresh=smallest, linscale=0.5)
+    axes.set_xlim(1.6 * alphas[0] - 0.3 * smallest, 1.6 * alphas[-1])
+    final = summary(mine[mine.iteration == iterations[-1]], ["alpha"], "test_loss", _middle)
+    best = final.loc[final["mean"].idxmin()]
+    axes.set_yscale("log")
+    axes.set_ylim(0.72 * best["mean"], top)
+    for j, (name, (marker, size, label)) in enumerate(RATE_MARKS.items()):
+        value = measure(estimates, strategy, name)
+        height = 0.05 + 0.06 * j
+        line = {"color": "0.2", "transform": axes.get_xaxis_transform(), "clip_on": True}
+        axes.plot((value.low, value.high), (height, height), lw=0.9, **line)
+        axes.plot(
+            *(value.mean, height),
+            **{"marker": marker, "ms": size, "ls": "none", "label": label, "mec": "white"},
+            **line,
+        )
+        shown.append(
+            pd.DataFrame([{"series": name, "alpha": value.mean, "n": mine.seed.nunique()}]).assign(
+                low=value.low, high=value.high
+            )
+        )
+    axes.plot(best.alpha, best["mean"], **STAR, ls="none", zorder=6, label="best rate of the grid")
+    shown.append(pd.DataFrame([{"series": "best rate", "alpha": best.alpha, "mean": best["mean"]}]))
+    axes.set_xlabel(r"adaptation learning rate $\alpha$")
+    axes.set_ylabel("test loss (MSE)")
+    columns = ["panel", "series", "iteration", "alpha", "mean", "low", "high", "n", "lost"]
+    frame = pd.concat(shown).assign(panel=strategy).reset_index(drop=True)
+    return frame.reindex(columns=columns)
+
+
+def _middle(values: Any) -> Interval:
+    """The mean without an interval, infinite with any value that is."""
+    mean = float(np.mean(values))
+    return Interval(mean, mean, mean)

@@ -11,7 +11,7 @@ os.environ.update(
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 )
 
-from innerlr.config import load
+from innerlr.config import TrainedSection, load
 from innerlr.errors import InnerlrError
 
 try:
@@ -34,7 +34,10 @@ PAPER_FIGURES = {
     "fig07": ["fig07"],
     "fig08": ["fig08"],
     "fig09": ["fig09"],
+    "fig10": ["fig10a", "fig10b"],
     "fig11": ["fig11"],
+    "fig12": ["fig12"],
+    "table2": ["table2"],
     "h3": ["h3"],
     "theory": ["theory"],
 }
@@ -42,12 +45,20 @@ OWN = list(CONFIG.experiments)
 FIGURES = PAPER_FIGURES | {name: [name] for name in OWN}
 EXPERIMENTS = sorted({name for names in FIGURES.values() for name in names})
 CLAIMS = [RESULTS / "claims.csv", RESULTS / "tables/claims.html"]
+
+
+def table_files(name):
+    """A table in its three forms."""
+    return [RESULTS / f"tables/{name}.{kind}" for kind in ("csv", "tex", "html")]
+
+
 TABLES = {
-    "table1": [RESULTS / f"tables/table1.{kind}" for kind in ("csv", "tex", "html")],
-    "estimators": [RESULTS / f"tables/estimators.{kind}" for kind in ("csv", "tex", "html")],
+    "table1": table_files("table1"),
+    "table2": table_files("table2"),
+    "estimators": table_files("estimators"),
     "claims": CLAIMS,
 }
-ALL_TABLES = [*TABLES["table1"], *TABLES["estimators"]]
+ALL_TABLES = [path for name, paths in TABLES.items() if name != "claims" for path in paths]
 
 
 wildcard_constraints:
@@ -59,6 +70,17 @@ def section(experiment, stage):
     """What a stage of an experiment reads of the configuration, with all defaults."""
     node = CONFIG.experiments.get(experiment) or getattr(CONFIG, experiment)
     return node.for_stage(stage)
+
+
+def runs_of(experiment):
+    """Training jobs of an experiment; none where nothing is trained."""
+    node = CONFIG.experiments.get(experiment) or getattr(CONFIG, experiment)
+    return node.runs() if isinstance(node, TrainedSection) else []
+
+
+def trained_files(experiment):
+    """What the training jobs of an experiment make."""
+    return [RESULTS / f"training/{experiment}/{run}.npz" for run in runs_of(experiment)]
 
 
 def own_file(experiment):
@@ -105,16 +127,25 @@ MODULES = {
     "fig07": "trajectory",
     "fig08": "convergence",
     "fig09": "landscape",
+    "fig10a": "rate_sweep",
+    "fig10b": "rate_sweep",
     "fig11": "mixed_regression",
+    "fig12": "rate_sweep",
+    "table2": "pretrained",
     "h3": "landscape",
     "theory": "theory",
 }
 
 
+TRAINING = ["tasks", "training/checkpoint", "training/maml", "training/mlp"]
+
+
 # modules that only some experiments import
 EXTRA_MODULES = {
     "mixed_regression": ["mixed_regression"],
-    "tangent": ["dual", "intervals", "ntk"],
+    "pretrained": ["experiments/landscape", *TRAINING],
+    "rate_sweep": ["dual", *TRAINING],
+    "tangent": ["dual", "intervals", "ntk", "tasks"],
     "tangent_variance": ["dual", "experiments/basis_variance", "ntk"],
     "theory": ["dual", "experiments/trajectory", "intervals", "theory"],
 }

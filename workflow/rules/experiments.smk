@@ -1,4 +1,4 @@
-# data -> features -> sweep -> estimates, one job an experiment and stage.
+# data -> (training ->) features -> sweep -> estimates, one job an experiment and stage.
 
 
 rule data:
@@ -33,6 +33,7 @@ rule features:
         source=lambda wc: source_of_experiment(wc.experiment),
         data=RESULTS / "data/{experiment}.csv",
         file=lambda wc: own_file(wc.experiment),
+        trained=lambda wc: trained_files(wc.experiment),
     output:
         arrays=RESULTS / "features/{experiment}.npz",
         provenance=provenance(RESULTS / "features/{experiment}.npz"),
@@ -50,6 +51,8 @@ rule features:
         experiment="{experiment}",
         section=lambda wc: section(wc.experiment, "features"),
         seed=CONFIG.seed,
+        device=CONFIG.device,
+        runs=lambda wc: runs_of(wc.experiment),
     message:
         "{wildcards.experiment}: features and their moments"
     script:

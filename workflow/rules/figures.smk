@@ -85,6 +85,40 @@ rule notation:
         "../../scripts/notation.py"
 
 
+rule table2_table:
+    input:
+        source=sources("intervals"),
+        sweep=RESULTS / "sweeps/table2.csv",
+        estimates=RESULTS / "estimates/table2.csv",
+    output:
+        csv=RESULTS / "tables/table2.csv",
+        tex=RESULTS / "tables/table2.tex",
+        html=report(
+            RESULTS / "tables/table2.html",
+            caption="../report/table2.rst",
+            category="Tables",
+            labels={"table": "table2"},
+        ),
+        provenance=provenance(*TABLES["table2"]),
+    log:
+        LOGS / "table2_table.log",
+    benchmark:
+        BENCHMARKS / "table2_table.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        titles={name: panel.title for name, panel in CONFIG.table2.panels.items()},
+        title="Test errors of one-step sinusoid regression with network features (Table 2)",
+    message:
+        "table2: the table"
+    script:
+        "../../scripts/table2_table.py"
+
+
 rule estimators_table:
     input:
         source=sources("intervals"),

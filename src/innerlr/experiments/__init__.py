@@ -11,19 +11,21 @@ from typing import Any
 from innerlr.config import Config, OwnExperiment
 from innerlr.errors import InnerlrError, nearest
 from innerlr.experiments.adaptation_gap import AdaptationGap
-from innerlr.experiments.base import Experiment
+from innerlr.experiments.base import Experiment, TrainedExperiment
 from innerlr.experiments.basis_variance import BasisVariance
 from innerlr.experiments.coefficients import Coefficients
 from innerlr.experiments.convergence import Convergence
 from innerlr.experiments.landscape import Landscape
 from innerlr.experiments.mixed_regression import MixedRegression
 from innerlr.experiments.own import Own
+from innerlr.experiments.pretrained import Pretrained
+from innerlr.experiments.rate_sweep import RateSweep
 from innerlr.experiments.tangent import Tangent
 from innerlr.experiments.tangent_variance import TangentVariance
 from innerlr.experiments.theory import Theory
 from innerlr.experiments.trajectory import Trajectory
 
-EXPERIMENTS: dict[str, type[Experiment]] = {
+EXPERIMENTS: dict[str, type[Experiment] | type[TrainedExperiment]] = {
     "fig01": Trajectory,
     "fig02": Tangent,
     "fig04a": BasisVariance,
@@ -33,19 +35,26 @@ EXPERIMENTS: dict[str, type[Experiment]] = {
     "fig07": Trajectory,
     "fig08": Convergence,
     "fig09": Landscape,
+    "fig10a": RateSweep,
+    "fig10b": RateSweep,
     "fig11": MixedRegression,
+    "fig12": RateSweep,
+    "table2": Pretrained,
     "h3": Landscape,
     "theory": Theory,
 }
 
 
-def make(name: str, section: Mapping[str, Any], seed: int) -> Experiment:
+def make(name: str, section: Mapping[str, Any], seed: int) -> Any:
     """The experiment `name` with its section of the configuration.
 
     Args:
         name: a key of EXPERIMENTS, or the name of an experiment of the user's own.
         section: the section, as plain values.
         seed: the run's seed.
+
+    Returns:
+        An Experiment, or a TrainedExperiment where networks are trained.
     """
     if name in EXPERIMENTS:
         model = Config.model_fields[name].annotation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,17 @@ from innerlr.errors import Array
 from innerlr.features import TaskLaw, feature_map, generator
 from innerlr.moments import GramMoments
 
+if TYPE_CHECKING:
+    import torch
+
+    from innerlr.training.checkpoint import Checkpoint
+
 T = TypeVar("T")
 Arrays = dict[str, Array]
 
 
-class Experiment(ABC):
-    """Four stages of one experiment.
+class Stages(ABC):
+    """What the stages of every experiment share; see :class:`Experiment`.
 
     Args:
         name: its section of the configuration; also seeds its random streams.
@@ -40,10 +45,6 @@ class Experiment(ABC):
         """The data sheet: what is drawn in each cell, its first draws' digest and moments."""
 
     @abstractmethod
-    def features(self) -> Arrays:
-        """Sufficient statistics of the features, independent of the learning rates swept."""
-
-    @abstractmethod
     def sweep(self, features: Arrays) -> pd.DataFrame:
         """Tidy curves: one row a (panel, seed, abscissa)."""
 
@@ -58,6 +59,43 @@ class Experiment(ABC):
     def progress(self, items: Iterable[T], total: int | None = None) -> Iterable[T]:
         """`items`, with progress and time left on standard error (the rule's log)."""
         return tqdm(items, total=total, desc=self.name, mininterval=2.0, ascii=True)
+
+
+class Experiment(Stages):
+    """Four stages of one experiment: data, features, sweep, estimates."""
+
+    @abstractmethod
+    def features(self) -> Arrays:
+        """Sufficient statistics of the features, independent of the learning rates swept."""
+
+
+class TrainedExperiment(Stages):
+    """An experiment with networks to train: data, training, features, sweep, estimates.
+
+    Its section is a :class:`innerlr.config.TrainedSection`, whose `runs()` names the independent
+    training jobs.
+    """
+
+    @abstractmethod
+    def training(
+        self, run: str, *, device: torch.device, checkpoint: Checkpoint | None = None
+    ) -> Arrays:
+        """The trained weights and the history of one run.
+
+        Args:
+            run: one of the section's `runs()`.
+            device: where to train.
+            checkpoint: from which to go on, and which to keep; None for neither.
+        """
+
+    @abstractmethod
+    def features(self, trained: Mapping[str, Arrays], *, device: torch.device) -> Arrays:
+        """What the trained networks do on the test tasks, and statistics of their features.
+
+        Args:
+            trained: run: what :meth:`training` returned.
+            device: where to evaluate.
+        """
 
 
 def task_law(spec: TasksSpec) -> TaskLaw:

@@ -24,6 +24,7 @@ from innerlr.errors import Array
 from innerlr.experiments.base import Arrays, Experiment, long, table
 from innerlr.intervals import mean_interval
 from innerlr.ntk import TwoLayerNTK
+from innerlr.tasks import QuadraticTasks
 
 # estimates of a cell, in the order in which they are stored
 MATRICES = ("psi", "psi_t_psi", "psi_psi_t")
@@ -35,19 +36,11 @@ OF_LOSS = {"est": "alpha_est", "lim": "alpha_lim_sampled", "split": "alpha_lim_s
 OF_LOSS |= {"pooled": "alpha_pooled", "dim": "alpha_dim", "rms": "alpha_rms"}
 
 
-def draw(
-    setting: TangentSetting, rng: np.random.Generator, tasks: int, rows: int
-) -> tuple[Array, Array]:
-    """Inputs (tasks, rows, p) and targets (tasks, rows) of quadratic regression, section H.3.
-
-    y ~ N((x'w + b)^2, s^2) with w ~ N(w_0, nu^2/p I), b ~ N(0, s^2), x ~ N(0, I).
-    """
-    p = setting.input_dim
-    slope = setting.slope_mean + setting.slope_spread * rng.standard_normal((tasks, p))
-    intercept = setting.noise * rng.standard_normal((tasks, 1))
-    x = rng.standard_normal((tasks, rows, p))
-    noise = setting.noise * rng.standard_normal((tasks, rows))
-    return x, (np.einsum("nkp,np->nk", x, slope / np.sqrt(p)) + intercept) ** 2 + noise
+def quadratic(setting: TangentSetting) -> QuadraticTasks:
+    """The regression tasks of a setting."""
+    return QuadraticTasks(
+        setting.input_dim, setting.slope_mean, setting.slope_spread, setting.noise
+    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,7 @@ class Regression:
             scaled=s.scaled,
         )
         # 2K samples always, so that readings share their draws
-        x, y = draw(s, rngs[1], n, 2 * k)
+        x, y = quadratic(s).draw(rngs[1], n, 2 * k)
         self.rows = 2 * k if s.training_samples == "split" else k
         self.x = x[:, : self.rows].reshape(n * self.rows, -1)
         gram = self.model.gram(self.x)
@@ -108,7 +101,7 @@ class Regression:
         self.inverse = PseudoInverse(gram, rcond=s.rcond, dim=self.model.dim)
         self.shots = k * n if s.step == "pooled" else k
 
-        x_t, self.y_t = draw(s, rngs[2], test_tasks, 2 * k)
+        x_t, self.y_t = quadratic(s).draw(rngs[2], test_tasks, 2 * k)
         self.query = slice(0, k) if s.test_samples == "same" else slice(k, 2 * k)
         self.to_training = self.model.gram(x_t.reshape(test_tasks * 2 * k, -1), self.x)
         own = [self.model.gram(task[:k]) for task in x_t]
@@ -224,7 +217,7 @@ class Tangent(Experiment):
         rows = []
         for panel, _, curve, _, cell in self._cells(self.cfg.seeds):
             for part, tasks in ((1, curve.tasks), (2, self.cfg.test_tasks)):
-                x, y = draw(self.cfg, self.rng(*cell, part), tasks, 2 * curve.shots)
+                x, y = quadratic(self.cfg).draw(self.rng(*cell, part), tasks, 2 * curve.shots)
                 rows.append(
                     {
                         "panel": panel,

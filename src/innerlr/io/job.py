@@ -14,13 +14,15 @@ from innerlr.io import provenance
 
 
 @contextmanager
-def job(snakemake: Any, *, device: str = "cpu", data_source: str = "generated") -> Iterator[None]:
+def job(snakemake: Any) -> Iterator[dict[str, Any]]:
     """Run a script's body: its output goes to the rule's log, its files get their records.
 
     Args:
         snakemake: the object that Snakemake hands to a script.
-        device: where the numbers were computed.
-        data_source: generated, directory, download or stand_in.
+
+    Yields:
+        Facts for the records, which the body may change: `device`, where the numbers were
+        computed, and `data_source`, one of generated, directory, download and stand_in.
 
     An InnerlrError ends the job with its message alone; set INNERLR_DEBUG=1 for the traceback.
     """
@@ -29,8 +31,9 @@ def job(snakemake: Any, *, device: str = "cpu", data_source: str = "generated") 
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     wall, cpu = time.perf_counter(), time.process_time()
+    facts: dict[str, Any] = {"device": "cpu", "data_source": "generated"}
     try:
-        yield
+        yield facts
         records = [str(p) for p in snakemake.output if str(p).endswith(provenance.SUFFIX)]
         provenance.write(
             [path.removesuffix(provenance.SUFFIX) for path in records],
@@ -39,8 +42,7 @@ def job(snakemake: Any, *, device: str = "cpu", data_source: str = "generated") 
             config_digest=provenance.config_digest(dict(snakemake.params.items())),
             seed=snakemake.config["seed"],
             threads=snakemake.threads,
-            device=device,
-            data_source=data_source,
+            **facts,
             wall_seconds=round(time.perf_counter() - wall, 3),
             cpu_seconds=round(time.process_time() - cpu, 3),
         )

@@ -21,7 +21,7 @@ SUFFIX = ".provenance.json"
 PACKAGES = ("innerlr", "numpy", "scipy", "pandas", "matplotlib", "seaborn", "snakemake", "torch")
 # Made by Snakemake or by the run itself, not by a job.
 _EXEMPT_FILES = ("report.html", "config.yaml")
-_EXEMPT_FOLDERS = ("logs", "benchmarks")
+_EXEMPT_FOLDERS = ("logs", "benchmarks", "checkpoints")
 
 
 def config_digest(config: Any) -> str:

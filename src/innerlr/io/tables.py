@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from innerlr.claims import measure
+from innerlr.intervals import mean_interval
 from innerlr.io.files import atomic, write_table
 
 _PAGE = """<!doctype html>
@@ -31,6 +33,16 @@ ESTIMATORS = {
     "alpha_star": "alpha*(N), argmin of the training loss (Fig. 2: of the test loss)",
     "alpha_star_risk": "alpha*(N), argmin of the population risk (3.2)",
     "alpha_est": "alpha_est (H.15)",
+    "alpha_lim_weighted": "alpha_lim_split, weighted by the covariance of the task optima",
+    "alpha_empirical": "argmin of the training loss (Table 2)",
+    "alpha_lim_tangent_initial": "alpha_lim of the initial tangent features (3.3)",
+    "alpha_lim_tangent_trained": "alpha_lim of the best network's tangent features (3.3)",
+    "alpha_h18_initial": "(H.18) with the variance of the initial tangent features",
+    "alpha_h18_trained": "(H.18) with the variance of the best network's tangent features",
+    "range_low": "lower end of the range of (H.18), (H.19); N of a batch",
+    "range_high": "upper end of the range of (H.18), (H.19); N of a batch",
+    "range_all_low": "lower end of the range of (H.18), (H.19); N of all tasks",
+    "range_all_high": "upper end of the range of (H.18), (H.19); N of all tasks",
     "corollary1_lower": "lower bound, right form of Corollary 1",
     "corollary1_upper": "upper bound, right form of Corollary 1",
     "corollary1_printed_lower": "lower bound as printed (3.5)",
@@ -67,3 +79,43 @@ def estimators_table(experiment: str, estimates: pd.DataFrame) -> pd.DataFrame:
         interval = (value,) * 3 if exact else measure(estimates, str(panel), str(quantity))
         rows.append((experiment, panel, ESTIMATORS[str(quantity)], *interval))
     return pd.DataFrame(rows, columns=["experiment", "panel", "estimator", "alpha", "low", "high"])
+
+
+def table2(sweep: pd.DataFrame, estimates: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """Table 2: errors at each rate, with intervals over networks and marks at the best ones.
+
+    Args:
+        sweep: columns panel, seed, alpha, pre, post.
+        estimates: holds alpha_lim_split and alpha_lim_weighted.
+        titles: heading of each panel.
+
+    Returns:
+        Columns reading, alpha, pre, post and "post - pre" with low and high of each, and note.
+    """
+    frames = []
+    for panel, title in titles.items():
+        mine = sweep[sweep.panel == panel]
+        rows = []
+        for alpha, group in mine.groupby("alpha"):
+            row: dict[str, Any] = {"reading": title, "alpha": alpha}
+            for name, values in (
+                ("pre", group.pre),
+                ("post", group.post),
+                ("post - pre", group.post - group.pre),
+            ):
+                interval = mean_interval(values.to_numpy())
+                row |= {name: interval.mean, f"{name}, low": interval.low}
+                row |= {f"{name}, high": interval.high}
+            rows.append(row)
+        frame = pd.DataFrame(rows)
+        notes = pd.Series("", index=frame.index)
+        notes[frame.post.idxmin()] = "lowest error"
+        for name, said in (
+            ("alpha_lim_split", "alpha_lim"),
+            ("alpha_lim_weighted", "the weighted estimate"),
+        ):
+            value = measure(estimates, panel, name).mean
+            at = (frame.alpha - value).abs().idxmin()
+            notes[at] += f"{'; ' if notes[at] else ''}nearest to {said}, {value:.4g}"
+        frames.append(frame.assign(note=notes))
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,12 @@
+"""Rule table2_table: Table 2 with intervals over pretrained networks."""
+
+from innerlr.io import read_table
+from innerlr.io.job import job
+from innerlr.io.tables import table2, write_formats
+
+with job(snakemake):
+    p = snakemake.params
+    frame = table2(
+        read_table(snakemake.input.sweep), read_table(snakemake.input.estimates), p.titles
+    )
+    write_formats(frame, snakemake.output, p.title)

@@ -1,0 +1,1 @@
+"""Meta-training of networks: many models in one batched program, checkpoints, devices."""

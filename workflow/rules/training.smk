@@ -1,0 +1,31 @@
+# Networks trained by gradient descent, one job a run; a run that was cut off goes on.
+
+
+rule training:
+    input:
+        source=lambda wc: source_of_experiment(wc.experiment),
+        data=RESULTS / "data/{experiment}.csv",
+    output:
+        arrays=RESULTS / "training/{experiment}/{run}.npz",
+        provenance=provenance(RESULTS / "training/{experiment}/{run}.npz"),
+    log:
+        LOGS / "training/{experiment}/{run}.log",
+    benchmark:
+        BENCHMARKS / "training/{experiment}/{run}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=720,
+    params:
+        experiment="{experiment}",
+        run="{run}",
+        section=lambda wc: section(wc.experiment, "training"),
+        seed=CONFIG.seed,
+        device=CONFIG.device,
+        checkpoint=str(RESULTS / "checkpoints/{experiment}/{run}.pt"),
+    message:
+        "{wildcards.experiment}: training of {wildcards.run}"
+    script:
+        "../../scripts/training.py"
