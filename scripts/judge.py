@@ -4,7 +4,8 @@ from innerlr.claims import judge
 from innerlr.io import read_table, write_table
 from innerlr.io.job import job
 
-with job(snakemake):
+with job(snakemake) as facts:
     p = snakemake.params
-    verdicts = judge(p.claims, read_table(snakemake.input.estimates), p.experiment, p.section)
+    estimates = read_table(snakemake.input.estimates)
+    verdicts = judge(p.claims, estimates, p.experiment, p.section, facts["data_source"])
     write_table(verdicts, snakemake.output.table)

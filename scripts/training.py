@@ -3,7 +3,7 @@
 import torch
 
 from innerlr.experiments import make
-from innerlr.io import write_arrays
+from innerlr.io import load_arrays, write_arrays
 from innerlr.io.job import job
 from innerlr.training.checkpoint import Checkpoint
 from innerlr.training.device import describe, keep_memory, resolve
@@ -17,6 +17,8 @@ with job(snakemake) as facts:
     settings = {"section": p.section, "seed": p.seed, "run": p.run, "device": facts["device"]}
     checkpoint = Checkpoint(p.checkpoint, settings)
     experiment = make(p.experiment, p.section, p.seed)
+    if snakemake.input.images:
+        experiment.images = load_arrays(snakemake.input.images[0])
     write_arrays(
         snakemake.output.arrays,
         experiment.training(p.run, device=device, checkpoint=checkpoint),

@@ -11,7 +11,7 @@ import yaml
 from scipy import stats
 
 from innerlr import claims
-from innerlr.config import Config, Section
+from innerlr.config import Config, Section, load
 from innerlr.errors import InnerlrError
 from innerlr.intervals import Interval, mean_interval, slope_interval
 
@@ -128,10 +128,30 @@ def test_a_claim_without_a_reason_is_refused() -> None:
 
 
 @pytest.mark.parametrize("claim", ENTRIES, ids=[c["id"] for c in ENTRIES])
-def test_every_claim_is_well_formed_and_judged_at_the_default_scale(claim: dict) -> None:
+def test_every_claim_is_well_formed_and_judged_at_the_default_or_the_paper_s_scale(
+    claim: dict,
+) -> None:
     claims.check(claim)
-    section = getattr(Config(), claim["experiment"]).for_stage("estimates")
-    assert claims.shortfall(claim["needs"], section) == ""
+    paper = yaml.safe_load((ROOT / "workflow/presets/paper.yaml").read_text())
+    sections = [
+        getattr(config, claim["experiment"]).for_stage("estimates")
+        for config in (Config(), load(paper))
+    ]
+    assert "" in [claims.shortfall(claim["needs"], section) for section in sections]
+
+
+def test_a_claim_that_needs_real_data_is_not_judged_on_a_stand_in() -> None:
+    claim = entry(expected={"above": 1.0}, needs={"data": "real"})
+    for source, expected in (
+        ("stand_in", claims.UNJUDGED),
+        ("directory", claims.REPRODUCED),
+        ("download", claims.REPRODUCED),
+    ):
+        row = claims.judge([claim], estimates(TIGHT), "x", {}, source).iloc[0]
+        assert row.verdict == expected
+        assert ("stand-in" in row.reason) == (source == "stand_in")
+    with pytest.raises(InnerlrError, match="expected 'real'"):
+        claims.judge([entry(needs={"data": 1})], estimates(TIGHT), "x", {})
 
 
 def test_claims_have_distinct_names_and_cover_every_experiment() -> None:

@@ -69,8 +69,8 @@ def stages(made: Experiment) -> tuple[pd.DataFrame, dict, pd.DataFrame, pd.DataF
     return made.data(), features, sweep, made.estimates(features, sweep)
 
 
-# these need a training stage of their own: test_trained_experiments
-TRAINED = {"fig10a", "fig10b", "fig12", "table2"}
+# these need a training stage, and have test files of their own
+TRAINED = {"fig03", "fig10a", "fig10b", "fig12", "table2"}
 
 
 def test_no_experiment_is_left_out() -> None:

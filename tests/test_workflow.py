@@ -23,20 +23,8 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parent.parent
 SMOKE = ("--configfile", "workflow/presets/smoke.yaml")
 FIGURES = [
-    "fig01",
-    "fig02",
-    "fig04",
-    "fig05",
-    "fig06",
-    "fig07",
-    "fig08",
-    "fig09",
-    "fig10",
-    "fig11",
-    "fig12",
-    "h3",
-    "table2",
-    "theory",
+    *("fig01", "fig02", "fig03", "fig04", "fig05", "fig06", "fig07", "fig08", "fig09", "fig10"),
+    *("fig11", "fig12", "h3", "table2", "theory"),
 ]
 
 
@@ -127,6 +115,18 @@ def test_at_smoke_scale_no_scaled_claim_is_judged(project: Project) -> None:
     judged = verdicts[verdicts.verdict != "not evaluated"].id
     # exact curves do not depend on a number of tasks
     assert judged.str.match("fig04|fig06").all()
+
+
+def test_a_run_on_the_stand_in_says_so_everywhere(project: Project) -> None:
+    folder = project.results()
+    for name in ("data/omniglot.npz", "training/fig03/online-seed0.npz", "claims/fig03.csv"):
+        record = json.loads((folder / f"{name}{SUFFIX}").read_text())
+        assert record["data_source"] == "stand_in", name
+    other = json.loads((folder / f"estimates/fig08.csv{SUFFIX}").read_text())
+    assert other["data_source"] == "generated"
+    assert set(pd.read_csv(folder / "figures/fig03.csv").data) == {"stand_in"}
+    assert "STAND-IN" in (folder / "figures/fig03.svg").read_text()
+    assert "a STAND-IN, letters of a font" in (folder / "notebooks/fig03.html").read_text()
 
 
 def test_a_second_run_has_nothing_to_do(project: Project) -> None:

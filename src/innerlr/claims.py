@@ -31,6 +31,7 @@ def judge(
     estimates: pd.DataFrame,
     experiment: str,
     section: Mapping[str, Any],
+    data_source: str = "generated",
 ) -> pd.DataFrame:
     """A verdict on every claim.
 
@@ -41,6 +42,7 @@ def judge(
             exact).
         experiment: its name.
         section: its section of the configuration, against which `needs` is held.
+        data_source: of the data it was measured on, as records name it.
 
     Returns:
         Columns COLUMNS, in the order of the claims.
@@ -52,7 +54,7 @@ def judge(
     for claim in claims:
         check(claim)
         interval = measure(estimates, str(claim["panel"]), claim["quantity"])
-        short = shortfall(claim["needs"], section)
+        short = shortfall(claim["needs"], section, data_source)
         verdict = UNJUDGED if short else verdict_of(interval, claim["expected"])
         rows.append(
             {
@@ -68,6 +70,31 @@ def judge(
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def under_readings(
+    claims: Sequence[Mapping[str, Any]], estimates: Mapping[str, pd.DataFrame], experiment: str
+) -> pd.DataFrame:
+    """Every claim's verdict under every reading of what the paper leaves open.
+
+    Readings are run at a smaller scale than a claim `needs`, and judged all the same: they say
+    how much hangs on an assumption, not whether the paper is right.
+
+    Args:
+        claims: entries of claims.yaml on this experiment.
+        estimates: its table under each reading, by name.
+        experiment: its name.
+
+    Returns:
+        Columns reading, then those of :func:`judge` but for the reason, by claim.
+    """
+    judged = []
+    for name, table in estimates.items():
+        verdicts = judge([{**claim, "needs": {}} for claim in claims], table, experiment, {})
+        judged.append(verdicts.drop(columns="reason").assign(reading=name))
+    made = pd.concat(judged, ignore_index=True)
+    order = ["id", "reading", *(column for column in COLUMNS if column not in ("id", "reason"))]
+    return made[order].sort_values("id", kind="stable").reset_index(drop=True)
 
 
 def check(claim: Mapping[str, Any]) -> None:
@@ -132,13 +159,21 @@ def measure(estimates: pd.DataFrame, panel: str, quantity: str) -> Interval:
     return Interval(value, low, high)
 
 
-def shortfall(needs: Mapping[str, Any], section: Mapping[str, Any]) -> str:
-    """Why the run's scale does not suffice; empty when it does.
+def shortfall(
+    needs: Mapping[str, Any], section: Mapping[str, Any], data_source: str = "generated"
+) -> str:
+    """Why the run's scale or data do not suffice; empty when they do.
 
     A key is a dotted path into the section; a list counts by its largest value, a mapping by its
-    number of entries.
+    number of entries. The key `data` is not a path: `real` asks for no stand-in.
     """
     for path, least in needs.items():
+        if path == "data":
+            if least != "real":
+                raise InnerlrError(f"claims.yaml: needs data {least!r}: expected 'real'.")
+            if "stand_in" in data_source:
+                return "needs real data, this run has a stand-in"
+            continue
         node: Any = section
         for part in path.split("."):
             if not isinstance(node, Mapping) or part not in node:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 import yaml
 from pydantic import (
@@ -109,8 +109,10 @@ class TrainedSection(Section):
 
     @model_validator(mode="after")
     def _readings_are_valid(self) -> Self:
-        readings = getattr(self, "readings", TrainedReadings())
-        for name in ["primary", *readings.alternatives] if readings != TrainedReadings() else []:
+        readings = getattr(self, "readings", None)
+        if not isinstance(readings, TrainedReadings) or readings == TrainedReadings():
+            return self
+        for name in ["primary", *readings.alternatives]:
             try:
                 self.reading(name)
             except ValidationError as error:
@@ -125,6 +127,10 @@ class TrainedSection(Section):
             kept_out = self.late | self.after_training
             values = {key: value for key, value in values.items() if key not in kept_out}
         return values
+
+    def for_run(self, run: str) -> dict[str, Any]:
+        """What one of the training jobs reads; of all the same, unless a section says otherwise."""
+        return self.for_stage("training")
 
 
 def _merged(values: Any, change: Mapping[str, Any]) -> dict[str, Any]:
@@ -726,6 +732,216 @@ class Fig02(TangentSetting):
     }
 
 
+Rate = PositiveFloat | Literal["online", "learned"]
+ForwardNorm = Literal["none", "l2", "l2sqrtd", "layernorm"]
+Sigma2 = Literal["gram", "covsum", "cov", "var", "trace"]
+
+
+class OmniglotSplit(Section):
+    """Characters of each split; each is four classes, one a rotation."""
+
+    train: PositiveInt = 1100
+    validation: Annotated[int, Field(ge=0)] = 100
+    test: PositiveInt = 423
+
+
+class OmniglotImages(Section):
+    """Where the images come from, and which characters are kept for what."""
+
+    source: Literal["auto", "directory", "download", "stand_in"] = "auto"
+    directory: str | None = None
+    split: OmniglotSplit = OmniglotSplit()
+
+
+class AnilScheme(Section):
+    """One way to choose the adaptation learning rate."""
+
+    title: str = ""
+    rate: Rate
+    sigma2: Sigma2 = "covsum"
+    forward_norm: ForwardNorm = "l2sqrtd"
+    inner_loss: Literal["mean", "sum"] = "mean"
+
+
+class AnilSetting(Section):
+    """Tasks, network and training of ANIL, whatever the scheme."""
+
+    ways: Annotated[int, Field(ge=2)] = 20
+    shots: PositiveInt = 1
+    queries: PositiveInt = 1
+    resize: Literal["nearest", "lanczos"] = "nearest"
+    width: PositiveInt = 64
+    head_init: Annotated[float, Field(ge=0)] = 0.01
+    batch_norm: Literal["together", "separate"] = "together"
+    steps: PositiveInt = 5
+    meta_batch: PositiveInt = 16
+    learning_rate: PositiveFloat = 1e-3
+    buffer_keep: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    first_rate: PositiveFloat = 0.1
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    sources: ClassVar[dict[str, Source]] = {
+        "ways": paper("Fig. 3, 20-way"),
+        "shots": paper("Fig. 3, 1-shot"),
+        "queries": assumed("of each class; as many as shots, as Finn et al. (2017)", "5, 15"),
+        "resize": assumed(
+            "to 28 x 28; of 1-bit images, as Finn et al.'s code does in effect",
+            "lanczos (on grey, as learn2learn)",
+        ),
+        "width": assumed(
+            "filters a layer, ANIL's own are not published; Finn et al.'s 20-way", "32 (narrower)"
+        ),
+        "head_init": assumed(
+            "standard deviation of the head's first weights; small, so that it starts undecided",
+            "1 (Finn et al.'s code)",
+        ),
+        "batch_norm": assumed(
+            "on a task's support and query images together, one pass as learn2learn",
+            "separate (two passes, as Finn et al.'s code)",
+        ),
+        "steps": assumed("Finn et al.'s 20-way", "1"),
+        "meta_batch": assumed("tasks a step; Finn et al.'s 20-way", "32"),
+        "learning_rate": assumed("of Adam; Finn et al.'s default", "3e-4"),
+        "buffer_keep": paper("H.3, alpha <- 0.9 alpha + 0.1 alpha*"),
+        "first_rate": ours("where a learned rate starts"),
+        "precision": ours("of the convolutions; bfloat16 is faster where the processor has it"),
+    }
+
+
+class AnilReadings(Section):
+    """What the target readings runs: shorter, one job a reading and seed."""
+
+    iterations: PositiveInt = 300
+    seeds: PositiveInt = 1
+    forward_norm: list[ForwardNorm] = list(get_args(ForwardNorm))
+    sigma2: list[Sigma2] = list(get_args(Sigma2))
+    rates: list[PositiveFloat | Literal["learned"]] = [0.02, 0.1, 0.5, 2.0, 8.0, "learned"]
+    alternatives: dict[str, dict[str, Any]] = {
+        "steps_1": {"steps": 1},
+        "head_init_1": {"head_init": 1.0},
+        "batch_norm_separate": {"batch_norm": "separate"},
+        "lanczos": {"resize": "lanczos"},
+        "width_32": {"width": 32},
+    }
+
+    @model_validator(mode="after")
+    def _alternatives_are_settings(self) -> Self:
+        for name, change in self.alternatives.items():
+            for key in change:
+                if key not in AnilSetting.model_fields:
+                    near = nearest(key, AnilSetting.model_fields)
+                    raise ValueError(f"{name}: unknown key {key!r}. {near}")
+            try:
+                AnilSetting.model_validate(change)
+            except ValidationError as error:
+                problem = error.errors()[0]
+                raise ValueError(f"{name}.{problem['loc'][0]}: {problem['msg']}") from error
+        return self
+
+    def schemes(self, primary: Mapping[str, AnilScheme]) -> dict[str, AnilReading]:
+        """Every reading by name: the rates, the estimates, and `primary` in other settings."""
+        made = {}
+        for norm in self.forward_norm:
+            for rate in self.rates:
+                scheme = AnilScheme(rate=rate, forward_norm=norm)
+                made[f"{norm}_{rate}"] = AnilReading({}, scheme)
+            for sigma2 in self.sigma2:
+                scheme = AnilScheme(rate="online", sigma2=sigma2, forward_norm=norm)
+                made[f"{norm}_{sigma2}"] = AnilReading({}, scheme)
+        for name, change in self.alternatives.items():
+            for scheme_name, scheme in primary.items():
+                made[f"{name}_{scheme_name}"] = AnilReading(change, scheme)
+        return made
+
+
+class AnilReading(NamedTuple):
+    """A scheme, and what is changed of the section's setting."""
+
+    change: dict[str, Any]
+    scheme: AnilScheme
+
+
+READING = "reading-"
+
+
+class Fig03(AnilSetting, TrainedSection):
+    """ANIL on Omniglot, 20-way 1-shot: the default rate against the online estimate (Fig. 3)."""
+
+    images: OmniglotImages = OmniglotImages()
+    schemes: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], AnilScheme] = {
+        "default": AnilScheme(title="default, 0.1", rate=0.1),
+        "online": AnilScheme(title="online estimate", rate="online"),
+    }
+    iterations: PositiveInt = 1500
+    drawn_iterations: PositiveInt = 15_000
+    evaluate_every: PositiveInt = 20
+    test_tasks: PositiveInt = 64
+    final_tasks: PositiveInt = 600
+    seeds: Annotated[int, Field(ge=2)] = 3
+    readings: AnilReadings = AnilReadings()
+
+    late: ClassVar[frozenset[str]] = frozenset(["drawn_iterations", "readings"])
+    sources: ClassVar[dict[str, Source]] = {
+        "images.source": ours(
+            "auto: the directory, else the download, else a stand-in on which no claim is judged"
+        ),
+        "images.directory": ours(
+            "holds images_background.zip and images_evaluation.zip; OMNIGLOT_DIR if not given"
+        ),
+        "images.split": assumed("1100 characters for training as Finn et al., at random", "1200"),
+        "schemes.*.title": ours("the curve's label; the first scheme is what others are held to"),
+        "schemes.*.rate": paper("section 5.1: the default configuration, and online"),
+        "schemes.default.rate": assumed(
+            "'original configuration'; Finn et al.'s 0.1, on the mean loss as in PyTorch",
+            "2.0 (the same on Finn et al.'s summed loss), 0.5",
+        ),
+        "schemes.*.sigma2": assumed(
+            "'mean of covariance of the normalized feature F'F', read as the mean entry of F'F; "
+            "not read where the rate is not online",
+            "gram, cov, var, trace",
+        ),
+        "schemes.*.forward_norm": assumed(
+            "'normalize the features before the last layer': to length sqrt(d), so that the "
+            "head's rate keeps its scale",
+            "none, l2, layernorm",
+        ),
+        "schemes.*.inner_loss": assumed("the loss that a rate is for", "sum (Finn et al.'s code)"),
+        "iterations": ours("the paper's are 40,000; the early phase alone on two cores"),
+        "drawn_iterations": paper("section 5.1, 'the first 1.5 x 10^4 iters'"),
+        "evaluate_every": paper("section 5.1, '20 iters per scale'"),
+        "test_tasks": ours("fixed tasks of unseen characters at each evaluation"),
+        "final_tasks": ours("other fixed ones after training"),
+        "seeds": ours("of initial weights and tasks; the same ones for every scheme"),
+        "readings": ours(
+            "every forward normalisation with every rate and every reading of sigma^2, and the "
+            "schemes above in other settings"
+        ),
+    }
+
+    def runs(self) -> list[str]:
+        return [f"{name}-seed{seed}" for name in self.schemes for seed in range(self.seeds)]
+
+    def reading_runs(self) -> list[str]:
+        """The training jobs of the readings."""
+        names = self.readings.schemes(self.schemes)
+        return [
+            f"{READING}{name}-seed{seed}" for name in names for seed in range(self.readings.seeds)
+        ]
+
+    def for_run(self, run: str) -> dict[str, Any]:
+        """The section as the one job `run` needs it: its own scheme in its own setting."""
+        name = run.rpartition("-seed")[0]
+        values = self.for_stage("training")
+        if name.startswith(READING):
+            made = self.readings.schemes(self.schemes)
+            change, scheme = made[name.removeprefix(READING)]
+            values |= change | {"iterations": self.readings.iterations}
+        else:
+            scheme = self.schemes[name]
+        kept = scheme.model_dump(exclude={"title"})
+        return values | {"schemes": {name: kept}}
+
+
 class Fig04a(Section):
     """alpha_lim of a Gaussian basis against the variance of the inputs, by quadrature (Fig. 4a)."""
 
@@ -1315,6 +1531,7 @@ class Config(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     fig01: Fig01 = Fig01()
     fig02: Fig02 = Fig02()
+    fig03: Fig03 = Fig03()
     fig04a: Fig04a = Fig04a()
     fig04b: Fig04b = Fig04b()
     fig05: Fig05 = Fig05()

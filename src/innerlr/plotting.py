@@ -532,6 +532,58 @@ def mark(axes: Any, value: Interval, height: float, label: str, **look: Any) -> 
     )
 
 
+def rates_and_accuracy(readings: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
+    """Mean test accuracy of every reading of Fig. 3 against the rate it ends with.
+
+    A panel a forward normalisation: fixed rates as a line, the readings of sigma^2 and the learned
+    rate as marks. The last panel has the schemes of the figure in other settings.
+
+    Args:
+        readings: columns reading, forward_norm, rate, sigma2, alpha, accuracy_area, data; those
+            without gain_over_* are the other settings.
+
+    Returns:
+        The figure, and all that it shows: columns panel, series, reading, alpha, accuracy_area.
+    """
+    plain = readings.filter(like="gain_over_").notna().any(axis=1)
+    norms = list(dict.fromkeys(readings.forward_norm[plain]))
+    figure, grid = panels(2, -(-(len(norms) + 1) // 2), height=2.3, sharey=True)
+    shown = []
+    for i, (axes, norm) in enumerate(zip(grid.flat, norms, strict=False)):
+        rows = readings[plain & (readings.forward_norm == norm)]
+        rates = rows.rate.astype(str)
+        fixed = rows[~rates.isin(["online", "learned"])].sort_values("alpha")
+        line = {"color": "0.3", "marker": "o", "ms": 3.5}
+        axes.plot(fixed.alpha, fixed.accuracy_area, **line, label="fixed rate")
+        shown.append(fixed.assign(panel=norm, series="fixed rate"))
+        for j, row in enumerate(rows[rates.isin(["online", "learned"])].itertuples()):
+            series = row.sigma2 if row.rate == "online" else "learned"
+            mark = {"marker": "X^Dsvo"[j % 6], "ms": 7, "mec": "white", "ls": "none"}
+            axes.plot(row.alpha, row.accuracy_area, color=COLOURS[j], **mark, label=series)
+            shown.append(rows[rows.reading == row.reading].assign(panel=norm, series=series))
+        axes.set(xscale="log", xlabel=r"$\alpha$ at the end")
+        letter(axes, "abcdefgh"[i], f"features {norm}")
+    others = readings[~plain]
+    if len(others):
+        axes = grid.flat[len(norms)]
+        bars = {"color": COLOURS[0], "alpha": 0.4, "width": 0.8}
+        axes.bar(range(len(others)), others.accuracy_area, **bars)
+        look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 6.5}
+        for x, name in enumerate(others.reading):
+            axes.text(x, 0.02, name.replace("_", " "), **look)
+        axes.set_xticks([])
+        shown.append(others.assign(panel="other settings", series=others.rate.astype(str)))
+        letter(axes, "abcdefgh"[len(norms)], "other settings")
+    for axes in grid.flat[len(norms) + bool(len(others)) :]:
+        axes.set_axis_off()
+    for axes in grid[:, 0]:
+        axes.set(ylabel="mean test accuracy", ylim=(0, 1))
+    legend_below(figure, grid[0, 0], columns=7)
+    return figure, pd.concat(shown)[
+        ["panel", "series", "reading", "alpha", "accuracy_area", "data"]
+    ]
+
+
 # estimate drawn beside a sweep of rates: marker, size, label
 RATE_MARKS = {
     "alpha_lim_tangent_initial": ("D", 5.0, "(3.3), tangent features before training"),

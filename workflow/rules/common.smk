@@ -11,7 +11,7 @@ os.environ.update(
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 )
 
-from innerlr.config import TrainedSection, load
+from innerlr.config import TrainedReadings, TrainedSection, load
 from innerlr.errors import InnerlrError
 
 try:
@@ -23,11 +23,13 @@ RESULTS = Path("results") / CONFIG.preset
 LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
 ENVIRONMENT = "../../environment.yml"
+IMAGE_BANK = RESULTS / "data/omniglot.npz"
 
 # figure: the experiments it draws
 PAPER_FIGURES = {
     "fig01": ["fig01"],
     "fig02": ["fig02"],
+    "fig03": ["fig03"],
     "fig04": ["fig04a", "fig04b"],
     "fig05": ["fig05"],
     "fig06": ["fig06"],
@@ -72,6 +74,16 @@ def section(experiment, stage):
     return node.for_stage(stage)
 
 
+def section_of_run(experiment, run):
+    """What one training job of an experiment reads of the configuration."""
+    return getattr(CONFIG, experiment).for_run(run)
+
+
+def images_of(experiment):
+    """The images that an experiment trains on; none for most."""
+    return [IMAGE_BANK] if experiment == "fig03" else []
+
+
 def runs_of(experiment):
     """Training jobs of an experiment; none where nothing is trained."""
     node = CONFIG.experiments.get(experiment) or getattr(CONFIG, experiment)
@@ -81,6 +93,28 @@ def runs_of(experiment):
 def trained_files(experiment):
     """What the training jobs of an experiment make."""
     return [RESULTS / f"training/{experiment}/{run}.npz" for run in runs_of(experiment)]
+
+
+def trained_readings_of(experiment):
+    """The readings of an experiment with networks to train, the primary one first."""
+    return ["primary", *getattr(CONFIG, experiment).readings.alternatives]
+
+
+def reading_section(experiment, reading):
+    """The section of such an experiment under one reading."""
+    return getattr(CONFIG, experiment).reading(reading).for_stage("estimates")
+
+
+# experiments whose readings are trained one by one
+TRAINED_READINGS = [
+    name
+    for name in EXPERIMENTS
+    if isinstance(getattr(getattr(CONFIG, name, None), "readings", None), TrainedReadings)
+]
+
+
+wildcard_constraints:
+    trained="|".join(TRAINED_READINGS),
 
 
 def own_file(experiment):
@@ -120,6 +154,7 @@ def source_of_experiment(experiment):
 MODULES = {
     "fig01": "trajectory",
     "fig02": "tangent",
+    "fig03": "omniglot",
     "fig04a": "basis_variance",
     "fig04b": "tangent_variance",
     "fig05": "adaptation_gap",
@@ -143,6 +178,7 @@ TRAINING = ["tasks", "training/checkpoint", "training/maml", "training/mlp"]
 # modules that only some experiments import
 EXTRA_MODULES = {
     "mixed_regression": ["mixed_regression"],
+    "omniglot": ["omniglot", "training/anil"],
     "pretrained": ["experiments/landscape", *TRAINING],
     "rate_sweep": ["dual", *TRAINING],
     "tangent": ["dual", "intervals", "ntk", "tasks"],

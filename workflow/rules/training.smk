@@ -5,6 +5,7 @@ rule training:
     input:
         source=lambda wc: source_of_experiment(wc.experiment),
         data=RESULTS / "data/{experiment}.csv",
+        images=lambda wc: images_of(wc.experiment),
     output:
         arrays=RESULTS / "training/{experiment}/{run}.npz",
         provenance=provenance(RESULTS / "training/{experiment}/{run}.npz"),
@@ -21,7 +22,7 @@ rule training:
     params:
         experiment="{experiment}",
         run="{run}",
-        section=lambda wc: section(wc.experiment, "training"),
+        section=lambda wc: section_of_run(wc.experiment, wc.run),
         seed=CONFIG.seed,
         device=CONFIG.device,
         checkpoint=str(RESULTS / "checkpoints/{experiment}/{run}.pt"),

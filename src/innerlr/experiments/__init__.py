@@ -17,6 +17,7 @@ from innerlr.experiments.coefficients import Coefficients
 from innerlr.experiments.convergence import Convergence
 from innerlr.experiments.landscape import Landscape
 from innerlr.experiments.mixed_regression import MixedRegression
+from innerlr.experiments.omniglot import Omniglot
 from innerlr.experiments.own import Own
 from innerlr.experiments.pretrained import Pretrained
 from innerlr.experiments.rate_sweep import RateSweep
@@ -28,6 +29,7 @@ from innerlr.experiments.trajectory import Trajectory
 EXPERIMENTS: dict[str, type[Experiment] | type[TrainedExperiment]] = {
     "fig01": Trajectory,
     "fig02": Tangent,
+    "fig03": Omniglot,
     "fig04a": BasisVariance,
     "fig04b": TangentVariance,
     "fig05": AdaptationGap,

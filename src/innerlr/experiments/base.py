@@ -74,7 +74,12 @@ class TrainedExperiment(Stages):
 
     Its section is a :class:`innerlr.config.TrainedSection`, whose `runs()` names the independent
     training jobs.
+
+    Attributes:
+        images: arrays of the image bank, for an experiment on images.
     """
+
+    images: Arrays | None = None
 
     @abstractmethod
     def training(
@@ -96,6 +101,22 @@ class TrainedExperiment(Stages):
             trained: run: what :meth:`training` returned.
             device: where to evaluate.
         """
+
+    def all_stages(
+        self, *, device: torch.device, checkpoints: Mapping[str, Checkpoint]
+    ) -> pd.DataFrame:
+        """The estimates, from training on; for readings, each of which is one job.
+
+        Args:
+            device: where to train.
+            checkpoints: of each run.
+        """
+        trained = {
+            run: self.training(run, device=device, checkpoint=checkpoint)
+            for run, checkpoint in checkpoints.items()
+        }
+        features = self.features(trained, device=device)
+        return self.estimates(features, self.sweep(features))
 
 
 def task_law(spec: TasksSpec) -> TaskLaw:

@@ -22,7 +22,8 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
 
     Yields:
         Facts for the records, which the body may change: `device`, where the numbers were
-        computed, and `data_source`, one of generated, directory, download and stand_in.
+        computed, and `data_source`, one of generated, directory, download and stand_in: that of
+        the inputs, unless the body says otherwise.
 
     An InnerlrError ends the job with its message alone; set INNERLR_DEBUG=1 for the traceback.
     """
@@ -31,13 +32,14 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     wall, cpu = time.perf_counter(), time.process_time()
-    facts: dict[str, Any] = {"device": "cpu", "data_source": "generated"}
+    inputs = [str(path) for path in snakemake.input]
+    facts: dict[str, Any] = {"device": "cpu", "data_source": provenance.data_source(inputs)}
     try:
         yield facts
         records = [str(p) for p in snakemake.output if str(p).endswith(provenance.SUFFIX)]
         provenance.write(
             [path.removesuffix(provenance.SUFFIX) for path in records],
-            [str(path) for path in snakemake.input],
+            inputs,
             rule=snakemake.rule,
             config_digest=provenance.config_digest(dict(snakemake.params.items())),
             seed=snakemake.config["seed"],

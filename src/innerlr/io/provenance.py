@@ -56,6 +56,16 @@ def versions() -> dict[str, str]:
     return found
 
 
+def data_source(inputs: Iterable[str | Path]) -> str:
+    """Where the data behind `inputs` come from, as their records say; generated where none does."""
+    found = set()
+    for path in inputs:
+        record = Path(f"{path}{SUFFIX}")
+        if record.is_file():
+            found.add(json.loads(record.read_text())["data_source"])
+    return "+".join(sorted(found - {"generated"})) or "generated"
+
+
 def write(outputs: Iterable[str | Path], inputs: Iterable[str | Path], **facts: Any) -> None:
     """One record beside each output.
 

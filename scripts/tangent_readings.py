@@ -1,4 +1,4 @@
-"""Rule readings: the alternatives of Fig. 2, one at a time."""
+"""Rule tangent_readings: the alternatives of Fig. 2, one at a time."""
 
 from innerlr.config import Fig02
 from innerlr.experiments.tangent import Tangent

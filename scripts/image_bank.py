@@ -1,0 +1,14 @@
+"""Rule image_bank: Omniglot's images as bits, from the first source that has them."""
+
+import numpy as np
+
+from innerlr.features import generator
+from innerlr.io import write_arrays
+from innerlr.io.job import job
+from innerlr.io.omniglot import obtain
+
+with job(snakemake) as facts:
+    p = snakemake.params
+    bank, source = obtain(p.images, generator(p.seed, "omniglot"))
+    facts["data_source"] = source
+    write_arrays(snakemake.output.arrays, {**bank.to_arrays(), "source": np.array(source)})

@@ -1,0 +1,306 @@
+"""ANIL on Omniglot: the default adaptation rate against the paper's online estimate (Fig. 3)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from innerlr.config import READING, AnilScheme, AnilSetting, Fig03
+from innerlr.errors import Array, InnerlrError
+from innerlr.experiments.base import Arrays, TrainedExperiment, long, table
+from innerlr.omniglot import SPLITS, ImageBank, Images, TaskSampler, rotated, split
+
+if TYPE_CHECKING:
+    import torch
+
+    from innerlr.training.anil import Anil
+    from innerlr.training.checkpoint import Checkpoint
+
+# columns of a run's history, one row an evaluation
+HISTORY = (
+    "iteration",
+    "test_loss",
+    "test_accuracy",
+    "train_loss",
+    "train_accuracy",
+    "alpha",
+    "norm",
+)
+LEVELS = (50, 80, 90)  # per cent of test accuracy
+PUBLISHED = (0.962, 0.005)  # Raghu et al. (2020), ANIL, 20-way 1-shot: accuracy and its spread
+# cells of the random streams; a seed's initial weights and tasks are the same for every scheme
+SPLIT, TEST, FINAL, WEIGHTS, TASKS = range(5)
+
+
+class Omniglot(TrainedExperiment):
+    """Test loss and accuracy of each scheme against the iteration, over seeds."""
+
+    cfg: Fig03
+
+    def _split(self, characters: int) -> dict[str, Any]:
+        return split(characters, self.cfg.images.split.model_dump(), self.rng(SPLIT))
+
+    def data(self) -> pd.DataFrame:
+        """Of each split: its characters and classes, and a digest of which they are."""
+        sizes = self.cfg.images.split.model_dump()
+        parts = self._split(sum(sizes.values()))
+        rows = [
+            {
+                "panel": name,
+                "characters": len(parts[name]),
+                "classes": 4 * len(parts[name]),
+                "digest": hashlib.sha256(parts[name].astype("<i8").tobytes()).hexdigest()[:16],
+            }
+            for name in SPLITS
+        ]
+        return table(rows, ["panel"])
+
+    # -------------------------------------------------------------- training
+
+    def _classes(self) -> dict[str, Images]:
+        """Images of the classes of each split, (classes, drawers, 28, 28)."""
+        if self.images is None:
+            raise InnerlrError(
+                f"{self.name}: no images. Set `images` to the arrays of an ImageBank first."
+            )
+        small = ImageBank.from_arrays(self.images).small(self.cfg.resize)
+        parts = self._split(len(small))
+        return {name: rotated(small[parts[name]]) for name in ("train", "test")}
+
+    def _sampler(self, images: Images, *cell: int) -> TaskSampler:
+        c = self.cfg
+        return TaskSampler(images, c.ways, c.shots, c.queries, self.rng(*cell))
+
+    def _model(self, scheme: AnilScheme, seed: int) -> Anil:
+        import torch
+
+        from innerlr.training.anil import Anil, ConvNet
+
+        c = self.cfg
+        entropy = int(self.rng(WEIGHTS, seed).integers(2**62))
+        network = ConvNet(
+            *(c.width, c.ways),
+            head_init=c.head_init,
+            generator=torch.Generator().manual_seed(entropy),
+        )
+        settings = scheme.model_dump(exclude={"title"}) | {
+            key: getattr(c, key)
+            for key in ("ways", "shots", "steps", "batch_norm", "first_rate", "precision")
+        }
+        return Anil(network, keep=c.buffer_keep, **settings)
+
+    def training(
+        self, run: str, *, device: torch.device, checkpoint: Checkpoint | None = None
+    ) -> Arrays:
+        """The history of one scheme and seed, and its accuracy at the end.
+
+        Args:
+            run: scheme-seedN.
+            device: where to train.
+            checkpoint: from which to go on, written at each evaluation.
+
+        Returns:
+            history (evaluations, HISTORY), final (loss, accuracy), source (of the images).
+
+        Raises:
+            InnerlrError: no images, or a split that cannot give the tasks asked for.
+        """
+        import torch
+
+        from innerlr.training.anil import as_input
+
+        c, (name, _, seed) = self.cfg, run.rpartition("-seed")
+        classes = self._classes()
+        training = self._sampler(classes["train"], TASKS, int(seed))
+        held_out = self._sampler(classes["test"], TEST).sample(c.test_tasks)
+        model = self._model(c.schemes[name], int(seed)).to(device)
+        optimiser = torch.optim.Adam(model.parameters(), c.learning_rate, fused=True)
+
+        history: list[list[float]] = []
+        since = np.zeros(2)  # training loss and accuracy since the last evaluation
+        start = 0
+        state = checkpoint.load() if checkpoint else None
+        if state:
+            start, history = state["iteration"], state["history"]
+            model.load_state_dict(state["model"])
+            optimiser.load_state_dict(state["optimiser"])
+            training.rng.bit_generator.state = state["sampler"]
+
+        bar = tqdm(
+            range(start, c.iterations),
+            **{"initial": start, "total": c.iterations, "desc": run},
+            **{"mininterval": 5.0, "ascii": True},
+        )
+        for iteration in bar:
+            outcome = model(as_input(training.sample(c.meta_batch), device), update=True)
+            optimiser.zero_grad(set_to_none=True)
+            outcome.loss.backward()
+            optimiser.step()
+            since += outcome.loss.item(), outcome.accuracy
+            done = iteration + 1
+            if done % c.evaluate_every and done < c.iterations:
+                continue
+            loss, accuracy = evaluate(model, held_out, c.meta_batch, device)
+            last = int(history[-1][0]) if history else 0
+            means = since / (done - last)
+            row = [done, loss, accuracy, *means, outcome.alpha, outcome.norm]
+            history.append([float(value) for value in row])
+            since[:] = 0
+            bar.set_postfix(accuracy=f"{accuracy:.3f}", alpha=f"{outcome.alpha:.3g}", refresh=False)
+            if checkpoint and done < c.iterations:
+                checkpoint.save(
+                    {
+                        "iteration": done,
+                        "history": history,
+                        "model": model.state_dict(),
+                        "optimiser": optimiser.state_dict(),
+                        "sampler": training.rng.bit_generator.state,
+                    }
+                )
+        fresh = self._sampler(classes["test"], FINAL).sample(c.final_tasks)
+        return {
+            "history": np.array(history),
+            "final": np.array(evaluate(model, fresh, c.meta_batch, device)),
+            "source": np.asarray((self.images or {})["source"]),
+        }
+
+    # -------------------------------------------------------------- curves and numbers
+
+    def features(self, trained: Mapping[str, Arrays], *, device: torch.device) -> Arrays:
+        """What the runs recorded, each array under run/name."""
+        return {
+            f"{run}/{key}": value
+            for run, arrays in trained.items()
+            for key, value in arrays.items()
+        }
+
+    def sweep(self, features: Arrays) -> pd.DataFrame:
+        """One row a scheme (panel), seed and evaluation; `data` is the source of the images."""
+        rows = []
+        for run in self.cfg.runs():
+            panel, _, seed = run.rpartition("-seed")
+            frame = pd.DataFrame(features[f"{run}/history"], columns=list(HISTORY))
+            frame = frame.astype({"iteration": int})
+            labels = {"panel": panel, "seed": int(seed), "data": str(features[f"{run}/source"])}
+            rows.append(frame.assign(**labels))
+        first = ["panel", "seed", "data"]
+        frame = table(rows, ["panel", "seed", "iteration"])
+        return frame[[*first, *HISTORY]]
+
+    def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
+        """Speed and final accuracy of each scheme, and the others against the first, by seed."""
+        rows = []
+        base, *others = self.cfg.schemes
+        speed: dict[tuple[str, int], dict[str, float]] = {}
+        for run in self.cfg.runs():
+            panel, _, seed = run.rpartition("-seed")
+            made = summarise(features[f"{run}/history"], self.cfg.drawn_iterations)
+            made["final_loss"], made["final_accuracy"] = map(float, features[f"{run}/final"])
+            speed[panel, int(seed)] = made
+            rows += long(panel, int(seed), made)
+        for panel, at in speed:
+            if panel in others:
+                gains = against(speed[panel, at], speed[base, at])
+                rows += long(f"{panel} against {base}", at, gains)
+        return table(rows, ["panel", "seed"])
+
+    def readings(self, trained: Mapping[str, Arrays]) -> pd.DataFrame:
+        """The specification curve: one row a reading, with its verdict against each fixed rate.
+
+        Args:
+            trained: of each of the section's `reading_runs()`, what :meth:`training` returned.
+
+        Returns:
+            Of each reading its scheme and setting, and means over seeds of what :func:`summarise`
+            returns and of the final loss and accuracy. `gain_over_R` is the mean test accuracy over
+            the run, less that of the fixed rate R with the same forward normalisation and seed;
+            `faster_than_R` says whether it is above 0 in every seed (yes, no, or some).
+        """
+        run, c = self.cfg.readings, self.cfg
+        source = str(next(iter(trained.values()))["source"])
+        setting = {key: getattr(c, key) for key in AnilSetting.model_fields}
+        rows, areas = [], {}
+        schemes = run.schemes(c.schemes)
+        for name, (change, scheme) in schemes.items():
+            made = []
+            for seed in range(run.seeds):
+                arrays = trained[f"{READING}{name}-seed{seed}"]
+                ends = dict(zip(("final_loss", "final_accuracy"), arrays["final"], strict=True))
+                made.append(summarise(arrays["history"], c.drawn_iterations) | ends)
+            frame = pd.DataFrame(made)
+            areas[name] = frame.accuracy_area.to_numpy()
+            labels = {"reading": name, **scheme.model_dump(exclude={"title"}), **setting, **change}
+            scale = {"iterations": run.iterations, "seeds": run.seeds, "data": source}
+            rows.append(labels | scale | frame.mean().to_dict())
+        for row in rows:
+            change, scheme = schemes[row["reading"]]
+            for rate in run.rates:
+                fixed = f"{scheme.forward_norm}_{rate}"
+                if rate == "learned" or change or fixed not in areas:
+                    continue
+                gains = areas[row["reading"]] - areas[fixed]
+                said = "yes" if (gains > 0).all() else "some" if (gains > 0).any() else "no"
+                row |= {f"gain_over_{rate}": gains.mean(), f"faster_than_{rate}": said}
+        return pd.DataFrame(rows)
+
+
+def evaluate(model: Anil, images: Images, chunk: int, device: torch.device) -> tuple[float, float]:
+    """Mean loss and accuracy on the queries of tasks (tasks, ways, shots + queries, h, w)."""
+    import torch
+
+    from innerlr.training.anil import as_input
+
+    sums = np.zeros(2)
+    with torch.no_grad():
+        for first in range(0, len(images), chunk):
+            part = images[first : first + chunk]
+            outcome = model(as_input(part, device))
+            sums += len(part) * np.array([float(outcome.loss), outcome.accuracy])
+    loss, accuracy = sums / len(images)
+    return float(loss), float(accuracy)
+
+
+def summarise(history: Array, until: int) -> dict[str, float]:
+    """Speed of convergence of one run.
+
+    Args:
+        history: (evaluations, HISTORY).
+        until: iterations over which areas are taken.
+
+    Returns:
+        iterations_to_X, the first evaluation with X% of test accuracy (infinite where there is
+        none); accuracy_area and loss_area, means over the evaluations up to `until`; alpha and
+        norm at the last evaluation.
+    """
+    columns = dict(zip(HISTORY, history.T, strict=True))
+    early = columns["iteration"] <= until
+    made = {}
+    for level in LEVELS:
+        reached = columns["iteration"][columns["test_accuracy"] >= level / 100]
+        made[f"iterations_to_{level}"] = float(reached.min(initial=np.inf))
+    made["accuracy_area"] = float(columns["test_accuracy"][early].mean())
+    made["loss_area"] = float(columns["test_loss"][early].mean())
+    return made | {"alpha": float(columns["alpha"][-1]), "norm": float(columns["norm"][-1])}
+
+
+def against(scheme: Mapping[str, float], base: Mapping[str, float]) -> dict[str, float]:
+    """What a scheme gains over the base with the same seed; positive, or above 1, is better.
+
+    Returns:
+        accuracy_gain and loss_gain, of the areas; final_gain, of the final accuracy; speedup_X,
+        how many times as many iterations the base needs to X% (1 where neither gets there).
+    """
+    gains = {
+        "accuracy_gain": scheme["accuracy_area"] - base["accuracy_area"],
+        "loss_gain": base["loss_area"] - scheme["loss_area"],
+        "final_gain": scheme["final_accuracy"] - base["final_accuracy"],
+    }
+    for level in LEVELS:
+        slow, fast = (made[f"iterations_to_{level}"] for made in (base, scheme))
+        gains[f"speedup_{level}"] = 1.0 if np.isinf([slow, fast]).all() else slow / fast
+    return gains

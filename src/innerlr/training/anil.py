@@ -1,0 +1,322 @@
+"""ANIL (Raghu et al., 2020): a shared convolutional network, its head adapted to each task.
+
+All tasks of a meta-batch are one pass. A task's images share their batch statistics, so that the
+first layer, of one channel, is a matrix product over 3 x 3 patches with its batch norm folded in.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from innerlr.errors import InnerlrError, nearest
+
+EPS = 1e-5  # of batch and layer norm
+FORWARD_NORMS = ("none", "l2", "l2sqrtd", "layernorm")
+SIGMA2 = ("gram", "covsum", "cov", "var", "trace")
+
+
+class ConvNet(nn.Module):
+    """Four 3 x 3 convolutions of stride 2 with batch norm and ReLU, the mean over space, a head.
+
+    Args:
+        width: filters of each convolution, and features d.
+        ways: classes of the head.
+        head_init: standard deviation of the head's initial weights; its biases start at 0.
+        generator: of the initial weights, Glorot-uniform for the convolutions.
+        dtype: of the parameters.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        ways: int,
+        *,
+        head_init: float,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        kernels = []
+        for channels in (1, width, width, width):
+            bound = math.sqrt(6 / (9 * (channels + width)))
+            uniform = torch.rand(width, channels, 3, 3, generator=generator, dtype=torch.float64)
+            kernel = ((2 * uniform - 1) * bound).to(dtype)
+            kernels.append(nn.Parameter(kernel.contiguous(memory_format=torch.channels_last)))
+        self.kernels = nn.ParameterList(kernels)
+        self.gains = nn.ParameterList(
+            [nn.Parameter(torch.ones(width, dtype=dtype)) for _ in range(4)]
+        )
+        self.offsets = nn.ParameterList(
+            [nn.Parameter(torch.zeros(width, dtype=dtype)) for _ in range(4)]
+        )
+        weight = torch.randn(width, ways, generator=generator, dtype=torch.float64)
+        self.head_weight = nn.Parameter((head_init * weight).to(dtype))
+        self.head_bias = nn.Parameter(torch.zeros(ways, dtype=dtype))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features (tasks, n, width) of images (tasks, n, height, width), with ink in [0, 1].
+
+        Batch statistics are those of each task's n images.
+        """
+        tasks, n = images.shape[:2]
+        x = self._first(images)
+        for kernel, gain, offset in list(zip(self.kernels, self.gains, self.offsets, strict=True))[
+            1:
+        ]:
+            x = F.conv2d(x, kernel, stride=2, padding=1)
+            # faster task by task than as one reduction over a reshaped axis
+            parts = [
+                F.batch_norm(part, None, None, gain, offset, training=True, eps=EPS)
+                for part in x.split(n)
+            ]
+            x = torch.cat(parts).relu_()
+        return x.mean((2, 3)).reshape(tasks, n, -1)
+
+    def _first(self, images: Tensor) -> Tensor:
+        """First block, (tasks n, width, h, w), channels last.
+
+        The output of filter w on a patch p is w'p, so its mean and variance over a task are
+        w'mean(p) and w'Cov(p) w: batch norm is a product of the centred patches with w over its
+        standard deviation.
+        """
+        tasks, n = images.shape[:2]
+        padded = F.pad(images, (1, 1, 1, 1))
+        windows = padded.unfold(2, 3, 2).unfold(3, 3, 2)  # tasks x n x h x w x 3 x 3
+        h, w = windows.shape[2:4]
+        # sums image by image, then over images: one long float32 sum would lose two digits
+        patches = windows.reshape(tasks, n, h * w, 9)
+        patches = patches - patches.mean(2, keepdim=True).mean(1, keepdim=True)
+        covariance = (patches.mT @ patches).mean(1) / (h * w)
+        filters = self.kernels[0].reshape(-1, 9).T  # 9 x width
+        variance = (filters * (covariance @ filters)).sum(1, keepdim=True)  # tasks x 1 x width
+        folded = filters * (self.gains[0] * torch.rsqrt(variance + EPS))
+        x = torch.baddbmm(
+            self.offsets[0].expand(tasks, 1, -1), patches.flatten(1, 2), folded
+        ).relu_()
+        return x.view(tasks * n, h, w, -1).permute(0, 3, 1, 2)
+
+
+def normalised(features: Tensor, how: str) -> Tensor:
+    """The features that the head sees; last axis d.
+
+    Args:
+        how: none; l2, unit length; l2sqrtd, length sqrt(d); layernorm, mean 0 and variance 1 over
+            the features of an example.
+    """
+    if how == "none":
+        return features
+    if how == "layernorm":
+        return F.layer_norm(features, features.shape[-1:], eps=EPS)
+    unit = F.normalize(features, dim=-1)
+    if how == "l2":
+        return unit
+    if how == "l2sqrtd":
+        return unit * math.sqrt(features.shape[-1])
+    raise InnerlrError(f"forward_norm: unknown {how!r}. {nearest(how, FORWARD_NORMS)}")
+
+
+def adapt(
+    features: Tensor,
+    targets: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    rate: Tensor | float,
+    steps: int,
+) -> tuple[Tensor, Tensor]:
+    """The head after `steps` gradient steps on the mean cross-entropy, differentiable to any order.
+
+    With E = (softmax(F W + b) - Y) / n the gradient is F'E in W and 1'E in b.
+
+    Args:
+        features: (tasks, n, d), F.
+        targets: (n, ways), Y, one-hot, the same for all tasks.
+        weight: (d, ways), W at the start.
+        bias: (ways,), b at the start.
+        rate: the adaptation learning rate.
+        steps: how many.
+
+    Returns:
+        W (tasks, d, ways) and b (tasks, 1, ways).
+    """
+    tasks, n = features.shape[:2]
+    w, b = weight.expand(tasks, -1, -1), bias.expand(tasks, 1, -1)
+    for _ in range(steps):
+        error = (torch.softmax(torch.baddbmm(b, features, w), -1) - targets) / n
+        w = w - rate * (features.mT @ error)
+        b = b - rate * error.sum(1, keepdim=True)
+    return w, b
+
+
+def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> float:
+    """alpha* = 1 / (2 N_way N_shot sigma^2) of a meta-batch (section H.3, deep learning).
+
+    F is the n x d matrix of the raw features of a task's n = N_way N_shot support images, each
+    divided by its length. sigma^2, "mean of covariance of the normalized feature F'F", is the mean
+    over tasks of the reading asked for. (H.14) needs no sigma^2.
+
+    Args:
+        raw: (tasks, n, d), features of the support images.
+        seen: the same as the head sees them, after the forward normalisation.
+        sigma2: gram, the mean entry of F F'; covsum, that of F'F; cov, that of F'F / n; var, the
+            variance of the entries of F; trace, (H.14) = n tr G^2 / (2 tr G^3) with G = Phi'Phi of
+            the features seen.
+
+    Returns:
+        The rate, for the mean loss.
+    """
+    (n, d), raw, seen = raw.shape[1:], raw.detach(), seen.detach()
+    if sigma2 == "trace":
+        phi = seen.double()
+        gram = phi @ phi.mT if n < d else phi.mT @ phi
+        square = gram @ gram
+        second, third = gram.square().sum(), (square * gram).sum()
+        return float(n * second / (2 * third))
+    unit = F.normalize(raw.double(), dim=-1)
+    if sigma2 == "gram":
+        value = unit.sum(1).square().sum(-1) / n**2
+    elif sigma2 in ("covsum", "cov"):
+        value = unit.sum(2).square().sum(-1) / d**2
+        value = value if sigma2 == "covsum" else value / n
+    elif sigma2 == "var":
+        value = unit.flatten(1).var(1, correction=0)
+    else:
+        raise InnerlrError(f"sigma2: unknown {sigma2!r}. {nearest(sigma2, SIGMA2)}")
+    return float(1 / (2 * n * value.mean()))
+
+
+@dataclass
+class Outcome:
+    """A meta-batch.
+
+    Attributes:
+        loss: mean cross-entropy of the queries after adaptation; carries the gradient.
+        accuracy: their share classified rightly.
+        alpha: the rate used, on the mean loss.
+        norm: mean length of the raw features.
+    """
+
+    loss: Tensor
+    accuracy: float
+    alpha: float
+    norm: float
+
+
+class Anil(nn.Module):
+    """The network, its inner loop and its adaptation learning rate.
+
+    Args:
+        network: features and initial head.
+        ways, shots: of a task; the first `shots` images of each class are its support.
+        steps: of the inner loop.
+        forward_norm: of the features before the head.
+        rate: a number; "online", the paper's estimate in a buffer; "learned", a parameter that is
+            trained with the rest (Meta-SGD's scalar).
+        sigma2: reading of the online estimate.
+        keep: share of the old value when the buffer is updated; it starts at the first estimate.
+        inner_loss: mean | sum, the loss that `rate` is for; on a sum every rate is worth
+            ways x shots times itself on the mean.
+        batch_norm: together | separate, whether support and query images share batch statistics.
+        first_rate: where a learned rate starts.
+        precision: float32, or bfloat16 for the convolutions.
+    """
+
+    buffer: Tensor
+    targets: Tensor
+
+    def __init__(
+        self,
+        network: ConvNet,
+        *,
+        ways: int,
+        shots: int,
+        steps: int,
+        forward_norm: str,
+        rate: float | str,
+        sigma2: str = "covsum",
+        keep: float = 0.9,
+        inner_loss: str = "mean",
+        batch_norm: str = "together",
+        first_rate: float = 0.1,
+        precision: str = "float32",
+    ) -> None:
+        super().__init__()
+        self.network, self.ways, self.shots, self.steps = network, ways, shots, steps
+        self.forward_norm, self.rate, self.sigma2, self.keep = forward_norm, rate, sigma2, keep
+        self.per_rate = ways * shots if inner_loss == "sum" else 1
+        self.batch_norm, self.precision = batch_norm, precision
+        dtype = network.head_weight.dtype
+        self.register_buffer("targets", torch.eye(ways, dtype=dtype).repeat_interleave(shots, 0))
+        self.register_buffer("buffer", torch.tensor(math.nan, dtype=torch.float64))
+        if rate == "learned":
+            self.learned = nn.Parameter(torch.tensor(first_rate, dtype=dtype))
+
+    def alpha(self) -> Tensor | float:
+        """The rate in use, on the mean loss."""
+        if self.rate == "learned":
+            return self.learned * self.per_rate
+        value = float(self.buffer) if self.rate == "online" else float(self.rate)
+        if math.isnan(value):
+            raise InnerlrError(
+                "rate: 'online' has no estimate yet. Pass update=True for the first meta-batch."
+            )
+        return value * self.per_rate
+
+    def observe(self, raw: Tensor, seen: Tensor) -> None:
+        """The online update of the buffer, 0.9 of the old value and 0.1 of the new estimate."""
+        value = estimate(raw, seen, self.sigma2)
+        old = float(self.buffer)
+        self.buffer.fill_(value if math.isnan(old) else self.keep * old + (1 - self.keep) * value)
+
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw features of support (tasks, ways shots, d) and query (tasks, ways queries, d).
+
+        Args:
+            images: (tasks, ways, shots + queries, height, width), ink in [0, 1].
+        """
+        tasks, ways, each, *size = images.shape
+        if self.batch_norm == "separate":
+            halves = images.split([self.shots, each - self.shots], 2)
+            support, query = (self._network(half.reshape(tasks, -1, *size)) for half in halves)
+            return support, query
+        made = self._network(images.reshape(tasks, -1, *size)).view(tasks, ways, each, -1)
+        return made[:, :, : self.shots].flatten(1, 2), made[:, :, self.shots :].flatten(1, 2)
+
+    def _network(self, images: Tensor) -> Tensor:
+        if self.precision == "float32":
+            return self.network(images)
+        with torch.autocast(images.device.type, dtype=torch.bfloat16):
+            return self.network(images).to(images.dtype)
+
+    def forward(self, images: Tensor, *, update: bool = False) -> Outcome:
+        """Adapt to every task and classify its queries.
+
+        Args:
+            images: (tasks, ways, shots + queries, height, width), ink in [0, 1].
+            update: whether the online estimate takes these tasks in, before they are adapted to.
+        """
+        raw, raw_query = self.features(images)
+        support, query = (normalised(f, self.forward_norm) for f in (raw, raw_query))
+        if self.rate == "online" and update:
+            self.observe(raw, support)
+        alpha, head = self.alpha(), (self.network.head_weight, self.network.head_bias)
+        w, b = adapt(support, self.targets, *head, alpha, self.steps)
+        logits = torch.baddbmm(b, query, w)
+        labels = torch.arange(self.ways, device=images.device)
+        labels = labels.repeat_interleave(query.shape[1] // self.ways).repeat(len(images))
+        loss = F.cross_entropy(logits.flatten(0, 1), labels)
+        accuracy = (logits.detach().flatten(0, 1).argmax(-1) == labels).float().mean()
+        with torch.no_grad():
+            norm = torch.linalg.vector_norm(raw, dim=-1).mean()
+        used = float(alpha.detach()) if isinstance(alpha, Tensor) else alpha
+        return Outcome(loss, float(accuracy), used, float(norm))
+
+
+def as_input(images: Any, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Images of bytes as a tensor with ink in [0, 1] on `device`."""
+    return torch.from_numpy(images).to(device).to(dtype) / 255

@@ -1,0 +1,250 @@
+"""Fig. 3 at a small scale: training, resuming, curves, numbers, readings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from innerlr.config import Config, Fig03, load
+from innerlr.errors import InnerlrError
+from innerlr.experiments import make
+from innerlr.experiments.omniglot import HISTORY, Omniglot, against, summarise
+from innerlr.glyphs import stand_in
+from innerlr.training.checkpoint import Checkpoint
+
+CPU = torch.device("cpu")
+SMALL: dict[str, Any] = {
+    "images": {"split": {"train": 12, "validation": 0, "test": 8}},
+    "ways": 5,
+    "width": 8,
+    "meta_batch": 2,
+    "iterations": 6,
+    "evaluate_every": 2,
+    "test_tasks": 3,
+    "final_tasks": 4,
+    "seeds": 2,
+    "readings": {
+        "iterations": 2,
+        "forward_norm": ["none", "l2"],
+        "sigma2": ["cov", "trace"],
+        "rates": [0.1, 2.0, "learned"],
+        "alternatives": {"steps_1": {"steps": 1}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def images() -> dict[str, Any]:
+    bank = stand_in(20, np.random.default_rng(0))
+    return {**bank.to_arrays(), "source": np.array("stand_in")}
+
+
+def experiment(images: dict[str, Any], **change: Any) -> Omniglot:
+    made = Omniglot("fig03", Fig03.model_validate(SMALL | change), 7)
+    made.images = images
+    return made
+
+
+def of_run(images: dict[str, Any], run: str) -> Omniglot:
+    """As a job makes it: with the section of the one run."""
+    section = Fig03.model_validate(SMALL).for_run(run)
+    made = make("fig03", section, 7)
+    made.images = images
+    return made
+
+
+@pytest.fixture(scope="module")
+def trained(images: dict[str, Any]) -> dict[str, Any]:
+    made = experiment(images)
+    return {run: made.training(run, device=CPU) for run in made.cfg.runs()}
+
+
+def test_every_run_has_its_history(trained: dict[str, Any]) -> None:
+    assert set(trained) == {f"{s}-seed{n}" for s in ("default", "online") for n in range(2)}
+    for run, arrays in trained.items():
+        history = pd.DataFrame(arrays["history"], columns=list(HISTORY))
+        assert list(history.iteration) == [2, 4, 6]
+        assert np.isfinite(history).all(axis=None)
+        assert history.test_accuracy.between(0, 1).all()
+        if run.startswith("default"):
+            assert (history.alpha == 0.1).all()
+        else:
+            assert history.alpha.nunique() == 3
+
+
+def test_a_job_trains_as_the_experiment_does(
+    images: dict[str, Any], trained: dict[str, Any]
+) -> None:
+    arrays = of_run(images, "online-seed1").training("online-seed1", device=CPU)
+    assert np.array_equal(arrays["history"], trained["online-seed1"]["history"])
+
+
+class CutOff(Exception):
+    """Stands for a kill."""
+
+
+class Cutting(Checkpoint):
+    """A checkpoint after whose second writing the run is killed."""
+
+    writings = 0
+
+    def save(self, state: Any) -> None:
+        super().save(state)
+        self.writings += 1
+        if self.writings == 2:
+            raise CutOff
+
+
+@pytest.mark.parametrize("run", ["online-seed0", "default-seed0"])
+def test_a_run_that_was_cut_off_ends_the_same_to_the_bit(
+    images: dict[str, Any], trained: dict[str, Any], tmp_path: Path, run: str
+) -> None:
+    made = experiment(images)
+    with pytest.raises(CutOff):
+        made.training(run, device=CPU, checkpoint=Cutting(tmp_path / "x.pt", {}))
+    checkpoint = Checkpoint(tmp_path / "x.pt", {})
+    state = checkpoint.load()
+    assert state is not None
+    assert state["iteration"] == 4
+    again = made.training(run, device=CPU, checkpoint=checkpoint)
+    for key in ("history", "final"):
+        assert np.array_equal(again[key], trained[run][key])
+
+
+def test_schemes_share_the_initial_weights_tasks_and_test_tasks(images: dict[str, Any]) -> None:
+    schemes = {"one": {"rate": 0.1}, "same": {"rate": 0.1}, "summed": {"rate": 0.02}}
+    schemes["summed"] |= {"inner_loss": "sum"}  # 0.02 x 5 ways is 0.1
+    made = experiment(images, schemes=schemes)
+    first, *others = (made.training(f"{name}-seed0", device=CPU)["history"] for name in schemes)
+    for other in others:
+        assert np.allclose(other, first, rtol=1e-5)
+    assert not np.allclose(made.training("one-seed1", device=CPU)["history"], first, rtol=1e-5)
+
+
+def test_it_learns(images: dict[str, Any]) -> None:
+    change = {"iterations": 90, "evaluate_every": 90, "test_tasks": 40, "learning_rate": 0.01}
+    made = experiment(images, **change)
+    history = made.training("online-seed0", device=CPU)["history"]
+    accuracy = dict(zip(HISTORY, history[-1], strict=True))["test_accuracy"]
+    assert accuracy > 0.3  # chance is 0.2; its standard error below 0.03
+
+
+def test_bfloat16_changes_little(images: dict[str, Any], trained: dict[str, Any]) -> None:
+    half = experiment(images, precision="bfloat16").training("default-seed0", device=CPU)
+    loss = HISTORY.index("train_loss")
+    # eight bits of mantissa, a few layers, six steps
+    assert half["history"][0, loss] == pytest.approx(
+        trained["default-seed0"]["history"][0, loss], rel=0.02
+    )
+
+
+def test_curves_and_numbers(images: dict[str, Any], trained: dict[str, Any]) -> None:
+    made = experiment(images)
+    features = made.features(trained, device=CPU)
+    sweep = made.sweep(features)
+    assert len(sweep) == 4 * 3
+    assert set(sweep.data) == {"stand_in"}
+    estimates = made.estimates(features, sweep)
+    assert set(estimates.panel) == {"default", "online", "online against default"}
+    gain = estimates[estimates.quantity == "accuracy_gain"]
+    mean = sweep.groupby(["panel", "seed"]).test_accuracy.mean()
+    for row in gain.itertuples():
+        assert row.value == pytest.approx(mean["online", row.seed] - mean["default", row.seed])
+
+
+def history_of(accuracies: list[float]) -> np.ndarray:
+    rows = [[20 * (i + 1), 1 - a, a, 0, 0, 0.1, 1] for i, a in enumerate(accuracies)]
+    return np.array(rows, dtype=float)
+
+
+def test_speed_of_convergence_by_hand() -> None:
+    fast = summarise(history_of([0.3, 0.6, 0.9, 0.95]), until=60)
+    slow = summarise(history_of([0.1, 0.2, 0.3, 0.6]), until=60)
+    assert [fast[f"iterations_to_{x}"] for x in (50, 80, 90)] == [40, 60, 60]
+    assert fast["accuracy_area"] == pytest.approx(0.6)
+    assert fast["loss_area"] == pytest.approx(0.4)
+    assert [slow["iterations_to_50"], slow["iterations_to_80"]] == [80, np.inf]
+    ends = {"final_accuracy": 0.5, "final_loss": 1.0}
+    gains = against(fast | ends, slow | ends)
+    assert gains["accuracy_gain"] == pytest.approx(0.4)
+    assert gains["loss_gain"] == pytest.approx(0.4)
+    assert (gains["speedup_50"], gains["speedup_80"]) == (2.0, np.inf)
+    assert against(slow | ends, slow | ends)["speedup_90"] == 1.0
+
+
+def test_the_table_of_readings(images: dict[str, Any]) -> None:
+    made = experiment(images)
+    runs = made.cfg.reading_runs()
+    assert len(runs) == 2 * (3 + 2) + 2
+    trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
+    frame = made.readings(trained).set_index("reading")
+    assert len(frame) == len(runs)
+    row = frame.loc["l2_cov"]
+    assert (row.forward_norm, row.rate, row.sigma2) == ("l2", "online", "cov")
+    expected = row.accuracy_area - frame.accuracy_area["l2_0.1"]
+    assert row["gain_over_0.1"] == pytest.approx(expected)
+    assert row["faster_than_0.1"] == ("yes" if expected > 0 else "no")
+    assert frame["faster_than_0.1"]["l2_0.1"] == "no"
+    assert frame["gain_over_0.1"].isna().sum() == 2  # the alternatives have no rates of their own
+    assert frame.steps["steps_1_online"] == 1
+    learned = frame.alpha["none_learned"]
+    assert learned != 0.1
+    assert learned == pytest.approx(0.1, abs=0.01)
+
+
+def test_the_picture_of_the_readings_shows_every_reading(images: dict[str, Any]) -> None:
+    from innerlr import plotting
+
+    made = experiment(images)
+    runs = made.cfg.reading_runs()
+    trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
+    frame = made.readings(trained)
+    _, shown = plotting.rates_and_accuracy(frame)
+    assert sorted(shown.reading) == sorted(frame.reading)
+    assert np.isfinite(shown[["alpha", "accuracy_area"]]).all(axis=None)
+
+
+def test_without_images_it_says_so() -> None:
+    made = Omniglot("fig03", Fig03.model_validate(SMALL), 7)
+    with pytest.raises(InnerlrError, match="no images"):
+        made.training("default-seed0", device=CPU)
+
+
+def test_what_a_job_reads_does_not_depend_on_other_jobs() -> None:
+    base = Fig03()
+    other = Fig03.model_validate(
+        base.model_dump() | {"seeds": 5, "readings": {"iterations": 9}, "drawn_iterations": 10}
+    )
+    assert base.for_run("online-seed0") == other.for_run("online-seed0")
+    reading = base.for_run("reading-none_cov-seed0")
+    assert reading["iterations"] == base.readings.iterations
+    assert reading["schemes"]["reading-none_cov"]["sigma2"] == "cov"
+    assert base.for_run("reading-steps_1_default-seed0")["steps"] == 1
+
+
+def test_the_data_sheet_needs_no_images() -> None:
+    sheet = Omniglot("fig03", Config().fig03, 2022).data().set_index("panel")
+    assert dict(sheet.classes) == {"train": 4400, "validation": 400, "test": 1692}
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"schemes": {"x": {"rate": "onlin"}}}, ["fig03.schemes.x.rate"]),
+        ({"schemes": {"x": {"rate": 0.0}}}, ["fig03.schemes.x.rate", "greater than 0"]),
+        ({"readings": {"alternatives": {"y": {"step": 1}}}}, ["unknown key 'step'", "'steps'"]),
+        ({"readings": {"alternatives": {"y": {"steps": 0}}}}, ["y.steps", "greater than 0"]),
+        ({"images": {"split": {"test": 0}}}, ["fig03.images.split.test", "greater than 0"]),
+    ],
+    ids=str,
+)
+def test_a_wrong_section_gives_one_clear_error(change: dict, parts: list[str]) -> None:
+    with pytest.raises(InnerlrError) as error:
+        load({"fig03": change})
+    for part in parts:
+        assert part in str(error.value)

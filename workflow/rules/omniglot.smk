@@ -1,0 +1,60 @@
+# Omniglot's images, once for all jobs that train on them, and the readings of Fig. 3.
+
+
+rule image_bank:
+    input:
+        source=sources("errors", "glyphs", "io/omniglot", "omniglot"),
+    output:
+        arrays=IMAGE_BANK,
+        provenance=provenance(IMAGE_BANK),
+    log:
+        LOGS / "image_bank.log",
+    benchmark:
+        BENCHMARKS / "image_bank.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        images=CONFIG.fig03.images.model_dump(),
+        seed=CONFIG.seed,
+    message:
+        "omniglot: images"
+    script:
+        "../../scripts/image_bank.py"
+
+
+rule omniglot_readings:
+    input:
+        source=[*source_of_experiment("fig03"), *sources("plotting")],
+        trained=[RESULTS / f"training/fig03/{run}.npz" for run in CONFIG.fig03.reading_runs()],
+    output:
+        table=RESULTS / "tables/fig03_readings.csv",
+        pdf=RESULTS / "figures/fig03_readings.pdf",
+        svg=RESULTS / "figures/fig03_readings.svg",
+        png=RESULTS / "figures/fig03_readings.png",
+        csv=RESULTS / "figures/fig03_readings.csv",
+        provenance=provenance(
+            RESULTS / "tables/fig03_readings.csv",
+            *(RESULTS / f"figures/fig03_readings.{kind}" for kind in ("pdf", "svg", "png", "csv")),
+        ),
+    log:
+        LOGS / "omniglot_readings.log",
+    benchmark:
+        BENCHMARKS / "omniglot_readings.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        section=section("fig03", "figure"),
+        runs=CONFIG.fig03.reading_runs(),
+        seed=CONFIG.seed,
+    message:
+        "fig03: every reading in one table and picture"
+    script:
+        "../../scripts/omniglot_readings.py"
