@@ -2,11 +2,11 @@
 
 from innerlr.io import read_table
 from innerlr.io.job import job
-from innerlr.io.tables import table2, write_formats
+from innerlr.io.tables import table2, write_table2
 
 with job(snakemake):
     p = snakemake.params
     frame = table2(
         read_table(snakemake.input.sweep), read_table(snakemake.input.estimates), p.titles
     )
-    write_formats(frame, snakemake.output, p.title)
+    write_table2(frame, snakemake.output, p.title)
