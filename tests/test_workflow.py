@@ -23,17 +23,8 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parent.parent
 SMOKE = ("--configfile", "workflow/presets/smoke.yaml")
 FIGURES = [
-    "fig01",
-    "fig02",
-    "fig03",
-    "fig04",
-    "fig05",
-    "fig06",
-    "fig07",
-    "fig08",
-    "fig09",
-    "fig11",
-    "h3",
+    *("fig01", "fig02", "fig03", "fig04", "fig05", "fig06", "fig07", "fig08", "fig09", "fig10"),
+    *("fig11", "fig12", "h3", "table2"),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from innerlr.errors import as_array
+from innerlr.errors import InnerlrError, as_array
 
 
 class Interval(NamedTuple):
@@ -34,6 +34,28 @@ def mean_interval(values: Any, level: float = 0.95) -> Interval:
         return Interval(mean, -np.inf, np.inf)
     half = float(stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
     return Interval(mean, mean - half, mean + half)
+
+
+def geometric_interval(values: Any, level: float = 0.95) -> Interval:
+    """Geometric mean of positive values, with the Student-t interval of their logarithms.
+
+    For losses of trained networks and for rates, whose spread is a matter of factors.
+
+    Args:
+        values: (repetitions,), positive.
+        level: coverage.
+
+    Raises:
+        InnerlrError: a value at or below zero.
+    """
+    x = as_array(values, "values", ("repetitions",))
+    if x.min() <= 0:
+        raise InnerlrError(
+            f"values: expected positive values for a geometric mean, got {x.min():g}. "
+            "Use mean_interval."
+        )
+    with np.errstate(over="ignore"):
+        return Interval(*(float(np.exp(end)) for end in mean_interval(np.log(x), level)))
 
 
 def bootstrap_interval(values: Any, level: float = 0.95) -> Interval:

@@ -212,9 +212,8 @@ class Pretrained(TrainedExperiment):
                 "alpha_empirical": stars["training"],
                 "alpha_empirical_isotropic": stars["isotropic"],
                 "alpha_star": alphas[best],
-                # 1 where the best rate is the grid point nearest to the estimate
-                "best_is_nearest": float(np.abs(alphas - limit).argmin() == best),
-                "best_is_nearest_weighted": float(np.abs(alphas - weighted).argmin() == best),
+                "best_is_nearest": _is_nearest(alphas, best, limit),
+                "best_is_nearest_weighted": _is_nearest(alphas, best, weighted),
                 "ratio_lim_to_star": limit / alphas[best],
                 "ratio_lim_to_empirical": limit / stars["training"],
                 "ratio_weighted_to_empirical": weighted / stars["training"],
@@ -230,6 +229,12 @@ class Pretrained(TrainedExperiment):
             }
             rows += long(str(panel), int(seed), values)
         return table(rows, ["panel", "seed"])
+
+
+def _is_nearest(alphas: Array, best: int, estimate: float) -> float:
+    """1 where the best rate is the grid point nearest to an estimate that the grid holds, or 0."""
+    inside = alphas[0] <= estimate <= alphas[-1]
+    return float(inside and np.abs(alphas - estimate).argmin() == best)
 
 
 def _basis(features: Array) -> Array:

@@ -260,7 +260,8 @@ class RateSweep(TrainedExperiment):
             # no grid point inside: nothing is known of the range
             within = losses[inside] if inside.any() else np.array([np.inf])
             values |= {
-                f"star_in_{name}": float(low <= star <= high),
+                # 0 at its lower end, 1 at its upper end, in log alpha
+                f"star_position_in_{name}": _position(star, low, high),
                 f"excess_loss_in_{name}": float(within.min()) / lowest - 1,
                 f"good_points_in_{name}": float((within <= 1.1 * lowest).sum()),
                 f"useless_share_of_{name}": float((within >= erm).mean()),
@@ -280,6 +281,10 @@ class RateSweep(TrainedExperiment):
             values[f"entry_variance_{when}"] = row["entry_variance"]
             values[f"share_in_unit_{when}"] = row["share_in_unit"]
         return values
+
+
+def _position(rate: float, low: float, high: float) -> float:
+    return float(np.log(rate / low) / np.log(high / low)) if rate > 0 else np.inf
 
 
 def _spread(folds: Array) -> float:

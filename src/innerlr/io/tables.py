@@ -116,6 +116,10 @@ def table2(sweep: pd.DataFrame, estimates: pd.DataFrame, titles: Mapping[str, st
         ):
             value = measure(estimates, panel, name).mean
             at = (frame.alpha - value).abs().idxmin()
-            notes[at] += f"{'; ' if notes[at] else ''}nearest to {said}, {value:.4g}"
+            inside = frame.alpha.min() <= value <= frame.alpha.max()
+            text = (
+                f"nearest to {said}, {value:.4g}" if inside else f"{said}, {value:.4g}, is beyond"
+            )
+            notes[at] += f"{'; ' if notes[at] else ''}{text}"
         frames.append(frame.assign(note=notes))
     return pd.concat(frames, ignore_index=True)
