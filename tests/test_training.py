@@ -196,8 +196,8 @@ def test_checkpoints_are_written_at_the_interval_with_progress(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network, plan = MLP(1, (4,)), Plan(250, meta_batch=2, shots=2, query=2)
-    checkpoint = Checkpoint(tmp_path / "run.pt", {})
-    training(network, plan, [0.01]).run(checkpoint=checkpoint, interval=0.0, title="sine")
+    checkpoint = Checkpoint(tmp_path / "run.pt", {}, interval=0.0)
+    training(network, plan, [0.01]).run(checkpoint=checkpoint, title="sine")
     state = checkpoint.load()
     assert state is not None
     assert state["done"] == 249

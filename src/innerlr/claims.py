@@ -72,6 +72,31 @@ def judge(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def under_readings(
+    claims: Sequence[Mapping[str, Any]], estimates: Mapping[str, pd.DataFrame], experiment: str
+) -> pd.DataFrame:
+    """Every claim's verdict under every reading of what the paper leaves open.
+
+    Readings are run at a smaller scale than a claim `needs`, and judged all the same: they say
+    how much hangs on an assumption, not whether the paper is right.
+
+    Args:
+        claims: entries of claims.yaml on this experiment.
+        estimates: its table under each reading, by name.
+        experiment: its name.
+
+    Returns:
+        Columns reading, then those of :func:`judge` but for the reason, by claim.
+    """
+    judged = []
+    for name, table in estimates.items():
+        verdicts = judge([{**claim, "needs": {}} for claim in claims], table, experiment, {})
+        judged.append(verdicts.drop(columns="reason").assign(reading=name))
+    made = pd.concat(judged, ignore_index=True)
+    order = ["id", "reading", *(column for column in COLUMNS if column not in ("id", "reason"))]
+    return made[order].sort_values("id", kind="stable").reset_index(drop=True)
+
+
 def check(claim: Mapping[str, Any]) -> None:
     """Raise unless a claim has every key and no other, and a readable expectation."""
     where = f"claims.yaml: {claim.get('id', claim)}"

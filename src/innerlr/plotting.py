@@ -501,6 +501,37 @@ def variance_panel(
     return frame[["panel", "law", "series", "variance", "value", "low", "high", "n"]]
 
 
+def mark(axes: Any, value: Interval, height: float, label: str, **look: Any) -> None:
+    """A rate with its interval at a height of the axes (0 to 1).
+
+    Where it lies beyond the axis, it stands at that end with its value and an arrow.
+
+    Args:
+        axes: where; its limits are set.
+        value: the rate.
+        height: in units of the axes' height.
+        label: for the legend.
+        look: marker, markersize, color.
+    """
+    where = {"transform": axes.get_xaxis_transform(), "color": look["color"]}
+    low, high = axes.get_xlim()
+    axes.plot((value.low, value.high), (height, height), linewidth=0.9, **where)
+    axes.plot([], [], **look, linestyle="none", label=label)
+    drawn = {**look, "linestyle": "none", "markeredgecolor": "white", "zorder": 5}
+    if low <= value.mean <= high:
+        axes.plot(value.mean, height, **drawn, transform=where["transform"])
+        return
+    above = value.mean > high
+    at, side = (0.98, "right") if above else (0.02, "left")
+    axes.plot(at, height, **drawn, transform=axes.transAxes)
+    number = f"{value.mean:.2g}"
+    text = f"{number} \N{RIGHTWARDS ARROW}" if above else f"\N{LEFTWARDS ARROW} {number}"
+    axes.text(
+        *(at + (-0.03 if above else 0.03), height, text),
+        **{"transform": axes.transAxes, "ha": side, "va": "center", "fontsize": 6.5},
+    )
+
+
 def rates_and_accuracy(readings: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
     """Mean test accuracy of every reading of Fig. 3 against the rate it ends with.
 
@@ -551,37 +582,6 @@ def rates_and_accuracy(readings: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
     return figure, pd.concat(shown)[
         ["panel", "series", "reading", "alpha", "accuracy_area", "data"]
     ]
-
-
-def mark(axes: Any, value: Interval, height: float, label: str, **look: Any) -> None:
-    """A rate with its interval at a height of the axes (0 to 1).
-
-    Where it lies beyond the axis, it stands at that end with its value and an arrow.
-
-    Args:
-        axes: where; its limits are set.
-        value: the rate.
-        height: in units of the axes' height.
-        label: for the legend.
-        look: marker, markersize, color.
-    """
-    where = {"transform": axes.get_xaxis_transform(), "color": look["color"]}
-    low, high = axes.get_xlim()
-    axes.plot((value.low, value.high), (height, height), linewidth=0.9, **where)
-    axes.plot([], [], **look, linestyle="none", label=label)
-    drawn = {**look, "linestyle": "none", "markeredgecolor": "white", "zorder": 5}
-    if low <= value.mean <= high:
-        axes.plot(value.mean, height, **drawn, transform=where["transform"])
-        return
-    above = value.mean > high
-    at, side = (0.98, "right") if above else (0.02, "left")
-    axes.plot(at, height, **drawn, transform=axes.transAxes)
-    number = f"{value.mean:.2g}"
-    text = f"{number} \N{RIGHTWARDS ARROW}" if above else f"\N{LEFTWARDS ARROW} {number}"
-    axes.text(
-        *(at + (-0.03 if above else 0.03), height, text),
-        **{"transform": axes.transAxes, "ha": side, "va": "center", "fontsize": 6.5},
-    )
 
 
 # estimate drawn beside a sweep of rates: marker, size, label

@@ -11,7 +11,7 @@ os.environ.update(
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 )
 
-from innerlr.config import TrainedSection, load
+from innerlr.config import TrainedReadings, TrainedSection, load
 from innerlr.errors import InnerlrError
 
 try:
@@ -92,6 +92,28 @@ def runs_of(experiment):
 def trained_files(experiment):
     """What the training jobs of an experiment make."""
     return [RESULTS / f"training/{experiment}/{run}.npz" for run in runs_of(experiment)]
+
+
+def trained_readings_of(experiment):
+    """The readings of an experiment with networks to train, the primary one first."""
+    return ["primary", *getattr(CONFIG, experiment).readings.alternatives]
+
+
+def reading_section(experiment, reading):
+    """The section of such an experiment under one reading."""
+    return getattr(CONFIG, experiment).reading(reading).for_stage("estimates")
+
+
+# experiments whose readings are trained one by one
+TRAINED_READINGS = [
+    name
+    for name in EXPERIMENTS
+    if isinstance(getattr(getattr(CONFIG, name, None), "readings", None), TrainedReadings)
+]
+
+
+wildcard_constraints:
+    trained="|".join(TRAINED_READINGS),
 
 
 def own_file(experiment):

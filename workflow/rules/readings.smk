@@ -1,4 +1,4 @@
-# The alternatives of Fig. 2; not part of `all`.
+# The alternatives of Fig. 2 and of the trained networks; not part of `all`.
 
 
 rule tangent_readings:
@@ -24,3 +24,61 @@ rule tangent_readings:
         "fig02: every reading in one table"
     script:
         "../../scripts/tangent_readings.py"
+
+
+rule trained_reading:
+    input:
+        source=lambda wc: source_of_experiment(wc.experiment),
+    output:
+        table=RESULTS / "readings/{experiment}/{reading}.csv",
+        provenance=provenance(RESULTS / "readings/{experiment}/{reading}.csv"),
+    log:
+        LOGS / "readings/{experiment}/{reading}.log",
+    benchmark:
+        BENCHMARKS / "readings/{experiment}/{reading}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        experiment="{experiment}",
+        section=lambda wc: reading_section(wc.experiment, wc.reading),
+        seed=CONFIG.seed,
+        device=CONFIG.device,
+        checkpoints=str(RESULTS / "checkpoints/readings/{experiment}/{reading}"),
+    message:
+        "{wildcards.experiment}: reading {wildcards.reading}"
+    script:
+        "../../scripts/trained_reading.py"
+
+
+rule trained_readings:
+    input:
+        source=sources("claims", "intervals"),
+        tables=lambda wc: [
+            RESULTS / f"readings/{wc.trained}/{reading}.csv"
+            for reading in trained_readings_of(wc.trained)
+        ],
+    output:
+        table=RESULTS / "tables/{trained}_readings.csv",
+        provenance=provenance(RESULTS / "tables/{trained}_readings.csv"),
+    log:
+        LOGS / "trained_readings/{trained}.log",
+    benchmark:
+        BENCHMARKS / "trained_readings/{trained}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        experiment="{trained}",
+        readings=lambda wc: trained_readings_of(wc.trained),
+        claims=lambda wc: [c for c in ALL_CLAIMS if c["experiment"] == wc.trained],
+    message:
+        "{wildcards.trained}: the claims under every reading"
+    script:
+        "../../scripts/trained_readings.py"

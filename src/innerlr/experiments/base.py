@@ -102,6 +102,22 @@ class TrainedExperiment(Stages):
             device: where to evaluate.
         """
 
+    def all_stages(
+        self, *, device: torch.device, checkpoints: Mapping[str, Checkpoint]
+    ) -> pd.DataFrame:
+        """The estimates, from training on; for readings, each of which is one job.
+
+        Args:
+            device: where to train.
+            checkpoints: of each run.
+        """
+        trained = {
+            run: self.training(run, device=device, checkpoint=checkpoint)
+            for run, checkpoint in checkpoints.items()
+        }
+        features = self.features(trained, device=device)
+        return self.estimates(features, self.sweep(features))
+
 
 def task_law(spec: TasksSpec) -> TaskLaw:
     """The distribution of tasks that a section describes."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from innerlr.config import Table2
-from innerlr.errors import Array, InnerlrError
+from innerlr.errors import Array
 from innerlr.estimators import alpha_lim_split
 from innerlr.experiments.base import (
     Arrays,
@@ -145,13 +145,15 @@ class Pretrained(TrainedExperiment):
         # the same features with labels of which the theorem speaks
         optima = self._cell(panel, seed, ISOTROPIC).standard_normal((c.tasks, phi.shape[2]))
         isotropic.update_optima(support, optima, query)
-        estimates = [
-            alpha_lim_split(support, query),
-            alpha_lim_split(
-                support, query, task_covariance=_task_covariance(query, y[:, c.shots :])
-            ),
-            phi.shape[2],
-        ]
+        if basis.any():
+            covariance = _task_covariance(query, y[:, c.shots :])
+            estimates = [
+                alpha_lim_split(support, query),
+                alpha_lim_split(support, query, task_covariance=covariance),
+                phi.shape[2],
+            ]
+        else:
+            estimates = [np.inf, np.inf, 0]
         return {
             **prefixed(f"{key}/training", training),
             **prefixed(f"{key}/test", test),
@@ -178,7 +180,10 @@ class Pretrained(TrainedExperiment):
             rates = half * alphas  # a step of alpha on a halved loss is one of alpha/2
             for seed in range(self.cfg.seeds):
                 test = unprefixed(f"{panel}/{seed}/test", features)
-                w = unprefixed(f"{panel}/{seed}/training", features).w_maml(rates)
+                rank = features[f"{panel}/{seed}/estimates"][-1]
+                training = unprefixed(f"{panel}/{seed}/training", features)
+                # features that are zero predict zero whatever the weights
+                w = training.w_maml(rates) if rank > 0 else np.zeros((len(rates), 1))
                 frames.append(
                     pd.DataFrame(
                         {
@@ -201,6 +206,8 @@ class Pretrained(TrainedExperiment):
             cap = self.cfg.search_cap * limit
             stars = {
                 name: alpha_star(unprefixed(f"{key}/{name}", features), cap)[0] / half
+                if rank > 0
+                else np.inf
                 for name in ("training", "isotropic")
             }
             limit, weighted = limit / half, weighted / half
@@ -215,9 +222,9 @@ class Pretrained(TrainedExperiment):
                 "best_is_nearest": _is_nearest(alphas, best, limit),
                 "best_is_nearest_weighted": _is_nearest(alphas, best, weighted),
                 "ratio_lim_to_star": limit / alphas[best],
-                "ratio_lim_to_empirical": limit / stars["training"],
-                "ratio_weighted_to_empirical": weighted / stars["training"],
-                "ratio_lim_to_isotropic": limit / stars["isotropic"],
+                "ratio_lim_to_empirical": _ratio(limit, stars["training"]),
+                "ratio_weighted_to_empirical": _ratio(weighted, stars["training"]),
+                "ratio_lim_to_isotropic": _ratio(limit, stars["isotropic"]),
                 "pre_level": pre.mean(),
                 "pre_spread": (pre.max() - pre.min()) / pre.mean(),
                 "gain_at_best": 1 - post[best] / pre[best],
@@ -237,19 +244,21 @@ def _is_nearest(alphas: Array, best: int, estimate: float) -> float:
     return float(inside and np.abs(alphas - estimate).argmin() == best)
 
 
+def _ratio(a: float, b: float) -> float:
+    return a / b if np.isfinite(b) else np.inf
+
+
 def _basis(features: Array) -> Array:
     """Orthonormal directions in which the pooled features vary: (dim, rank).
 
-    Turning features leaves every trace, loss and isotropic covariance as it is.
+    Turning features leaves every trace, loss and isotropic covariance as it is. A network none of
+    whose units fires has no such direction; its features become one that is zero, (dim, 1).
     """
     rows = features.reshape(-1, features.shape[-1])
     values, vectors = np.linalg.eigh(rows.T @ rows)
     kept = values > RANK_CUT * values[-1]
-    if not values[-1] > 0:
-        raise InnerlrError(
-            "table2: every feature of a pretrained network is zero: no unit of its last hidden "
-            "layer fires. Give another `network.init`, or a smaller `pretraining_rate`."
-        )
+    if not kept.any():
+        return np.zeros((len(values), 1))
     return np.ascontiguousarray(vectors[:, kept])
 
 

@@ -22,10 +22,14 @@ class Checkpoint:
     Args:
         path: where it lies; its folder is made if needed.
         settings: what the run depends on, plain values. A checkpoint of other settings is refused.
+        interval: seconds between two saves.
     """
 
-    def __init__(self, path: str | Path, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: str | Path, settings: Mapping[str, Any], *, interval: float = 60.0
+    ) -> None:
         self.path = Path(path)
+        self.interval = interval
         self.settings = json.loads(json.dumps(settings, default=str))
 
     def load(self) -> dict[str, Any] | None:

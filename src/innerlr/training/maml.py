@@ -313,16 +313,15 @@ class Training:
         snapshots: Iterable[int] = (),
         *,
         checkpoint: Checkpoint | None = None,
-        interval: float = 60.0,
         title: str = "training",
     ) -> TrainedStack:
         """Train to the end.
 
         Args:
             snapshots: iterations whose parameters are kept; the last one always is.
-            checkpoint: where to go on from and what to keep.
-            interval: seconds between two checkpoints and two lines of progress.
-            title: of the lines of progress, on standard error.
+            checkpoint: where to go on from, what to keep and how often; there is a line of
+                progress on standard error as often.
+            title: of those lines.
         """
         state = checkpoint.load() if checkpoint else None
         if state is not None:
@@ -331,6 +330,7 @@ class Training:
         total = self.plan.iterations
         wanted = {*snapshots, total}
         started, begun, saved = time.monotonic(), self.done, time.monotonic()
+        interval = checkpoint.interval if checkpoint else 60.0
         self._keep(wanted)
         while self.done < total:
             self.step()
