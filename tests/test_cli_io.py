@@ -154,7 +154,7 @@ def test_only_a_verified_run_becomes_the_reference(
     write([run / "figures/fig.csv"], [], rule="figure")
     assert main(["reference", str(run)]) == 0
     kept = sorted(p.name for p in Path("results/reference").rglob("*") if p.is_file())
-    assert kept == ["fig.csv", f"fig.csv{SUFFIX}"]
+    assert kept == ["compute.csv", "fig.csv", f"fig.csv{SUFFIX}"]
     write_table(pd.DataFrame({"x": [5.0]}), run / "figures/fig.csv")
     assert main(["reference", str(run)]) == 2
     assert "does not verify" in capsys.readouterr().err

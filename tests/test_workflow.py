@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SMOKE = ("--configfile", "workflow/presets/smoke.yaml")
 FIGURES = [
     *("fig01", "fig02", "fig03", "fig04", "fig05", "fig06", "fig07", "fig08", "fig09", "fig10"),
-    *("fig11", "fig12", "h3", "table2"),
+    *("fig11", "fig12", "h3", "table2", "theory"),
 ]
 
 

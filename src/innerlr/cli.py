@@ -1,4 +1,4 @@
-"""Command line: `innerlr alpha | config | verify | reference | compare`."""
+"""Command line: `innerlr alpha | config | verify | reference | replication | compare`."""
 
 from __future__ import annotations
 
@@ -68,6 +68,22 @@ def _reference(args: argparse.Namespace) -> int:
     return 0
 
 
+def _replication(args: argparse.Namespace) -> int:
+    from innerlr.io.replication import FILES
+
+    root, differ = Path(), []
+    for name, make in FILES.items():
+        text = make(root)
+        if args.write:
+            (root / name).write_text(text)
+            print(f"wrote {name}")
+        elif not (root / name).is_file() or (root / name).read_text() != text:
+            differ.append(name)
+    for name in differ:
+        print(f"{name} is not what the reference results say; run `innerlr replication --write`")
+    return 1 if differ else 0
+
+
 def _compare(args: argparse.Namespace) -> int:
     from innerlr.io.compare import compare
 
@@ -105,6 +121,12 @@ def parser() -> argparse.ArgumentParser:
     reference.add_argument("folder", help="such as results/default")
     reference.add_argument("--to", default="results/reference", help="default %(default)s")
     reference.set_defaults(run=_reference)
+
+    replication = commands.add_parser(
+        "replication", help="check README.md and REPLICATION.md against the reference results"
+    )
+    replication.add_argument("--write", action="store_true", help="make them anew")
+    replication.set_defaults(run=_replication)
 
     compare = commands.add_parser("compare", help="compare the tables of two runs")
     compare.add_argument("first")

@@ -84,3 +84,16 @@ def slope_interval(x: Any, y: Any, level: float = 0.95) -> Interval:
     fit = stats.linregress(as_array(x, "x", ("points",)), as_array(y, "y", ("points",)))
     half = float(stats.t.ppf((1 + level) / 2, len(x) - 2) * fit.stderr)
     return Interval(float(fit.slope), float(fit.slope) - half, float(fit.slope) + half)
+
+
+def share_interval(hits: Any, level: float = 0.95) -> Interval:
+    """The share of independent cases that are hits, with its exact (Clopper-Pearson) interval.
+
+    Args:
+        hits: (cases,), true or false.
+        level: coverage.
+    """
+    h = as_array(hits, "hits", ("cases",)) > 0
+    count = int(h.sum())
+    found = stats.binomtest(count, len(h)).proportion_ci(level)
+    return Interval(count / len(h), float(found.low), float(found.high))

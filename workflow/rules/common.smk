@@ -41,6 +41,7 @@ PAPER_FIGURES = {
     "fig12": ["fig12"],
     "table2": ["table2"],
     "h3": ["h3"],
+    "theory": ["theory"],
 }
 OWN = list(CONFIG.experiments)
 FIGURES = PAPER_FIGURES | {name: [name] for name in OWN}
@@ -167,6 +168,7 @@ MODULES = {
     "fig12": "rate_sweep",
     "table2": "pretrained",
     "h3": "landscape",
+    "theory": "theory",
 }
 
 
@@ -181,6 +183,7 @@ EXTRA_MODULES = {
     "rate_sweep": ["dual", *TRAINING],
     "tangent": ["dual", "intervals", "ntk", "tasks"],
     "tangent_variance": ["dual", "experiments/basis_variance", "ntk"],
+    "theory": ["dual", "experiments/trajectory", "intervals", "theory"],
 }
 
 

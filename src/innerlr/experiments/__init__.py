@@ -23,6 +23,7 @@ from innerlr.experiments.pretrained import Pretrained
 from innerlr.experiments.rate_sweep import RateSweep
 from innerlr.experiments.tangent import Tangent
 from innerlr.experiments.tangent_variance import TangentVariance
+from innerlr.experiments.theory import Theory
 from innerlr.experiments.trajectory import Trajectory
 
 EXPERIMENTS: dict[str, type[Experiment] | type[TrainedExperiment]] = {
@@ -42,6 +43,7 @@ EXPERIMENTS: dict[str, type[Experiment] | type[TrainedExperiment]] = {
     "fig12": RateSweep,
     "table2": Pretrained,
     "h3": Landscape,
+    "theory": Theory,
 }
 
 

@@ -12,8 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from innerlr.errors import InnerlrError
-from innerlr.io.files import atomic, digest
+from innerlr.io.files import atomic, digest, write_table
 
 SUFFIX = ".provenance.json"
 PACKAGES = ("innerlr", "numpy", "scipy", "pandas", "matplotlib", "seaborn", "snakemake", "torch")
@@ -91,6 +93,8 @@ def write(outputs: Iterable[str | Path], inputs: Iterable[str | Path], **facts: 
 def keep(run: str | Path, reference: str | Path) -> list[Path]:
     """Copy what is committed of a run: its pictures, tables and claims with their records.
 
+    The time that the run took is added in compute.csv.
+
     Args:
         run: a folder of results that verifies.
         reference: the folder to replace.
@@ -118,7 +122,28 @@ def keep(run: str | Path, reference: str | Path) -> list[Path]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(name, target)
                 written.append(target)
+    written.append(Path(reference) / "compute.csv")
+    write_table(compute(run), written[-1])
     return written
+
+
+def compute(run: str | Path) -> pd.DataFrame:
+    """What a run took, by rule and device: jobs, and seconds of wall and CPU time over all jobs.
+
+    Files of one job have one record but for their names and digests.
+    """
+    jobs = {}
+    for path in sorted(Path(run).rglob(f"*{SUFFIX}")):
+        record = json.loads(path.read_text())
+        key = {name: value for name, value in record.items() if name not in ("file", "sha256")}
+        jobs[json.dumps(key, sort_keys=True)] = {
+            "rule": record.get("rule", ""),
+            "device": record.get("device", ""),
+            "jobs": 1,
+            "wall_seconds": record.get("wall_seconds", 0.0),
+            "cpu_seconds": record.get("cpu_seconds", 0.0),
+        }
+    return pd.DataFrame(jobs.values()).groupby(["rule", "device"], as_index=False).sum()
 
 
 def _is_code(path: str) -> bool:

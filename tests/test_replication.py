@@ -1,0 +1,111 @@
+"""README.md and REPLICATION.md say what the reference results say."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from innerlr.cli import main
+from innerlr.errors import InnerlrError
+from innerlr.io import replication
+from innerlr.io.provenance import SUFFIX, compute, write
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("name", replication.FILES)
+def test_generated_pages_have_not_drifted(name: str) -> None:
+    made = replication.FILES[name](ROOT)
+    assert (ROOT / name).read_text() == made, "run `innerlr replication --write`"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with two of the claims, one of them judged, and two pictures."""
+    entries = yaml.safe_load((ROOT / "claims.yaml").read_text())
+    two = [entry for entry in entries if entry["id"] in ("fig08a-vanishes", "fig01-away")]
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump(two))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/errata.md").write_text("# x\n\n### one\n\n### two\n")
+    (tmp_path / "README.md").write_text(f"before\n{replication.START}\n{replication.END}\nafter\n")
+    figures = tmp_path / replication.REFERENCE / "figures"
+    figures.mkdir(parents=True)
+    for name in ("fig08", "theory"):
+        (figures / f"{name}.png").write_bytes(b"")
+    judged = pd.read_csv(ROOT / replication.REFERENCE / "claims.csv")
+    judged[judged.id == "fig08a-vanishes"].assign(measured=-0.515, low=-0.75, high=0.25).to_csv(
+        tmp_path / replication.REFERENCE / "claims.csv", index=False
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_readme_keeps_what_is_around_the_block(root: Path) -> None:
+    text = replication.readme(root)
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "Of 2 claims: 1 reproduced, 1 not evaluated." in text
+    assert "![Fig. 8](results/reference/figures/fig08.png)" in text
+    assert "![Theory](results/reference/figures/theory.png)" in text
+    (root / "README.md").write_text(text)
+    assert replication.readme(root) == text
+    (root / "README.md").write_text("no block")
+    with pytest.raises(InnerlrError, match="once each"):
+        replication.readme(root)
+
+
+def test_the_report_has_every_claim_with_its_numbers(root: Path) -> None:
+    text = replication.report(root)
+    (line,) = [line for line in text.splitlines() if "`fig08a-vanishes`" in line]
+    assert "| -0.515 | -0.75 to 0.25 | reproduced |" in line
+    (line,) = [line for line in text.splitlines() if "`fig01-away`" in line]
+    assert line.endswith("|  |  |  | not evaluated |")
+    assert "has 2 entries" in text
+    assert "`fig02.input_dim` | 1 |" in text
+    assert "hold no times" in text
+
+
+def test_the_report_has_the_time_of_the_run(root: Path) -> None:
+    run = root / "results/x"
+    run.mkdir()
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (run / name).write_text(name)
+    # two files of one job, and one of another
+    facts = {"rule": "sweep", "device": "cpu"}
+    write([run / "a.csv", run / "b.csv"], [], **facts, wall_seconds=3.0, cpu_seconds=2.0)
+    write([run / "c.csv"], [], **facts, wall_seconds=40.0, cpu_seconds=5.0)
+    times = compute(run)
+    assert times.to_dict("records") == [
+        {**facts, "jobs": 2, "wall_seconds": 43.0, "cpu_seconds": 7.0}
+    ]
+    times.to_csv(root / replication.REFERENCE / "compute.csv", index=False)
+    shutil.copy(run / f"a.csv{SUFFIX}", root / replication.REFERENCE / f"claims.csv{SUFFIX}")
+    text = replication.report(root)
+    assert "| sweep | cpu | 2 | 43 | 7 |" in text
+    assert "| all |  | 2 | 43 | 7 |" in text
+    assert "python 3." in text
+
+
+def test_the_command_finds_and_mends_drift(root: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["replication"]) == 1
+    assert "REPLICATION.md is not what" in capsys.readouterr().out
+    assert main(["replication", "--write"]) == 0
+    assert main(["replication"]) == 0
+    (root / replication.REFERENCE / "claims.csv").unlink()
+    assert main(["replication"]) == 2
+    assert "innerlr reference" in capsys.readouterr().err
+
+
+def test_labels_and_numbers() -> None:
+    names = ("fig08", "fig04a", "table2", "h3", "theory")
+    assert [replication.label(name) for name in names] == [
+        *("Fig. 8", "Fig. 4a", "Table 2", "Section H.3", "Theory"),
+    ]
+    values = (1 / 3, float("inf"), float("-inf"), float("nan"))
+    assert [replication.number(v) for v in values] == ["0.3333", "infinite", "-infinite", ""]
+    assert replication.interval(1.0, 1.0) == "exact"
+    assert replication.cell("a\nb|c") == "a b\\|c"
