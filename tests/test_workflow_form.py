@@ -117,3 +117,16 @@ def test_snakemake_finds_nothing_to_lint() -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr + run.stdout
+
+
+def test_stages_that_train_nothing_import_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from innerlr.config import Config\n"
+        "from innerlr.experiments import make\n"
+        "for name in ('fig08', 'fig10b', 'table2', 'theory'):\n"
+        "    make(name, getattr(Config(), name).model_dump(), 1)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr

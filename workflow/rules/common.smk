@@ -13,6 +13,7 @@ os.environ.update(
 
 from innerlr.config import TrainedReadings, TrainedSection, load
 from innerlr.errors import InnerlrError
+from innerlr.experiments import EXPERIMENTS as CLASSES
 
 try:
     CONFIG = load(config)
@@ -136,7 +137,7 @@ def sources(*modules):
 
 def source_of_experiment(experiment):
     """The modules that compute an experiment."""
-    name = "own" if experiment in OWN else MODULES[experiment]
+    name = "own" if experiment in OWN else CLASSES[experiment][0]
     extra = EXTRA_MODULES.get(name, [])
     return sources(
         f"experiments/{name}",
@@ -149,27 +150,6 @@ def source_of_experiment(experiment):
         "moments",
         "rows",
     )
-
-
-MODULES = {
-    "fig01": "trajectory",
-    "fig02": "tangent",
-    "fig03": "omniglot",
-    "fig04a": "basis_variance",
-    "fig04b": "tangent_variance",
-    "fig05": "adaptation_gap",
-    "fig06": "coefficients",
-    "fig07": "trajectory",
-    "fig08": "convergence",
-    "fig09": "landscape",
-    "fig10a": "rate_sweep",
-    "fig10b": "rate_sweep",
-    "fig11": "mixed_regression",
-    "fig12": "rate_sweep",
-    "table2": "pretrained",
-    "h3": "landscape",
-    "theory": "theory",
-}
 
 
 TRAINING = ["tasks", "training/checkpoint", "training/maml", "training/mlp"]

@@ -6,45 +6,34 @@ A stage takes plain values and returns arrays or a tidy table; files are the scr
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from innerlr.config import Config, OwnExperiment
 from innerlr.errors import InnerlrError, nearest
-from innerlr.experiments.adaptation_gap import AdaptationGap
-from innerlr.experiments.base import Experiment, TrainedExperiment
-from innerlr.experiments.basis_variance import BasisVariance
-from innerlr.experiments.coefficients import Coefficients
-from innerlr.experiments.convergence import Convergence
-from innerlr.experiments.landscape import Landscape
-from innerlr.experiments.mixed_regression import MixedRegression
-from innerlr.experiments.omniglot import Omniglot
-from innerlr.experiments.own import Own
-from innerlr.experiments.pretrained import Pretrained
-from innerlr.experiments.rate_sweep import RateSweep
-from innerlr.experiments.tangent import Tangent
-from innerlr.experiments.tangent_variance import TangentVariance
-from innerlr.experiments.theory import Theory
-from innerlr.experiments.trajectory import Trajectory
 
-EXPERIMENTS: dict[str, type[Experiment] | type[TrainedExperiment]] = {
-    "fig01": Trajectory,
-    "fig02": Tangent,
-    "fig03": Omniglot,
-    "fig04a": BasisVariance,
-    "fig04b": TangentVariance,
-    "fig05": AdaptationGap,
-    "fig06": Coefficients,
-    "fig07": Trajectory,
-    "fig08": Convergence,
-    "fig09": Landscape,
-    "fig10a": RateSweep,
-    "fig10b": RateSweep,
-    "fig11": MixedRegression,
-    "fig12": RateSweep,
-    "table2": Pretrained,
-    "h3": Landscape,
-    "theory": Theory,
+# experiment: its module of this package, and its class there. Modules are imported when an
+# experiment is made: some need PyTorch, whose import costs more than most jobs.
+EXPERIMENTS: dict[str, tuple[str, str]] = {
+    "fig01": ("trajectory", "Trajectory"),
+    "fig02": ("tangent", "Tangent"),
+    "fig03": ("omniglot", "Omniglot"),
+    "fig04a": ("basis_variance", "BasisVariance"),
+    "fig04b": ("tangent_variance", "TangentVariance"),
+    "fig05": ("adaptation_gap", "AdaptationGap"),
+    "fig06": ("coefficients", "Coefficients"),
+    "fig07": ("trajectory", "Trajectory"),
+    "fig08": ("convergence", "Convergence"),
+    "fig09": ("landscape", "Landscape"),
+    "fig10a": ("rate_sweep", "RateSweep"),
+    "fig10b": ("rate_sweep", "RateSweep"),
+    "fig11": ("mixed_regression", "MixedRegression"),
+    "fig12": ("rate_sweep", "RateSweep"),
+    "table2": ("pretrained", "Pretrained"),
+    "h3": ("landscape", "Landscape"),
+    "theory": ("theory", "Theory"),
 }
+OWN = ("own", "Own")
 
 
 def make(name: str, section: Mapping[str, Any], seed: int) -> Any:
@@ -59,8 +48,12 @@ def make(name: str, section: Mapping[str, Any], seed: int) -> Any:
         An Experiment, or a TrainedExperiment where networks are trained.
     """
     if name in EXPERIMENTS:
-        model = Config.model_fields[name].annotation
-        return EXPERIMENTS[name](name, model.model_validate(section), seed)  # type: ignore[union-attr]
+        model: Any = Config.model_fields[name].annotation
+        return _class(*EXPERIMENTS[name])(name, model.model_validate(section), seed)
     if not {"file", "function"} & set(section):
         raise InnerlrError(f"experiment: unknown {name!r}. {nearest(name, EXPERIMENTS)}")
-    return Own(name, OwnExperiment.model_validate(section), seed)
+    return _class(*OWN)(name, OwnExperiment.model_validate(section), seed)
+
+
+def _class(module: str, name: str) -> Any:
+    return getattr(import_module(f"innerlr.experiments.{module}"), name)

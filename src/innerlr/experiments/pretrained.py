@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from innerlr.config import Table2
 from innerlr.errors import Array
@@ -24,9 +22,13 @@ from innerlr.experiments.base import (
 from innerlr.experiments.landscape import alpha_star
 from innerlr.moments import GramMoments
 from innerlr.tasks import SineTasks
-from innerlr.training.checkpoint import Checkpoint
-from innerlr.training.maml import Plan, TaskBatches, TrainedStack, Training
-from innerlr.training.mlp import MLP
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from innerlr.training.checkpoint import Checkpoint
+    from innerlr.training.mlp import MLP
 
 # cells of the random streams
 WEIGHTS, PRETRAINING, TASKS, TESTING, ISOTROPIC = range(5)
@@ -45,6 +47,8 @@ class Pretrained(TrainedExperiment):
     @property
     def network(self) -> MLP:
         """The network of the section."""
+        from innerlr.training.mlp import MLP
+
         spec = self.cfg.network
         return MLP(1, tuple(spec.hidden), spec.activation, spec.init)
 
@@ -86,6 +90,10 @@ class Pretrained(TrainedExperiment):
         self, run: str, *, device: torch.device, checkpoint: Checkpoint | None = None
     ) -> Arrays:
         """Empirical risk minimisation of one network a seed, each on its own tasks."""
+        import torch
+
+        from innerlr.training.maml import Plan, TaskBatches, Training
+
         c = self.cfg
         plan = Plan(
             c.pretraining,
@@ -109,6 +117,8 @@ class Pretrained(TrainedExperiment):
 
     def features(self, trained: Mapping[str, Arrays], *, device: torch.device) -> Arrays:
         """Moments of training and test tasks of every network, and its estimates."""
+        from innerlr.training.maml import TrainedStack
+
         arrays: Arrays = {}
         cells = [(panel, seed) for panel in self.cfg.panels for seed in range(self.cfg.seeds)]
         for panel, seed in self.progress(cells, len(cells)):
@@ -121,6 +131,8 @@ class Pretrained(TrainedExperiment):
 
     def _hidden(self, parameters: list[Tensor], x: Array) -> Array:
         """Features of inputs (tasks, rows, 1): (tasks, rows, width), and 1 where `bias`."""
+        import torch
+
         rows = torch.from_numpy(x.reshape(1, -1, 1))
         found = self.network.hidden_outputs(parameters, rows)[-1][0].numpy()
         if self.cfg.bias:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from innerlr.config import RateSweep as Section
 from innerlr.dual import alpha_lim_gram, alpha_lim_split_gram
@@ -16,9 +14,14 @@ from innerlr.errors import Array, InnerlrError
 from innerlr.estimators import heuristic_range
 from innerlr.experiments.base import Arrays, TrainedExperiment, long, table
 from innerlr.tasks import tasks_from_spec
-from innerlr.training.checkpoint import Checkpoint
-from innerlr.training.maml import Plan, TaskBatches, TrainedStack, Training, adapted_losses
-from innerlr.training.mlp import MLP
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from innerlr.training.checkpoint import Checkpoint
+    from innerlr.training.maml import Plan
+    from innerlr.training.mlp import MLP
 
 # cells of the random streams
 WEIGHTS, TRAINING, TESTING, ESTIMATING = range(4)
@@ -36,6 +39,8 @@ class RateSweep(TrainedExperiment):
     @property
     def network(self) -> MLP:
         """The network of the section."""
+        from innerlr.training.mlp import MLP
+
         spec = self.cfg.network
         return MLP(self.tasks.input_dim, tuple(spec.hidden), spec.activation, spec.init)
 
@@ -47,6 +52,8 @@ class RateSweep(TrainedExperiment):
     @property
     def plan(self) -> Plan:
         """How it says to train."""
+        from innerlr.training.maml import Plan
+
         c = self.cfg
         return Plan(
             c.iterations,
@@ -102,6 +109,8 @@ class RateSweep(TrainedExperiment):
     def training(
         self, run: str, *, device: torch.device, checkpoint: Checkpoint | None = None
     ) -> Arrays:
+        from innerlr.training.maml import TaskBatches, Training
+
         seed, alphas = int(run.removeprefix("seed")), self.cfg.alphas
         first = self.network.initial(self.rng(WEIGHTS, seed))
         stack = [p.float().repeat(len(alphas), 1, 1).to(device) for p in first]
@@ -125,6 +134,10 @@ class RateSweep(TrainedExperiment):
         A loss that is not finite is stored as infinite. The first snapshot, not yet trained, has
         no losses.
         """
+        import torch
+
+        from innerlr.training.maml import TrainedStack
+
         arrays: Arrays = {}
         for run, stored in trained.items():
             stack = TrainedStack.from_arrays(stored)
@@ -141,32 +154,39 @@ class RateSweep(TrainedExperiment):
             arrays[f"{run}/diverged_at"] = stack.diverged_at
         return arrays
 
-    @torch.no_grad()
     def _test(self, parameters: list[Tensor], rates: Tensor) -> Array:
         """Losses after adaptation on the test tasks, the same ones always: (rates, tasks)."""
+        import torch
+
+        from innerlr.training.maml import adapted_losses
+
         c, k, found = self.cfg, self.cfg.shots, []
         for start, x, y in self._test_tasks(parameters[0].device):
-            losses = adapted_losses(
-                self.network,
-                parameters,
-                (x[:, :, :k], y[:, :, :k]),
-                (x[:, :, k:], y[:, :, k:]),
-                rates,
-                steps=c.inner_steps,
-            )
+            with torch.no_grad():
+                losses = adapted_losses(
+                    self.network,
+                    parameters,
+                    (x[:, :, :k], y[:, :, :k]),
+                    (x[:, :, k:], y[:, :, k:]),
+                    rates,
+                    steps=c.inner_steps,
+                )
             found.append(losses.cpu().numpy()[:, : c.test_folds * c.test_tasks - start])
         joined = np.concatenate(found, axis=1)
         return np.where(np.isfinite(joined), joined, np.inf)
 
     def _test_tasks(self, device: torch.device) -> Iterator[tuple[int, Tensor, Tensor]]:
+        import torch
+
         rng, rows = self.rng(TESTING), self.cfg.shots + self.cfg.test_query
         for start in range(0, self.cfg.test_folds * self.cfg.test_tasks, CHUNK):
             x, y = (torch.from_numpy(v[None]) for v in self.tasks.draw(rng, CHUNK, rows))
             yield start, x.float().to(device), y.float().to(device)
 
-    @torch.no_grad()
     def _tangent(self, parameters: list[Tensor]) -> Array:
         """The estimates TANGENT of every network: (rates, estimates), NaN where it diverged."""
+        import torch
+
         c, k = self.cfg, self.cfg.shots
         x, _ = self.tasks.draw(self.rng(ESTIMATING), c.estimate_tasks, k + c.query)
         inputs = torch.from_numpy(x).double()
