@@ -24,7 +24,8 @@ th, td {{ padding: .25rem .5rem; text-align: left; vertical-align: top; }}
 thead tr {{ border-bottom: 1px solid; }}
 tr {{ background: #fff; }}
 tbody tr:nth-child(even) {{ background: #f3f3f3; }}
-th:first-child, td:first-child {{ position: sticky; left: 0; background: inherit; max-width: 9rem; }}
+th:first-child, td:first-child {{ position: sticky; left: 0; background: inherit; }}
+th:first-child, td:first-child {{ max-width: 9rem; }}
 .told td:last-child {{ min-width: 18rem; }}
 </style></head><body><h1>{title}</h1><div class="scroll">{table}</div></body></html>
 """
