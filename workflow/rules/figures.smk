@@ -56,6 +56,7 @@ rule figure:
 
 rule notation:
     input:
+        source=sources("io/tables"),
         notation="workflow/report/notation.csv",
     output:
         csv=RESULTS / "tables/table1.csv",
