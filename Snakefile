@@ -46,7 +46,7 @@ rule readings:
     input:
         RESULTS / "tables/fig02_readings.csv",
         RESULTS / "tables/fig03_readings.csv",
-        [RESULTS / f"tables/{name}_readings.csv" for name in TRAINED_READINGS],
+        [readings_files(name) for name in TRAINED_READINGS],
     localrule: True
 
 

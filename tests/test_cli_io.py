@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat.v4 as nb
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from innerlr.cli import main
 from innerlr.errors import InnerlrError
 from innerlr.io import atomic, load_arrays, read_table, write_arrays, write_table
 from innerlr.io.compare import compare
+from innerlr.io.notebook import to_html
 from innerlr.io.provenance import SUFFIX, config_digest, verify, write
 from innerlr.io.tables import ESTIMATORS, estimators_table
 
@@ -207,6 +210,22 @@ def test_estimators_table_marks_exact_values() -> None:
     star = made.loc[ESTIMATORS["alpha_star"]]
     assert star.low < 1.5 < star.high
     assert len(made) == 2
+
+
+def test_formulas_of_a_notebook_need_no_script_to_be_shown() -> None:
+    text = r"""# Steps of $\alpha < 1$
+
+Below $\alpha$ and `$HOME`:
+
+$$1 & 2$$
+"""
+    cells = [nb.new_markdown_cell(text, id="a")]
+    page = to_html(nb.writes(nb.new_notebook(cells=cells)), title="x")
+    body = page[page.index("<h1") :]
+    assert body.count("<math") == 3
+    assert body.count('display="block"') == 1
+    assert "<mi>α</mi><mo>&lt;</mo>" in body
+    assert re.findall(r"\$\w*", re.sub("<[^>]*>", "", body)) == ["$HOME"]
 
 
 def test_the_installed_command_answers() -> None:

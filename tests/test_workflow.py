@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import Browser
 
+from browser import WIDTHS, assert_readable, chromium, opened
 from innerlr.io.provenance import SUFFIX, verify
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -104,6 +107,68 @@ def test_the_report_carries_every_figure_with_its_caption_and_verdicts(project: 
         assert claim in report
     assert "table1.html" in report
     assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="https?:', report)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+@pytest.mark.parametrize("size", WIDTHS.values(), ids=WIDTHS)
+def test_everything_in_the_report_opens_in_a_browser(
+    project: Project, browser: Browser, size: tuple[int, int]
+) -> None:
+    """By its own menu, entry by entry; the menu folds away for what is shown."""
+    seen = {}
+    with opened(browser, project.results() / "report.html", size) as page:
+        menu = page.locator("nav").first
+        home = menu.locator("ol a").first
+        for name in ("Statistics", "Workflow", "About"):
+            menu.get_by_text(name, exact=True).click()
+        home.click()
+        for category in page.evaluate("Object.keys(categories)"):
+            menu.get_by_text(category, exact=True).click()
+            menu.locator("tbody").wait_for()
+            for kind in menu.locator("label").all_text_contents() or [None]:
+                if kind:
+                    menu.locator("label", has_text=kind).click()
+                for view in menu.locator("tbody td:last-child a:first-of-type").all():
+                    view.click()
+                    if size == WIDTHS["phone"]:
+                        menu.locator("h1 a").click()
+                    path, content = page.evaluate("[app.state.resultPath, app.state.content]")
+                    seen[path] = content
+                    assert_readable(page)
+                    if content == "html":
+                        frame = page.locator("iframe").element_handle().content_frame()
+                        frame.wait_for_load_state()
+                        assert len(frame.locator("body").inner_text()) > 100, path
+                        assert_readable(frame)
+                    else:
+                        image = page.locator("#app img[src^='data:image/svg']").last
+                        box = image.bounding_box()
+                        # the report centres what it shows: what is beyond its top is out of reach
+                        assert box is not None, path
+                        assert min(box["x"], box["y"]) >= 0, path
+                    if size == WIDTHS["phone"]:
+                        page.locator(".fixed a").click()
+            home.click()
+        assert set(seen) == set(page.evaluate("Object.keys(results)"))
+    assert set(seen.values()) == {"img", "html"}
+    assert len(seen) == 2 * len(FIGURES) + 4
+
+
+@pytest.mark.parametrize("size", WIDTHS.values(), ids=WIDTHS)
+def test_notebooks_and_tables_are_readable_in_a_browser(
+    project: Project, browser: Browser, size: tuple[int, int]
+) -> None:
+    for name in ("notebooks/fig08", "tables/table1", "tables/table2", "tables/claims"):
+        with opened(browser, project.results() / f"{name}.html", size) as page:
+            assert_readable(page)
+            # formulas are shown, not spelled in TeX
+            assert "$" not in page.locator("body").inner_text()
+            assert page.locator("math").count() or "notebooks" not in name
 
 
 def test_at_smoke_scale_no_scaled_claim_is_judged(project: Project) -> None:

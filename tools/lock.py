@@ -40,9 +40,11 @@ TORCH_NEEDS = [
 ]
 
 # The same software under another name among conda's packages. Plain `snakemake` drags in every
-# storage back end there; `snakemake-minimal` is what PyPI calls snakemake.
+# storage back end there; `snakemake-minimal` is what PyPI calls snakemake. Plain `playwright` is
+# the program for Node.js there.
 CONDA_NAMES = {
     "matplotlib": "matplotlib-base",
+    "playwright": "playwright-python",
     "snakemake": "snakemake-minimal",
     "torch": "pytorch",
 }

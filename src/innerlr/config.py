@@ -86,6 +86,20 @@ class TrainedReadings(Section):
     change: dict[str, Any] = {}
     alternatives: dict[str, dict[str, Any]] = {}
 
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """What each reading changes, the primary one first: dotted keys to their values there."""
+        flat = {name: dict(_leaves(values)) for name, values in self.alternatives.items()}
+        return {"primary": {}, **flat}
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested mappings."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
 
 class TrainedSection(Section):
     """A section whose experiment trains networks, in jobs of their own."""

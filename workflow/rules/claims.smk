@@ -35,6 +35,7 @@ rule judge:
 
 rule claims_table:
     input:
+        source=sources("io/tables"),
         tables=expand(RESULTS / "claims/{name}.csv", name=EXPERIMENTS),
     output:
         csv=RESULTS / "claims.csv",

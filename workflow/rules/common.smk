@@ -97,8 +97,14 @@ def trained_files(experiment):
 
 
 def trained_readings_of(experiment):
-    """The readings of an experiment with networks to train, the primary one first."""
-    return ["primary", *getattr(CONFIG, experiment).readings.alternatives]
+    """What each reading of an experiment with networks to train chooses, the primary one first."""
+    return getattr(CONFIG, experiment).readings.choices()
+
+
+def readings_files(experiment):
+    """The claims of such an experiment under its readings: the table and the picture."""
+    drawn = (f"figures/{experiment}_readings.{kind}" for kind in ("pdf", "svg", "png", "csv"))
+    return [RESULTS / path for path in (f"tables/{experiment}_readings.csv", *drawn)]
 
 
 def reading_section(experiment, reading):
@@ -208,18 +214,24 @@ def report_due():
     Snakemake calls no handler when there is nothing to do, so a run that was killed while its
     report was made would never get one.
     """
-    shown = [path for path in (*ALL_FIGURES, *ALL_TABLES, *CLAIMS) if path.exists()]
+    readings = [path for name in TRAINED_READINGS for path in readings_files(name)]
+    files = (*ALL_FIGURES, *ALL_TABLES, *CLAIMS, *readings)
+    shown = [path for path in files if path.exists()]
     newest = max((path.stat().st_mtime for path in shown), default=0)
     current = REPORT.exists() and REPORT.stat().st_mtime >= newest
     return [] if current else [REPORT_DUE]
 
 
 def write_report():
-    """Snakemake's report of every figure and table that exists, as a second call.
+    """Snakemake's report of every figure, table and reading that exists, as a second call.
 
     A report cannot be a rule of its own run. It is made after a failed run too, of what there is.
     """
-    wanted = [*map(figure_files, FIGURES), *TABLES.values()]
+    wanted = [
+        *map(figure_files, FIGURES),
+        *TABLES.values(),
+        *map(readings_files, TRAINED_READINGS),
+    ]
     complete = [group for group in wanted if all(path.exists() for path in group)]
     if not complete:
         return

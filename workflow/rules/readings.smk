@@ -56,14 +56,23 @@ rule trained_reading:
 
 rule trained_readings:
     input:
-        source=sources("claims", "intervals"),
+        source=sources("claims", "intervals", "plotting", "specification"),
         tables=lambda wc: [
             RESULTS / f"readings/{wc.trained}/{reading}.csv"
             for reading in trained_readings_of(wc.trained)
         ],
     output:
         table=RESULTS / "tables/{trained}_readings.csv",
-        provenance=provenance(RESULTS / "tables/{trained}_readings.csv"),
+        pdf=RESULTS / "figures/{trained}_readings.pdf",
+        svg=report(
+            RESULTS / "figures/{trained}_readings.svg",
+            caption="../report/readings.rst",
+            category="Readings",
+            labels={"experiment": "{trained}"},
+        ),
+        png=RESULTS / "figures/{trained}_readings.png",
+        csv=RESULTS / "figures/{trained}_readings.csv",
+        provenance=provenance(*readings_files("{trained}")),
     log:
         LOGS / "trained_readings/{trained}.log",
     benchmark:
@@ -72,11 +81,11 @@ rule trained_readings:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=1000,
+        runtime=10,
     params:
         experiment="{trained}",
-        readings=lambda wc: trained_readings_of(wc.trained),
+        choices=lambda wc: trained_readings_of(wc.trained),
         claims=lambda wc: [c for c in ALL_CLAIMS if c["experiment"] == wc.trained],
     message:
         "{wildcards.trained}: the claims under every reading"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import nbformat
 import pandas as pd
 import papermill
+from jinja2 import pass_context
+from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 
 from innerlr.errors import InnerlrError
@@ -47,9 +51,30 @@ def _normalised(node: Any) -> str:
     return nbformat.writes(node) + "\n"
 
 
+_MATH = re.compile(r"<code.*?</code>|<[^>]*>|\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
+
+
+def _mathml(page: str) -> str:
+    """TeX between dollars in a page's text as MathML, which a browser shows without a script."""
+
+    def shown(found: re.Match[str]) -> str:
+        block, inline = found.groups()
+        kind = "block" if block else "inline"
+        tex = block or inline
+        return convert(html.unescape(tex), display=kind) if tex else found[0]
+
+    return _MATH.sub(shown, page)
+
+
+class _Page(HTMLExporter):
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        return _mathml(super().markdown2html(context, source))
+
+
 def to_html(executed: str, *, title: str) -> str:
     """A page of the executed notebook that needs no network; code folded away."""
-    exporter = HTMLExporter(template_name="lab", exclude_input=True, exclude_input_prompt=True)
+    exporter = _Page(template_name="lab", exclude_input=True, exclude_input_prompt=True)
     exporter.exclude_output_prompt = True
     exporter.require_js_url = exporter.mathjax_url = exporter.jquery_url = ""
     exporter.mermaid_js_url = ""
