@@ -153,10 +153,10 @@ def agreement(case: str, libraries: dict[str, Callable[..., Tensor]]) -> None:
 
 
 def per_model_step(step: Callable[[], object], models: int, repeats: int) -> float:
-    """CPU milliseconds of an outer step of one model, the least of three series."""
+    """CPU milliseconds of an outer step of one model, the least of six series."""
     best = float("inf")
     step()
-    for _ in range(3):
+    for _ in range(6):
         start = time.process_time()
         for _ in range(repeats):
             step()
