@@ -59,7 +59,7 @@ help: ## this list
 figures: preset-exists $(READY) ## every figure, table, claim and the report
 	@$(BIN)/snakemake --cores $(CORES) $(SNAKEMAKE_ARGS) $(CONFIG) -- $(TARGETS)
 
-smoke: ## the same at a small scale, in about a minute and without the network
+smoke: ## the same at a small scale, in about two minutes and without the network
 	@$(MAKE) --no-print-directory figures PRESET=smoke
 
 test: $(READY) ## the test suite

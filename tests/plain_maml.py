@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,8 +29,8 @@ def task_loss(
     shots: int,
     rate: float,
     steps: int,
-    first_order: bool,
-    activation: str,
+    first_order: bool = False,
+    activation: str = "relu",
 ) -> Tensor:
     """The query loss of one task after its inner steps; x (rows, input_dim), y (rows,)."""
     adapted = list(parameters)
@@ -40,28 +41,7 @@ def task_loss(
     return ((predict(adapted, x[shots:], activation) - y[shots:]) ** 2).mean()
 
 
-def outer_loss(
-    parameters: Sequence[Tensor],
-    x: Tensor,
-    y: Tensor,
-    *,
-    shots: int,
-    rate: float,
-    steps: int,
-    first_order: bool = False,
-    activation: str = "relu",
-) -> Tensor:
-    """The mean over tasks of one model's adapted loss; x (tasks, rows, input_dim)."""
-    losses = [
-        task_loss(
-            parameters,
-            *(x_i, y_i),
-            shots=shots,
-            rate=rate,
-            steps=steps,
-            first_order=first_order,
-            activation=activation,
-        )
-        for x_i, y_i in zip(x, y, strict=True)
-    ]
+def outer_loss(parameters: Sequence[Tensor], x: Tensor, y: Tensor, **settings: Any) -> Tensor:
+    """The mean over tasks of one model's :func:`task_loss`; x (tasks, rows, input_dim)."""
+    losses = [task_loss(parameters, *task, **settings) for task in zip(x, y, strict=True)]
     return torch.stack(losses).mean()
