@@ -81,6 +81,19 @@ def test_the_schema_accepts_config_yaml_and_refuses_what_load_refuses() -> None:
 
 ERRORS = [
     ({"fig8": {}}, ["fig8", "unknown key", "'fig08'"]),
+    (
+        {"table2": {"readings": {"alternatives": {"x": {"pretrainin": 3}}}}},
+        ["table2: reading 'x': pretrainin: unknown key. Did you mean 'pretraining'?"],
+    ),
+    (
+        {"fig10b": {"tasks": {"phase": [3.0, 1.0]}}},
+        ["fig10b.tasks: phase must be [low, high], got [3.0, 1.0]."],
+    ),
+    ({"fig10b": {"shots": 0}}, ["fig10b.shots", "greater than 0", "0"]),
+    (
+        {"fig10b": {"network": {"activation": "rely"}}},
+        ["fig10b.network.activation", "'relu'", "'rely'"],
+    ),
     ({"fig08": {"trial": 3}}, ["fig08.trial", "'trials'"]),
     ({"fig08": {"trials": "ten"}}, ["fig08.trials", "integer", "'ten'"]),
     ({"fig08": {"trials": 2.5}}, ["fig08.trials", "integer", "2.5"]),

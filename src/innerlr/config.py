@@ -132,7 +132,12 @@ class TrainedSection(Section):
             except ValidationError as error:
                 problem = error.errors()[0]
                 where = ".".join(map(str, problem["loc"]))
-                raise ValueError(f"readings, {name}: {where}: {problem['msg']}") from error
+                what = problem["msg"]
+                if problem["type"] == "extra_forbidden":
+                    what = (
+                        f"unknown key. {nearest(str(problem['loc'][-1]), type(self).model_fields)}"
+                    )
+                raise ValueError(f"reading {name!r}: {where}: {what}") from error
         return self
 
     def for_stage(self, stage: str) -> dict[str, Any]:
@@ -1635,7 +1640,10 @@ def _explain(problem: Any, raw: Mapping[str, Any]) -> str:
         if given is None:
             return f"{where}: missing `name`. Valid: {', '.join(filter(None, tags)) or 'see docs'}."
         return f"{where}.name: unknown {given!r}. {nearest(str(given), tags)}"
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if problem["type"] == "value_error":  # of a whole section, and says what it got
+        text = problem["msg"].removeprefix("Value error, ")
+        return f"{where}: {text}" + ("" if text.endswith((".", "?")) else ".")
+    message = problem["msg"].removeprefix("Input should be ")
     return f"{where}: expected {message}; got {problem['input']!r}."
 
 
