@@ -12,6 +12,7 @@ pip install --no-deps higher torchopt optree graphviz
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -165,16 +166,20 @@ def per_model_step(step: Callable[[], object], models: int, repeats: int) -> flo
 
 
 def one_by_one(case: str, loss: Callable[..., Tensor], as_module: bool) -> Callable[[], None]:
-    """An outer step of one model, Adam included."""
-    training, plan = stack(case, torch.float32), CASES[case][2]
-    (alone, x, y, rate), *_ = models(training, iter((5,)))
-    network = module(alone) if as_module else alone
-    parameters = list(network.parameters()) if as_module else alone  # type: ignore[union-attr]
+    """An outer step of one model, drawing its tasks and Adam included."""
+    _, tasks, plan = CASES[case]
+    training = stack(case, torch.float32)
+    (alone, _, _, rate), *_ = models(training, iter((5,)))
+    model = module(alone) if as_module else alone
+    parameters = list(model.parameters()) if isinstance(model, nn.Module) else model
     optimizer = torch.optim.Adam(parameters, lr=1e-3)
+    batches = TaskBatches(tasks, plan, [lambda block: np.random.default_rng([0, block + 1])])
+    steps = itertools.count()
 
     def step() -> None:
+        x, y = batches(next(steps))
         optimizer.zero_grad()
-        loss(network, x, y, rate, plan).backward()
+        loss(model, x[0], y[0], rate, plan).backward()
         optimizer.step()
 
     return step

@@ -16,6 +16,7 @@ from innerlr.errors import InnerlrError
 from innerlr.moments import GramMoments
 from innerlr.ntk import empirical_gram
 from innerlr.tasks import QuadraticTasks, SineTasks, Tasks
+from innerlr.training import maml
 from innerlr.training.checkpoint import Checkpoint
 from innerlr.training.maml import (
     BLOCK,
@@ -145,6 +146,17 @@ def test_groups_of_models_see_tasks_of_their_own() -> None:
             steps=1,
         )
         torch.testing.assert_close(one.mean(), losses[model], rtol=GRADIENT, atol=0)
+
+
+def test_a_stack_larger_than_what_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, plan = MLP(1, (12, 12)), Plan(5, meta_batch=4)
+    rates = [0.01] * 6
+    whole = training(network, plan, rates, groups=3).run()
+    monkeypatch.setattr(maml, "AT_ONCE", 4)
+    parts = training(network, plan, rates, groups=3).run()
+    for ours, theirs in zip(whole.parameters, parts.parameters, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=TRAINED_ALONE, atol=TRAINED_ALONE)
+    np.testing.assert_allclose(whole.losses, parts.losses, rtol=GRADIENT)
 
 
 def test_one_diverging_model_is_marked_and_does_not_touch_the_others() -> None:

@@ -20,6 +20,8 @@ from innerlr.training.mlp import MLP, AdaptedMLP, Parameters
 
 # Steps whose tasks are drawn at once, and between two entries of the history.
 BLOCK = 100
+# Models whose forward and backward passes are made at once: more would leave the cache.
+AT_ONCE = 24
 # Tensors the size of a layer's output that a second-order inner step keeps for its backward pass.
 KEPT = 12
 
@@ -254,19 +256,19 @@ class Training:
         self._losses: list[Tensor] = []
         self._snapshots: dict[int, list[Tensor]] = {}
 
-    def losses(self, step: int) -> Tensor:
-        """The outer loss of each model at one step: (M,)."""
+    def losses(self, step: int, models: slice = slice(None)) -> Tensor:
+        """The outer loss of each model, or of some of them, at one step: (M,)."""
         x, y = self.batches(step)
-        if len(x) not in (1, len(self.rates)):
+        if len(x) > 1:
             repeats = len(self.rates) // len(x)
-            x, y = x.repeat_interleave(repeats, 0), y.repeat_interleave(repeats, 0)
+            x, y = (part.repeat_interleave(repeats, 0)[models] for part in (x, y))
         k = self.plan.shots
         per_task = adapted_losses(
             self.network,
-            self.parameters,
+            [p[models] for p in self.parameters],
             (x[:, :, :k], y[:, :, :k]),
             (x[:, :, k:], y[:, :, k:]),
-            self.rates,
+            self.rates[models],
             steps=self.plan.inner_steps,
             first_order=self.plan.first_order,
         )
@@ -274,12 +276,14 @@ class Training:
 
     def step(self) -> None:
         """One outer step."""
-        losses = self.losses(self.done)
-        # no model's loss depends on another's parameters, so the sum has each one's own gradient
-        losses.sum().backward()
+        for first in range(0, len(self.rates), AT_ONCE):
+            models = slice(first, first + AT_ONCE)
+            losses = self.losses(self.done, models)
+            # no model's loss depends on another's parameters: the sum has each one's own gradient
+            losses.sum().backward()
+            self._running[models] += losses.detach()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self._running += losses.detach()
         self.done += 1
         if self.done % BLOCK == 0 or self.done == self.plan.iterations:
             steps = (self.done - 1) % BLOCK + 1

@@ -205,6 +205,25 @@ class MLP:
         return torch.cat(parts, -1)
 
 
+class _InnerProducts(torch.autograd.Function):
+    """a @ b' of batches, with gradients that are products of the same good shape.
+
+    PyTorch's own gradient in b is one of (n, rows) with (rows, rows), three times as slow for few
+    rows. It can be differentiated once.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return torch.bmm(a, b.mT)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = ctx.saved_tensors
+        return torch.bmm(grad, b), torch.bmm(grad.mT, a)
+
+
 def _product(a: Tensor, b: Tensor) -> Tensor:
     """a @ b, by elementwise products where a batch of tiny matrix-vector products would be slow."""
     if a.shape[-1] == 1:
@@ -239,7 +258,7 @@ class _Layer:
         z = torch.baddbmm(self.bias, h.reshape(models, tasks * rows, -1), self.weight)
         z = z.view(models * tasks, rows, -1)
         for inputs, gradient in self.updates:
-            z = torch.baddbmm(z, torch.bmm(flat, inputs.mT) + 1, gradient, alpha=-1)
+            z = torch.baddbmm(z, _InnerProducts.apply(flat, inputs) + 1, gradient, alpha=-1)
         return z.view(models, tasks, rows, -1)
 
     def back(self, delta: Tensor) -> Tensor:
