@@ -244,7 +244,7 @@ class Training:
                 f"rates: expected one for each of the {len(first)} models, got shape "
                 f"{tuple(self.rates.shape)}."
             )
-        _check_memory(network, plan, len(first), first.element_size())
+        _check_memory(network, plan, min(len(first), AT_ONCE), first.element_size())
         rate = plan.outer_rate
         self.optimizer: torch.optim.Optimizer = (
             torch.optim.Adam(self.parameters, lr=rate, fused=True)
