@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 import tolerances
 from innerlr.errors import InnerlrError
+from innerlr.training import anil
 from innerlr.training.anil import FORWARD_NORMS, SIGMA2, Anil, ConvNet, adapt, estimate, normalised
 
 TASKS, WAYS, WIDTH = 3, 5, 8
@@ -128,6 +129,23 @@ def test_a_meta_batch_is_the_loop_over_its_tasks(change: dict) -> None:
     plain, loss = looped(made, x, rate)
     close(outcome.loss, loss)
     assert len(gradients(made)) == 14
+    for ours, theirs in zip(gradients(made), plain.gradients(), strict=True):
+        close(ours, theirs)
+
+
+@pytest.mark.parametrize("in_cache", [1, 30, 1000])
+def test_tasks_pass_a_few_at_a_time(in_cache: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three tasks of 15 images: each alone, two and one, all at once."""
+    monkeypatch.setattr(anil, "IN_CACHE", in_cache)
+    passes = []
+    monkeypatch.setattr(
+        *(ConvNet, "_of_tasks"),
+        lambda network, x, real=ConvNet._of_tasks: passes.append(len(x)) or real(network, x),
+    )
+    made, x = model(), images()
+    made(x).loss.backward()
+    assert passes == {1: [1, 1, 1], 30: [2, 1], 1000: [3]}[in_cache]
+    plain, _ = looped(made, x, 0.4)
     for ours, theirs in zip(gradients(made), plain.gradients(), strict=True):
         close(ours, theirs)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import os
 import threading
 import zipfile
@@ -22,7 +23,7 @@ from innerlr import omniglot
 from innerlr.errors import InnerlrError
 from innerlr.glyphs import stand_in
 from innerlr.io import omniglot as sources
-from innerlr.omniglot import SIDE, ImageBank, TaskSampler, rotated, split
+from innerlr.omniglot import SIDE, ImageBank, TaskSampler, distinct, rotated, split
 
 REAL = os.environ.get(sources.ENVIRONMENT)
 needs_omniglot = pytest.mark.skipif(not REAL, reason=f"{sources.ENVIRONMENT} is not set")
@@ -190,6 +191,16 @@ def test_classes_drawers_and_places_are_uniform(place: int) -> None:
     for values, cells in ((drawn[:, 0] // 20, 44), (drawn[:, 0] % 20, 20), (drawn[:, 1] % 20, 20)):
         counts = np.bincount(values, minlength=cells)
         assert stats.chisquare(counts).pvalue > tolerances.CHANCE
+
+
+@pytest.mark.parametrize(("n", "length"), [(4, 2), (4, 4), (6, 3)])
+def test_every_sequence_without_repetition_is_as_likely(n: int, length: int) -> None:
+    """Chi-square over all of them; the last numbers are the rare ones where length is n."""
+    drawn = distinct(np.random.default_rng(7), n, (12_000, length))
+    every = dict.fromkeys(itertools.permutations(range(n), length), 0)
+    for sequence in map(tuple, drawn):
+        every[sequence] += 1  # a repetition is no key
+    assert stats.chisquare(list(every.values())).pvalue > tolerances.CHANCE
 
 
 def test_the_sampler_is_its_generator() -> None:

@@ -137,6 +137,29 @@ def rotated(images: Images) -> Images:
     return turns.reshape(-1, *images.shape[1:])
 
 
+def distinct(rng: np.random.Generator, n: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Numbers below n, uniformly, without repetition along the last axis.
+
+    Repeated ones are drawn again until there are none. No step tells one number from another, so
+    that every sequence without repetition is as likely as any other.
+
+    Args:
+        rng: their source.
+        n: how many numbers there are.
+        shape: of the answer; its last entry is at most n.
+    """
+    drawn = rng.integers(n, size=shape)
+    again = np.arange(drawn[..., 0].size)
+    rows = drawn.reshape(-1, shape[-1])
+    while len(again):
+        order = np.argsort(rows[again], axis=-1, kind="stable")
+        ranked = np.take_along_axis(rows[again], order, -1)
+        row, place = np.nonzero(ranked[:, 1:] == ranked[:, :-1])
+        rows[again[row], order[row, place + 1]] = rng.integers(n, size=len(row))
+        again = again[np.unique(row)]
+    return drawn
+
+
 class TaskSampler:
     """Meta-batches of tasks from the classes of one split, by gather from memory.
 
@@ -171,11 +194,10 @@ class TaskSampler:
     def indices(self, tasks: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Classes (tasks, ways), without repetition, and drawers (tasks, ways, shots + queries)."""
         classes, drawers = self.images.shape[:2]
-        chosen = np.stack(
-            [self.rng.choice(classes, self.ways, replace=False) for _ in range(tasks)]
+        return (
+            distinct(self.rng, classes, (tasks, self.ways)),
+            distinct(self.rng, drawers, (tasks, self.ways, self.each)),
         )
-        keys = self.rng.random((tasks, self.ways, drawers), dtype=np.float32)
-        return chosen, np.argsort(keys, axis=-1)[..., : self.each]
 
     def sample(self, tasks: int) -> Images:
         """(tasks, ways, shots + queries, height, width); class i of a task has label i."""

@@ -1,7 +1,8 @@
 """ANIL (Raghu et al., 2020): a shared convolutional network, its head adapted to each task.
 
-All tasks of a meta-batch are one pass. A task's images share their batch statistics, so that the
-first layer, of one channel, is a matrix product over 3 x 3 patches with its batch norm folded in.
+A few tasks are one pass through the network, all of them one through the head. A task's images
+share their batch statistics, so that the first layer, of one channel, is a matrix product over
+3 x 3 patches with its batch norm folded in.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 from innerlr.errors import InnerlrError, nearest
 
 EPS = 1e-5  # of batch and layer norm
+IN_CACHE = 80  # images at a time on a CPU, whose caches do not hold a meta-batch's first layer
 FORWARD_NORMS = ("none", "l2", "l2sqrtd", "layernorm")
 SIGMA2 = ("gram", "covsum", "cov", "var", "trace")
 
@@ -64,6 +66,12 @@ class ConvNet(nn.Module):
 
         Batch statistics are those of each task's n images.
         """
+        if images.device.type != "cpu":
+            return self._of_tasks(images)
+        tasks_at_once = max(1, IN_CACHE // images.shape[1])
+        return torch.cat([self._of_tasks(part) for part in images.split(tasks_at_once)])
+
+    def _of_tasks(self, images: Tensor) -> Tensor:
         tasks, n = images.shape[:2]
         x = self._first(images)
         for kernel, gain, offset in list(zip(self.kernels, self.gains, self.offsets, strict=True))[
