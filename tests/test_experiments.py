@@ -430,23 +430,39 @@ def test_the_ratio_of_h15_to_the_minimum_has_no_scale() -> None:
     assert ratios[0] == pytest.approx(ratios[1], rel=1e-6)
 
 
-def test_readings_share_their_draws_and_say_where_there_is_no_minimum() -> None:
-    readings = {
-        "seeds": 2,
-        "test_tasks": 5,
-        "alternatives": {"scaled": {"scaled": True}, "split": {"training_samples": "split"}},
-    }
-    made = experiment("fig02", readings=readings)
-    frame = made.readings()  # type: ignore[attr-defined]
-    assert list(frame.reading) == ["primary", "scaled", "split"]
-    scaled = frame[frame.reading == "scaled"].iloc[0]
+def test_readings_of_figure_2_share_their_draws() -> None:
+    """Another sigma~ of (H.15) moves the star and nothing else."""
+    alternatives = {"sd": {"sigma2": "psi_sd"}, "scaled": {"scaled": True}}
+    section = experiment("fig02", readings={"alternatives": alternatives}).cfg
+    tables = {}
+    for name in section.choices():
+        made = make("fig02", section.reading(name).for_stage("estimates"), 5)
+        tables[name] = made.all_stages().set_index(["panel", "seed", "quantity"]).value
+    primary, sd = tables["primary"], tables["sd"]
+    for quantity in ("alpha_star", "alpha_lim_sampled", "h15_psi_sd", "loss_at_star"):
+        assert primary.xs(quantity, level=2).equals(sd.xs(quantity, level=2))
+    star = sd.xs("alpha_est", level=2)
+    assert star.equals(primary.xs("h15_psi_sd", level=2))
+    assert not star.equals(primary.xs("alpha_est", level=2))
     # features of order 1: the minimiser is far beyond the paper's axis
-    assert scaled["argmin"] == "no minimum in (0, 0.0007)"
-    assert scaled.minimum_in_range == "0 of 2"
-    assert abs(scaled.vertex) > 0.0007
-    estimates = stages(made)[3]
-    mine = estimates[estimates.quantity == "alpha_lim_sampled"].value.mean()
-    assert frame[frame.reading == "primary"].alpha_lim_sampled.iloc[0] == pytest.approx(mine)
+    assert (tables["scaled"].xs("minimum_in_range", level=2) == 0).all()
+    stored = stages(make("fig02", section.for_stage("estimates"), 5))[3]
+    again = stored.set_index(["panel", "seed", "quantity"]).value
+    pd.testing.assert_series_equal(primary, again)
+
+
+@pytest.mark.parametrize("name", ["fig01", "fig07"])
+def test_variations_of_a_trajectory_are_readings(name: str) -> None:
+    """Panel (c) and the specification curve are the same numbers."""
+    section = experiment(name).cfg
+    in_panel = experiment(name).all_stages()
+    in_panel = in_panel[in_panel.quantity == "ratio_nearest_to_lim"]
+    of_count = in_panel[in_panel.panel == "1|count=150"].value.to_list()
+    reading = make(name, section.reading("count_150").for_stage("estimates"), 5).all_stages()
+    assert not reading.panel.str.contains("|", regex=False).any()
+    chosen = reading[(reading.panel == "1") & (reading.quantity == "ratio_nearest_to_lim")]
+    assert chosen.value.to_list() == of_count
+    assert section.choices()["centre_2.0_2.0"] == {"new_tasks.centre": [2.0, 2.0]}
 
 
 def test_a_split_reading_without_a_minimum_is_infinite_not_an_edge() -> None:

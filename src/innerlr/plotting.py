@@ -290,7 +290,7 @@ def trajectory_readings(axes: Any, estimates: pd.DataFrame, section: Any) -> pd.
     Args:
         axes: where.
         estimates: holds ratio_nearest_to_lim of the panels "row" and "row|key=value".
-        section: of the configuration; keys rows, tasks, new_tasks, shots, readings.
+        section: of the configuration; keys rows, tasks, new_tasks, shots, variations.
 
     Returns:
         All that is drawn: columns panel, axes, series, reading, seed, mean, low, high, n.
@@ -303,7 +303,7 @@ def trajectory_readings(axes: Any, estimates: pd.DataFrame, section: Any) -> pd.
     points: dict[str, Any] = {}
     shown: list[pd.DataFrame] = []
     for key, (heading, write) in READINGS.items():
-        values = sorted([chosen[key], *section["readings"][key]])
+        values = sorted([chosen[key], *section["variations"][key]])
         middle = x + (len(values) - 1) / 2
         axes.text(middle, 1.02, heading, ha="center", transform=axes.get_xaxis_transform())
         for value in values:
@@ -532,44 +532,44 @@ def mark(axes: Any, value: Interval, height: float, label: str, **look: Any) -> 
     )
 
 
-def rates_and_accuracy(readings: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
-    """Mean test accuracy of every reading of Fig. 3 against the rate it ends with.
+def rates_and_accuracy(rates: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
+    """Mean test accuracy of every scheme of Fig. 3's readings against the rate it ends with.
 
     A panel a forward normalisation: fixed rates as a line, the readings of sigma^2 and the learned
     rate as marks. The last panel has the schemes of the figure in other settings.
 
     Args:
-        readings: columns reading, forward_norm, rate, sigma2, alpha, accuracy_area, data; those
-            without gain_over_* are the other settings.
+        rates: columns scheme, setting, forward_norm, rate, sigma2, alpha, accuracy_area, data;
+            those with a setting are the last panel's.
 
     Returns:
-        The figure, and all that it shows: columns panel, series, reading, alpha, accuracy_area.
+        The figure, and all that it shows: panel, series, scheme, alpha, accuracy_area, data.
     """
-    plain = readings.filter(like="gain_over_").notna().any(axis=1)
-    norms = list(dict.fromkeys(readings.forward_norm[plain]))
+    plain = rates.setting.fillna("") == ""
+    norms = list(dict.fromkeys(rates.forward_norm[plain]))
     figure, grid = panels(2, -(-(len(norms) + 1) // 2), height=2.3, sharey=True)
     shown = []
     for i, (axes, norm) in enumerate(zip(grid.flat, norms, strict=False)):
-        rows = readings[plain & (readings.forward_norm == norm)]
-        rates = rows.rate.astype(str)
-        fixed = rows[~rates.isin(["online", "learned"])].sort_values("alpha")
+        rows = rates[plain & (rates.forward_norm == norm)]
+        chosen = rows.rate.astype(str).isin(["online", "learned"])
+        fixed = rows[~chosen].sort_values("alpha")
         line = {"color": "0.3", "marker": "o", "ms": 3.5}
         axes.plot(fixed.alpha, fixed.accuracy_area, **line, label="fixed rate")
         shown.append(fixed.assign(panel=norm, series="fixed rate"))
-        for j, row in enumerate(rows[rates.isin(["online", "learned"])].itertuples()):
+        for j, row in enumerate(rows[chosen].itertuples()):
             series = row.sigma2 if row.rate == "online" else "learned"
             mark = {"marker": "X^Dsvo"[j % 6], "ms": 7, "mec": "white", "ls": "none"}
             axes.plot(row.alpha, row.accuracy_area, color=COLOURS[j], **mark, label=series)
-            shown.append(rows[rows.reading == row.reading].assign(panel=norm, series=series))
+            shown.append(rows[rows.scheme == row.scheme].assign(panel=norm, series=series))
         axes.set(xscale="log", xlabel=r"$\alpha$ at the end")
         letter(axes, "abcdefgh"[i], f"features {norm}")
-    others = readings[~plain]
+    others = rates[~plain]
     if len(others):
         axes = grid.flat[len(norms)]
         bars = {"color": COLOURS[0], "alpha": 0.4, "width": 0.8}
         axes.bar(range(len(others)), others.accuracy_area, **bars)
         look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 6.5}
-        for x, name in enumerate(others.reading):
+        for x, name in enumerate(others.scheme):
             axes.text(x, 0.02, name.replace("_", " "), **look)
         axes.set_xticks([])
         shown.append(others.assign(panel="other settings", series=others.rate.astype(str)))
@@ -579,9 +579,7 @@ def rates_and_accuracy(readings: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
     for axes in grid[:, 0]:
         axes.set(ylabel="mean test accuracy", ylim=(0, 1))
     legend_below(figure, grid[0, 0], columns=7)
-    return figure, pd.concat(shown)[
-        ["panel", "series", "reading", "alpha", "accuracy_area", "data"]
-    ]
+    return figure, pd.concat(shown)[["panel", "series", "scheme", "alpha", "accuracy_area", "data"]]
 
 
 # estimate drawn beside a sweep of rates: marker, size, label

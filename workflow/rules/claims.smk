@@ -1,10 +1,5 @@
 # What the paper claims, against what the run measured.
 
-import yaml
-
-with open(Path(workflow.basedir) / "claims.yaml") as stream:
-    ALL_CLAIMS = yaml.safe_load(stream)
-
 
 rule judge:
     input:
