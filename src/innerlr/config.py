@@ -918,8 +918,8 @@ class AnilSetting(Section):
 class AnilReadings(Section):
     """What the target readings runs: shorter, one job a reading and seed."""
 
-    iterations: PositiveInt = 200
-    seeds: PositiveInt = 1
+    iterations: PositiveInt = 100
+    seeds: PositiveInt = 2
     forward_norm: list[ForwardNorm] = list(get_args(ForwardNorm))
     sigma2: list[Sigma2] = list(get_args(Sigma2))
     rates: list[PositiveFloat | Literal["learned"]] = [0.02, 0.1, 0.5, 2.0, 8.0, "learned"]
@@ -1518,9 +1518,9 @@ class Fig10a(RateSweep):
     iterations: PositiveInt = 2000
     test_query: PositiveInt = 10
     readings: Readings = Readings(
-        change={"seeds": 2, "iterations": 1000, "test_tasks": 2000},
+        change={"seeds": 2, "iterations": 500, "test_tasks": 2000},
         alternatives={
-            "iterations_4000": {"iterations": 4000},
+            "iterations_2000": {"iterations": 2000},
             "five_steps": {"inner_steps": 5},
             **_OF_QUADRATIC_NETWORKS,
         },
@@ -1551,7 +1551,7 @@ class Fig10b(RateSweep):
     iterations: PositiveInt = 10_000
     test_query: PositiveInt = 256
     readings: Readings = Readings(
-        change={"seeds": 2, "iterations": 4000},
+        change={"seeds": 2, "iterations": 2000, "test_tasks": 2000},
         alternatives={
             "amplitude_0_pi": {"tasks": {"amplitude": [0.0, 3.141592653589793]}},
             "init_pytorch": {"network": {"init": "pytorch"}},
@@ -1594,9 +1594,9 @@ class Fig12(RateSweep):
     test_tasks: PositiveInt = 1000
     test_query: PositiveInt = 10
     readings: Readings = Readings(
-        change={"seeds": 2, "iterations": 1000, "test_folds": 2},
+        change={"seeds": 2, "iterations": 500, "test_folds": 2},
         alternatives={
-            "iterations_4000": {"iterations": 4000},
+            "iterations_2000": {"iterations": 2000},
             "one_step": {"inner_steps": 1},
             **_OF_QUADRATIC_NETWORKS,
         },
@@ -1656,6 +1656,7 @@ class Table2(TrainedSection):
     seeds: PositiveInt = 10
     search_cap: PositiveFloat = 20.0
     readings: Readings = Readings(
+        change={"seeds": 5, "test_tasks": 2000},
         alternatives={
             "bias": {"bias": True},
             "init_he_normal": {"network": {"init": "he_normal"}},
