@@ -469,6 +469,7 @@ def of_panel(estimates: pd.DataFrame, panel: str) -> pd.DataFrame:
 
 
 RATIOS = [f"ratio_{short}_to_star" for short in scaling.DRAWN]
+RATIOS += ["ratio_est_to_star_pooled_step"]
 
 
 @pytest.mark.parametrize("change", [{"tasks": 9}, {"width": 200}], ids=["N", "d"])

@@ -5,8 +5,8 @@ With :math:`s_2` the second moment of all feature entries, :math:`\mathrm{tr}\,E
 
 .. math:: r = \mathrm{tr}\,E G\;\mathrm{tr}\,E G^2 / \mathrm{tr}\,E G^3,
 
-1 where all rows are alike up to sign, K for independent centred entries and d >> K. It does not
-depend on N. With :math:`\sigma^2` the variance of the entries,
+1 where all rows are alike up to sign, K for independent centred entries and d >> K. It has no N,
+and of wide networks no d. With :math:`\sigma^2` the variance of the entries,
 
 .. math:: \alpha_{est} = \frac{1}{2 N K \sigma^2}
     = \alpha_{\lim}\;\frac{d}{N K}\;\frac{s_2}{\sigma^2 r},
@@ -33,6 +33,11 @@ DRAWN = {
 }
 # key varied: what its slope is named after
 KEYS = {"tasks": "tasks", "width": "dim"}
+SLOPES = {
+    "est": "ratio_est_to_star",
+    "lim": "ratio_lim_to_star",
+    "pooled_step": "ratio_est_to_star_pooled_step",
+}
 
 
 @dataclass(frozen=True)
@@ -152,9 +157,9 @@ Summary = tuple[str, int, dict[str, float]]
 def summaries(points: Mapping[Point, Sequence[Mapping[str, float]]]) -> list[Summary]:
     """What the points show together, as (panel, seed, quantities).
 
-    Of each curve and seed: slopes of log (H.15) and log (3.3) over the minimiser on log N K / d,
-    with N varied (tasks) and with d (dim), and :func:`right_at`. Of all curves (panel c): the mean
-    slopes, and how far an estimate is from the minimiser where it is farthest (seed -1: all draws).
+    Of each curve and seed: slopes of the logarithms of SLOPES on log N K / d, with N varied (tasks)
+    and with d (dim), and :func:`right_at`. Of all curves (panel c): the mean slopes, and how far an
+    estimate is from the minimiser where it is farthest (seed -1: all draws).
 
     Args:
         points: what :func:`measured` says of each draw.
@@ -168,8 +173,8 @@ def summaries(points: Mapping[Point, Sequence[Mapping[str, float]]]) -> list[Sum
             values = {}
             for key, name in KEYS.items():
                 line = [draw for point, draw in mine.items() if point.key in ("", key)]
-                for short in ("est", "lim"):
-                    values[f"slope_{short}_{name}"] = slope(line, f"ratio_{short}_to_star")
+                for short, quantity in SLOPES.items():
+                    values[f"slope_{short}_{name}"] = slope(line, quantity)
             of_curves.append(dict(values))
             values["est_right_at"] = right_at(list(mine.values()))
             found.append((panel, seed, values))
