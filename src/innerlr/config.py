@@ -763,6 +763,19 @@ class TangentPanel(Section):
     curves: dict[str, TangentCurve]
 
 
+class TangentScaling(Section):
+    """Panel (c) of Fig. 2: other N at the section's width, and other widths at the curve's N.
+
+    Always with N K < d: beyond, the minimum-norm solution depends on the learning rate.
+    """
+
+    curves: list[str] = ["a/K7N112", "b/K15N50"]
+    tasks: Annotated[list[PositiveInt], Field(min_length=1)] = [4, 8, 16, 32, 64, 128]
+    widths: Annotated[list[PositiveInt], Field(min_length=1)] = [
+        *(300, 1000, 3000, 30_000, 100_000, 1_000_000),
+    ]
+
+
 class Fig02(TangentSetting, OpenSection):
     """Test loss of overparameterised quadratic regression on tangent features (Fig. 2)."""
 
@@ -788,8 +801,14 @@ class Fig02(TangentSetting, OpenSection):
     alphas: Spaced = Spaced(first=-3e-4, last=7e-4)
     grid_points: Annotated[int, Field(ge=12)] = 21
     seeds: PositiveInt = 10
+    scaling: TangentScaling = TangentScaling()
     readings: Readings = Readings(
-        change={"seeds": 3, "test_tasks": 100},
+        claims=["fig02a", "fig02b"],
+        change={
+            "seeds": 3,
+            "test_tasks": 100,
+            "scaling": {"curves": []},
+        },
         alternatives={
             "two_inputs_no_hidden_bias": {"input_dim": 2, "hidden_bias": False},
             "two_inputs": {"input_dim": 2},
@@ -836,7 +855,29 @@ class Fig02(TangentSetting, OpenSection):
         "seeds": ours(
             "draws of the network and of all tasks; intervals of the claims are over them"
         ),
+        "scaling.curves": ours(
+            "panel (c): curves of (a) and (b), with their K and their draws; none: no panel"
+        ),
+        "scaling.tasks": ours("N beside the curve's own, at the width above"),
+        "scaling.widths": ours("widths beside the one above, at the curve's N; always N K < d"),
     }
+
+    @model_validator(mode="after")
+    def _scaling_stays_below_dim(self) -> Self:
+        known = {f"{p}/{c}": curve for p, s in self.panels.items() for c, curve in s.curves.items()}
+        for name in self.scaling.curves:
+            if name not in known:
+                raise ValueError(f"scaling.curves: unknown {name!r}. {nearest(name, known)}")
+            k, n = known[name].shots, known[name].tasks
+            sizes = [(t, self.width) for t in self.scaling.tasks]
+            for tasks, width in sizes + [(n, w) for w in self.scaling.widths]:
+                dim = width * (self.input_dim + self.hidden_bias + 1) + self.output_bias
+                if tasks * k >= dim:
+                    raise ValueError(
+                        f"scaling: expected N K < d, got {tasks} tasks of {k} samples for width "
+                        f"{width} (d = {dim}), curve {name}. Give fewer tasks or a larger width."
+                    )
+        return self
 
 
 Rate = PositiveFloat | Literal["online", "learned"]

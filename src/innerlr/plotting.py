@@ -442,6 +442,74 @@ def adapted_losses(
     return pd.concat(shown)[["panel", "series", "alpha", "mean", "low", "high", "n"]]
 
 
+# ratio to the minimiser: marker, size, colour, label
+OVER_STAR = {
+    "ratio_est_to_star": ("s", 4.5, COLOURS[3], "(H.15)"),
+    "ratio_est_to_star_pooled_step": ("v", 4.0, "0.55", r"(H.15), step $2\alpha/(NK)$"),
+    "ratio_dim_to_star": ("^", 4.5, COLOURS[1], r"$1/(2d\tilde\sigma^2)$"),
+    "ratio_split_to_star": ("D", 5.0, COLOURS[2], "(H.6)"),
+    "ratio_lim_to_star": ("o", 3.0, COLOURS[0], "(3.3)"),
+}
+
+
+def estimates_over_dim(
+    axes: Any, estimates: pd.DataFrame, panel: str, curve: Any, scaling: Any
+) -> pd.DataFrame:
+    """Estimates over the minimiser of the test loss, against N K / d.
+
+    Full marks: N is varied; hollow ones: d. Geometric means over draws with 95% intervals; lines
+    are (H.15) over (3.3) where a task's rows are alike, d / (N K), and independent, d / (N K^2).
+    The figure's own N and d are at the vertical line.
+
+    Args:
+        axes: where.
+        estimates: holds samples_over_dim and OVER_STAR of the panel and of "panel|key=value".
+        panel: of the curve.
+        curve: its shots and tasks.
+        scaling: keys tasks and widths, lists.
+
+    Returns:
+        All that is drawn: columns panel, series, samples_over_dim, mean, low, high, n.
+    """
+    values = estimates.pivot(index=["panel", "seed"], columns="quantity", values="value")
+    at = values.samples_over_dim.groupby("panel").first()
+    found = (values.ratio_est_to_star > 0).groupby("panel").all()  # a minimum, in every draw
+    shown = []
+    for key, varied, line in (("tasks", "tasks", "-"), ("width", "widths", "--")):
+        # the curve's own value may be in the list, and is the panel itself
+        names = {panel, *(f"{panel}|{key}={value}" for value in scaling[varied])}
+        drawn = values.loc[[name for name in names & set(at.index) if found[name]]].reset_index()
+        for series, (marker, size, colour, label) in OVER_STAR.items():
+            points = summary(drawn, ["panel"], series, geometric_interval)
+            points["samples_over_dim"] = points.panel.map(at)
+            points = points.sort_values("samples_over_dim")
+            axes.errorbar(
+                *(points.samples_over_dim, points["mean"]),
+                (points["mean"] - points.low, points.high - points["mean"]),
+                **{"color": colour, "marker": marker, "ms": size, "ls": line, "lw": 0.8},
+                mfc=colour if key == "tasks" else "white",
+                label=label if key == "tasks" else None,
+            )
+            shown.append(points.assign(series=f"{series}, {key}"))
+    of_curve = at[at.index.str.split("|").str[0] == panel]
+    x = np.array([0.8 * of_curve.min(), 1.25 * max(of_curve.max(), 1.0)])
+    laws = (("$d/(NK)$", 1, "--"), ("$d/(NK^2)$", curve["shots"], ":"))
+    for law, rank, line in laws:
+        y = 1 / (rank * x)
+        axes.plot(x, y, color="black", lw=0.9, ls=line, label=law, zorder=1)
+        ends = {"panel": panel, "series": law, "samples_over_dim": x, "mean": y}
+        shown.append(pd.DataFrame(ends))
+    for what, face, line in (("N varied", "0.3", "-"), ("d varied", "white", "--")):
+        axes.plot([], [], "o", color="0.3", mfc=face, ms=4, lw=0.8, ls=line, label=what)
+    grey = {"color": "0.6", "zorder": 0}
+    axes.axhline(1, lw=0.6, **grey)
+    axes.axvline(at[panel], lw=0.8, ls=(0, (1, 3)), **grey, label="as in (a), (b)")
+    axes.set(xscale="log", yscale="log", xlim=x)
+    axes.set_xlabel("training samples / features, $NK/d$")
+    axes.set_ylabel("estimate / minimiser of the test loss")
+    return pd.concat(shown)[["panel", "series", "samples_over_dim", "mean", "low", "high", "n"]]
+
+
 LAWS = {
     "normal": (r"$N(0, \sigma)$", COLOURS[0], "-"),
     "uniform": (r"$U(-\sqrt{12}\sigma/2, \sqrt{12}\sigma/2)$", COLOURS[1], "--"),

@@ -210,7 +210,7 @@ EXTRA_MODULES = {
     "omniglot": ["omniglot", "training/anil"],
     "pretrained": ["experiments/landscape", *TRAINING],
     "rate_sweep": ["dual", *TRAINING],
-    "tangent": ["dual", "intervals", "ntk", "tasks"],
+    "tangent": ["dual", "experiments/tangent_scaling", "intervals", "ntk", "tasks"],
     "tangent_variance": ["dual", "experiments/basis_variance", "ntk"],
     "theory": ["dual", "experiments/trajectory", "intervals", "theory"],
 }

@@ -21,6 +21,7 @@ from innerlr.dual import (
     loss_coefficients,
 )
 from innerlr.errors import Array
+from innerlr.experiments import tangent_scaling as scaling
 from innerlr.experiments.base import Arrays, Experiment, long, table
 from innerlr.intervals import mean_interval
 from innerlr.ntk import TwoLayerNTK
@@ -239,7 +240,7 @@ class Tangent(Experiment):
         """Of each cell: losses (points, test tasks), the minimum, and its scalars."""
         arrays: Arrays = {"alphas": self.alphas}
         cells = list(self._cells())
-        for _, init, curve, key, cell in self.progress(cells, len(cells)):
+        for panel, init, curve, key, cell in self.progress(cells, len(cells)):
             made = Regression(self.cfg, init, curve, self.cfg.test_tasks, self._rngs(cell))
             result = made.cell(self.alphas)
             arrays[f"{key}/losses"] = result.losses
@@ -247,6 +248,17 @@ class Tangent(Experiment):
             arrays[f"{key}/estimates"] = np.array(list(result.estimates.values()))
             arrays[f"{key}/at_estimates"] = np.array(list(result.at_estimates.values()))
             arrays[f"{key}/rank"] = np.array([result.rank])
+            # the eigenvalue cut is held as d varies: it is part of the problem that is solved
+            setting = self.cfg.model_copy(update={"rcond": made.inverse.rcond})
+            for point in scaling.variations(setting, panel):
+                varied = Regression(
+                    point.setting, init, point.curve, self.cfg.test_tasks, self._rngs(cell)
+                )
+                named = varied.estimates()
+                grid = named["alpha_lim_sampled"] * np.linspace(0, 4, 21)
+                lowest = varied.minimum(grid, varied.losses(grid))
+                arrays[f"{point.name}/{cell[-1]}/minimum"] = np.array(_storable(lowest))
+                arrays[f"{point.name}/{cell[-1]}/estimates"] = np.array(list(named.values()))
         return arrays
 
     def sweep(self, features: Arrays) -> pd.DataFrame:
@@ -284,7 +296,27 @@ class Tangent(Experiment):
             highest[group] = max(highest.get(group, -np.inf), float(mean.max()))
         for (panel, seed), value in highest.items():
             rows += long(panel, seed, {"highest_loss": value})
-        return table(rows, ["panel", "seed"])
+        return table(rows + self._scaling(features), ["panel", "seed"])
+
+    def _scaling(self, features: Arrays) -> list[dict[str, Any]]:
+        """Rows of panel (c): of every N and d, and what they show together."""
+        rows, shown = [], {}
+        for panel in self.cfg.scaling.curves:
+            for point in (scaling.own(self.cfg, panel), *scaling.variations(self.cfg, panel)):
+                seeds = []
+                for seed in range(self.cfg.seeds):
+                    star, lowest, _ = features[f"{point.name}/{seed}/minimum"]
+                    named = dict(
+                        zip(ESTIMATES, features[f"{point.name}/{seed}/estimates"], strict=True)
+                    )
+                    seeds.append(scaling.measured(point, named, star if lowest > 0 else np.inf))
+                    # the figure's own cell has its ratios already
+                    new = seeds[-1] if point.key else scaling.without_ratios(seeds[-1])
+                    rows += long(point.name, seed, new)
+                shown[point] = seeds
+        for panel, seed, values in scaling.summaries(shown) if shown else ():
+            rows += long(panel, seed, values)
+        return rows
 
 
 def _storable(minimum: Minimum) -> tuple[float, float, float]:
