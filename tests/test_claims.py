@@ -17,6 +17,7 @@ from innerlr.intervals import Interval, mean_interval, slope_interval
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRIES = yaml.safe_load((ROOT / "claims.yaml").read_text())
+MEASURED = [claim for claim in ENTRIES if "of" not in claim]
 
 
 def entry(**change: object) -> dict:
@@ -127,7 +128,7 @@ def test_a_claim_without_a_reason_is_refused() -> None:
         claims.judge([incomplete], estimates(TIGHT), "x", {})
 
 
-@pytest.mark.parametrize("claim", ENTRIES, ids=[c["id"] for c in ENTRIES])
+@pytest.mark.parametrize("claim", MEASURED, ids=[c["id"] for c in MEASURED])
 def test_every_claim_is_well_formed_and_judged_at_the_default_or_the_paper_s_scale(
     claim: dict,
 ) -> None:
@@ -154,13 +155,67 @@ def test_a_claim_that_needs_real_data_is_not_judged_on_a_stand_in() -> None:
         claims.judge([entry(needs={"data": 1})], estimates(TIGHT), "x", {})
 
 
+def spelt(verdicts: dict[str, str], of: list[str]) -> pd.Series:
+    listed = [entry(id=name) for name in ("x1", "x2", "x3", "other")]
+    whole = {"id": "all", "place": "p", "claim": "c", "of": of, "reason": "why"}
+    table = pd.DataFrame({"id": list(verdicts), "verdict": list(verdicts.values())})
+    return claims.spelt_out([whole, *listed], table).iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected", "share"),
+    [
+        ([claims.REPRODUCED] * 3, claims.REPRODUCED, 1.0),
+        ([claims.NOT] * 3, claims.NOT, 0.0),
+        ([claims.PARTLY] * 3, claims.PARTLY, 0.0),
+        ([claims.REPRODUCED, claims.REPRODUCED, claims.NOT], claims.PARTLY, 2 / 3),
+        ([claims.NOT, claims.NOT, claims.PARTLY], claims.PARTLY, 0.0),
+        ([claims.REPRODUCED, claims.UNJUDGED, claims.NOT], claims.PARTLY, 0.5),
+        ([claims.REPRODUCED, claims.UNJUDGED], claims.REPRODUCED, 1.0),
+        ([claims.NOT, claims.UNJUDGED], claims.NOT, 0.0),
+        ([claims.UNJUDGED] * 3, claims.UNJUDGED, np.nan),
+        ([], claims.UNJUDGED, np.nan),
+    ],
+)
+def test_a_statement_is_judged_by_what_spells_it_out(
+    verdicts: list[str], expected: str, share: float
+) -> None:
+    given = {f"x{i}": verdict for i, verdict in enumerate(verdicts, 1)}
+    # another claim does not count
+    row = spelt(given | {"other": claims.NOT}, ["x?"])
+    assert row.verdict == expected
+    assert row.measured == pytest.approx(share, nan_ok=True)
+    for name, verdict in given.items():
+        assert (name in row.reason) == (verdict != claims.REPRODUCED)
+    assert "other" not in row.reason
+
+
+def test_a_pattern_that_matches_no_claim_is_refused() -> None:
+    with pytest.raises(InnerlrError, match="all: no claim 'z'"):
+        spelt({}, ["x1", "z"])
+
+
+def test_the_table_of_verdicts_is_in_the_order_of_the_claims() -> None:
+    listed = [
+        {"id": "all", "place": "p", "claim": "c", "of": ["*"], "reason": "why"},
+        *(entry(id=name) for name in ("b", "a", "unjudged")),
+    ]
+    judged = [claims.judge([entry(id=name)], estimates(TIGHT), "x", {}) for name in ("a", "b")]
+    table = claims.verdict_table(listed, judged)
+    assert list(table.id) == ["all", "b", "a"]
+    assert list(table.columns) == claims.COLUMNS
+    assert table.verdict[0] == claims.REPRODUCED
+    with pytest.raises(InnerlrError, match="no claim 'a', which was judged"):
+        claims.verdict_table(listed[:2], judged)
+
+
 def test_claims_have_distinct_names_and_cover_every_experiment() -> None:
     names = [claim["id"] for claim in ENTRIES]
     assert len(set(names)) == len(names)
     experiments = {
         name for name in Config.model_fields if isinstance(getattr(Config(), name), Section)
     }
-    assert {claim["experiment"] for claim in ENTRIES} == experiments
+    assert {claim["experiment"] for claim in MEASURED} == experiments
 
 
 def test_mean_interval_is_scipys() -> None:

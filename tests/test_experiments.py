@@ -179,6 +179,39 @@ def test_without_new_scale_the_new_tasks_are_like_the_others() -> None:
     assert moved[1.0] < moved[2.0]
 
 
+def test_new_tasks_of_larger_features_draw_the_erm_solution_more() -> None:
+    """The ratio by least squares, and its dependence on what the paper calls penalties."""
+    ratios = {}
+    for scale in (0.5, 1.0, 2.0):
+        new = {**section("fig01")["new_tasks"], "feature_scale": scale}
+        made = experiment("fig01", new_tasks=new)
+        phi, a = made._sample(0, 0, made.cfg)
+        y, n = np.einsum("nki,ni->nk", phi, a), made.cfg.tasks
+        fits = [
+            np.linalg.lstsq(phi[:m].reshape(-1, 2), y[:m].ravel(), rcond=None)[0]
+            for m in (len(phi), n)
+        ]
+        far = [np.linalg.norm(w - a[n:].mean(0)) for w in fits]
+        found = stages(made)[3].query("seed == 0 and quantity == 'erm_distance_ratio'").value
+        ratios[scale] = found.iloc[0]
+        assert ratios[scale] == pytest.approx(far[0] / far[1], rel=1e-9)
+    assert ratios[2.0] < ratios[1.0] < ratios[0.5] < 1
+
+
+def test_falling_to_the_nearest_point_is_counted_step_by_step() -> None:
+    made = experiment("fig01")
+    _, features, sweep, _ = stages(made)
+    path = (sweep.kind == "path") & (sweep.seed == 0)
+    n = path.sum()
+    # down, up, down: two of three steps to the lowest point fall; then the lowest is the first
+    for distance, expected in (([3.0, 2.0, 2.5, 1.0], 2 / 3), ([1.0, 2.0], 0.0)):
+        sweep.loc[path, "mean_distance"] = distance + [9.0] * (n - len(distance))
+        found = made.estimates(features, sweep).query(
+            "panel == '1' and seed == 0 and quantity == 'falling_share_to_nearest'"
+        )
+        assert found.value.iloc[0] == pytest.approx(expected)
+
+
 # ------------------------------------------------------------------ Fig. 4, Fig. 5, Fig. 6
 
 

@@ -28,8 +28,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with two of the claims, one of them judged, and two pictures."""
     entries = yaml.safe_load((ROOT / "claims.yaml").read_text())
     two = [entry for entry in entries if entry["id"] in ("fig08a-vanishes", "fig01-away")]
-    (tmp_path / "claims.yaml").write_text(yaml.safe_dump(two))
+    of_both = {"id": "all", "place": "Section 6", "claim": "Both.", "of": ["fig0*"], "reason": "x"}
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([of_both, *two]))
     (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "docs/places.yaml", tmp_path / "docs")
     (tmp_path / "docs/errata.md").write_text("# x\n\n### one\n\n### two\n")
     (tmp_path / "README.md").write_text(f"before\n{replication.START}\n{replication.END}\nafter\n")
     figures = tmp_path / replication.REFERENCE / "figures"
@@ -60,11 +62,14 @@ def test_the_readme_keeps_what_is_around_the_block(root: Path) -> None:
 
 def test_the_report_has_every_claim_with_its_numbers(root: Path) -> None:
     text = replication.report(root)
-    (line,) = [line for line in text.splitlines() if "`fig08a-vanishes`" in line]
+    (line,) = [line for line in text.splitlines() if "(`fig08a-vanishes`)" in line]
     assert "| -0.515 | -0.75 to 0.25 | reproduced |" in line
-    (line,) = [line for line in text.splitlines() if "`fig01-away`" in line]
+    (line,) = [line for line in text.splitlines() if "(`fig01-away`)" in line]
     assert line.endswith("|  |  |  | not evaluated |")
     assert "has 2 entries" in text
+    # the one of the two that was evaluated; not counted among the claims
+    assert "| Both. (`all`) | Section 6 | all | 1 |  | reproduced |" in text
+    assert "judges 2 claims in 2 experiments" in " ".join(text.split())
     assert "`fig02.input_dim` | 1 |" in text
     assert "hold no times" in text
 
@@ -98,6 +103,14 @@ def test_the_command_finds_and_mends_drift(root: Path, capsys: pytest.CaptureFix
     (root / replication.REFERENCE / "claims.csv").unlink()
     assert main(["replication"]) == 2
     assert "innerlr reference" in capsys.readouterr().err
+
+
+def test_the_report_says_where_each_place_is_judged(root: Path) -> None:
+    text = replication.report(root)
+    assert "| Fig. 1 (a) | Solutions, tasks and trajectory. | not evaluated: `fig01-away` |" in text
+    assert "| Abstract, sentence 3 |  | On the literature before the paper. |" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("| Theorem 1 |")]
+    assert line.endswith("| reproduced: `fig08a-vanishes` |")
 
 
 def test_labels_and_numbers() -> None:

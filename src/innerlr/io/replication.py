@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from innerlr.claims import NOT, PARTLY, REPRODUCED, UNJUDGED
+from innerlr.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, places_of, spelt_out
 from innerlr.config import Config, leaves
 from innerlr.errors import InnerlrError
 from innerlr.io.provenance import SUFFIX
@@ -26,14 +26,16 @@ REFERENCE = Path("results/reference")
 VERDICTS = (REPRODUCED, PARTLY, NOT, UNJUDGED)
 START = "<!-- results, made by `innerlr replication --write` -->"
 END = "<!-- end of results -->"
+# in the place of an experiment, for statements that other claims spell out
+WHOLE = "The paper's own summary, spelt out by other claims"
 
 
 def claims(root: Path) -> pd.DataFrame:
     """Every claim of claims.yaml with its verdict in the reference run.
 
     Returns:
-        Columns of claims.csv, with claim and experiment; claims that the reference run does not
-        have are not evaluated.
+        Columns of claims.csv, with claim and experiment (WHOLE for statements that others spell
+        out); claims that the reference run does not have are not evaluated.
     """
     table = REFERENCE / "claims.csv"
     if not (root / table).is_file():
@@ -41,12 +43,16 @@ def claims(root: Path) -> pd.DataFrame:
             f"{table}: no such file. Make it with `make figures` and `innerlr reference "
             "results/default`."
         )
-    entries = pd.DataFrame(yaml.safe_load((root / "claims.yaml").read_text()))
-    judged = pd.read_csv(root / table).drop(columns=["place", "quantity", "reason"])
-    both = entries[["id", "place", "claim", "experiment", "panel", "quantity"]].merge(
-        judged, on="id", how="left"
+    listed = yaml.safe_load((root / "claims.yaml").read_text())
+    entries = pd.DataFrame(listed, columns=["id", "place", "claim", "experiment", "panel"])
+    judged = pd.read_csv(root / table)
+    summaries = spelt_out(listed, judged)
+    measured = judged[~judged.id.isin(summaries.id)]
+    both = entries.merge(
+        pd.concat([measured, summaries]).drop(columns="place"), on="id", how="left"
     )
     both["verdict"] = both.verdict.fillna(UNJUDGED)
+    both["experiment"] = both.experiment.fillna(WHOLE)
     return both
 
 
@@ -96,7 +102,8 @@ def rows(header: list[str], body: list[list[Any]]) -> list[str]:
 
 
 def summary(table: pd.DataFrame) -> str:
-    """One sentence with the numbers of verdicts."""
+    """One sentence with the numbers of verdicts; what others spell out is not counted twice."""
+    table = table[table.experiment != WHOLE]
     found = dict(zip(VERDICTS, counts(table), strict=True))
     parts = ", ".join(f"{n} {verdict}" for verdict, n in found.items() if n)
     return f"Of {len(table)} claims: {parts}."
@@ -138,6 +145,7 @@ def readme(root: Path) -> str:
 def report(root: Path) -> str:
     """REPLICATION.md, in the order of the ML Reproducibility Challenge."""
     table = claims(root)
+    measured = table[table.experiment != WHOLE]
     errata = len(re.findall(r"^### ", (root / "docs/errata.md").read_text(), re.M))
     paragraphs: list[list[str]] = [
         ["# Replication report"],
@@ -152,8 +160,8 @@ def report(root: Path) -> str:
             "the population risk in mixed linear regression (Theorem 1), bounds it and reads it in "
             "terms of the data (Corollary 1, Examples 1 and 2), proves that a small rate brings "
             "the initialisation closer to the task optima (Theorem 2), and carries the rate over "
-            f"to tangent features and deep networks. This page judges {len(table)} claims in "
-            f"{table.experiment.nunique()} experiments."
+            f"to tangent features and deep networks. This page judges {len(measured)} claims in "
+            f"{measured.experiment.nunique()} experiments."
         ),
         _wrapped(
             "**Methodology.** No code of the authors is public; everything is written anew from "
@@ -194,6 +202,12 @@ def report(root: Path) -> str:
         ]
         paragraphs += [[f"### {title(str(name))}"], rows(header, body)]
     paragraphs += [
+        ["## Coverage"],
+        _wrapped(
+            "Every place of the paper that states something, in its order, and the claims that "
+            "judge it; one without a claim says why. A test holds the list against claims.yaml."
+        ),
+        rows(["place", "states", "claims"], _coverage(root, table)),
         ["## Deviations and assumptions"],
         _wrapped(
             "What the paper leaves open, what is taken in its place and why. Values that are ours "
@@ -209,6 +223,21 @@ def report(root: Path) -> str:
 
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
+
+
+def _coverage(root: Path, table: pd.DataFrame) -> list[list[str]]:
+    places = yaml.safe_load((root / "docs/places.yaml").read_text())
+    known = [place["place"] for place in places]
+    judging: dict[str, dict[str, list[str]]] = {name: {} for name in known}
+    for row in table.itertuples():
+        for name in dict.fromkeys(places_of(str(row.place), known)):
+            judging[name].setdefault(str(row.verdict), []).append(f"`{row.id}`")
+    body = []
+    for place in places:
+        found = judging[place["place"]]
+        judged = "; ".join(f"{v}: {', '.join(found[v])}" for v in VERDICTS if v in found)
+        body.append([place["place"], place.get("says", ""), place.get("none", judged)])
+    return body
 
 
 def _assumptions() -> list[list[str]]:
