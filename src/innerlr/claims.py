@@ -258,14 +258,16 @@ def measure(estimates: pd.DataFrame, panel: str, quantity: str) -> Interval:
         raise InnerlrError(
             f"claims.yaml: no {quantity!r} in panel {panel!r}. {nearest(quantity, names)}"
         )
-    if not np.isfinite(values.value).all():
-        # never reached (infinite): beyond any bound, in every repetition or in some
-        finite = values.value[np.isfinite(values.value)]
-        low = float(finite.min()) if len(finite) else np.inf
-        return Interval(np.inf, low, np.inf)
+    found = values.value.to_numpy(dtype=float)
+    if np.isnan(found).any():
+        return Interval(np.nan, -np.inf, np.inf)  # nothing is known
+    if np.isinf(found).any():
+        # never reached: beyond any bound on that side, in every repetition or in some
+        low, high = float(found.min()), float(found.max())
+        return Interval(high if np.isinf(high) else low, low, high)
     if (values.seed >= 0).all():
-        return mean_interval(values.value.to_numpy())
-    value = float(values.value.iloc[0])
+        return mean_interval(found)
+    value = float(found[0])
     ends = [
         of_panel[of_panel.quantity == f"{quantity}_{end}"].value.to_list()
         for end in ("low", "high")
@@ -279,8 +281,8 @@ def shortfall(
 ) -> str:
     """Why the run's scale or data do not suffice; empty when they do.
 
-    A key is a dotted path into the section; a list counts by its largest value, a mapping by its
-    number of entries. The key `data` is not a path: `real` asks for no stand-in.
+    A key is a dotted path into the section, to a number or to a list, which counts by its largest
+    value. The key `data` is not a path: `real` asks for no stand-in.
     """
     for path, least in needs.items():
         if path == "data":
@@ -295,6 +297,11 @@ def shortfall(
                 raise InnerlrError(f"claims.yaml: needs {path!r}: no such key in the section.")
             node = node[part]
         value = max(node) if isinstance(node, list) else node
+        if not isinstance(value, int | float):
+            raise InnerlrError(
+                f"claims.yaml: needs {path!r}: expected a number or a list of numbers there, got "
+                f"{type(value).__name__}. Name a key below it."
+            )
         if value < least:
             return f"needs {path} >= {least}, this run has {value}"
     return ""
