@@ -243,6 +243,42 @@ def test_figure_4_agrees_with_sampling() -> None:
         assert abs(row.alpha_lim.iloc[0] - sampled) < 5 * error
 
 
+def test_the_expected_gaps_of_figure_5_are_the_mean_over_drawn_optima() -> None:
+    """Training optima drawn anew for the same features, and then all that is left of F_0."""
+    made = experiment("fig05", seeds=1, alpha=2e-3)
+    features = made.features()
+    law, n = made._law("exponential"), made.cfg.tasks  # type: ignore[attr-defined]
+    ((phi, _),) = law.chunks(made.rng(2, 0, 0), n)
+    gram = phi.swapaxes(1, 2) @ phi
+    step = np.eye(made.cfg.dim) - 2 * made.cfg.alpha / made.cfg.shots * gram
+    a = np.random.default_rng(0).normal(0, np.sqrt(3), (4000, n, made.cfg.dim))
+    squares = []
+    for b in (gram, step @ gram @ step):
+        pulled = np.einsum("nij,rnj->ri", b, a)
+        squares.append((np.linalg.solve(b.sum(0), pulled.T) ** 2).sum(0))
+    difference = squares[1] - squares[0]
+    expected = np.trace(features["exponential/0/change"])
+    error = difference.std() / np.sqrt(len(difference))
+    assert abs(expected) > 8 * error
+    assert abs(difference.mean() - expected) < 4 * error
+    sweep = made.sweep(features)
+    curve = sweep[(sweep.panel == "exponential") & (sweep.tasks == "expected")]
+    assert curve.distance_gap.iloc[0] == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_drawn_gap_counts_as_always_negative_only_below_zero_at_every_step() -> None:
+    made = experiment("fig05", seeds=3)
+    features = made.features()
+    sweep = made.sweep(features)
+    mine = (sweep.panel == "uniform") & (sweep.tasks == "fresh")
+    sweep.loc[mine, "distance_gap"] = -1.0
+    # one of three draws rises above zero at its last step
+    sweep.loc[sweep[mine & (sweep.seed == 1)].index[-1], "distance_gap"] = 1e-9
+    found = made.estimates(features, sweep).query("panel == 'uniform'").set_index("quantity").value
+    assert found["fresh_distance_gap_negative_share"] == pytest.approx(2 / 3)
+    assert found["fresh_distance_gap_negative_share_low"] < 0.5
+
+
 def test_the_gaps_of_figure_5_are_those_of_plain_descent() -> None:
     made = experiment("fig05", max_steps=20, seeds=1)
     features = made.features()

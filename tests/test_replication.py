@@ -74,6 +74,16 @@ def test_the_report_has_every_claim_with_its_numbers(root: Path) -> None:
     assert "hold no times" in text
 
 
+@pytest.mark.parametrize(
+    "change", [{"quantity": "slope_error_risk"}, {"expected": {"between": [-1.0, -0.25]}}]
+)
+def test_a_verdict_on_another_quantity_or_bound_does_not_count(root: Path, change: dict) -> None:
+    entries = yaml.safe_load((root / "claims.yaml").read_text())
+    changed = [e | change if e["id"] == "fig08a-vanishes" else e for e in entries]
+    (root / "claims.yaml").write_text(yaml.safe_dump(changed))
+    assert "Of 2 claims: 2 not evaluated." in replication.readme(root)
+
+
 def test_the_report_has_the_time_of_the_run(root: Path) -> None:
     run = root / "results/x"
     run.mkdir()

@@ -163,6 +163,7 @@ TRAINING = ["tasks", "training/checkpoint", "training/maml", "training/mlp"]
 
 # modules that only some experiments import
 EXTRA_MODULES = {
+    "adaptation_gap": ["intervals", "theory"],
     "mixed_regression": ["mixed_regression"],
     "omniglot": ["omniglot", "training/anil"],
     "pretrained": ["experiments/landscape", *TRAINING],

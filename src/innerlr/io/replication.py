@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from innerlr.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, places_of, spelt_out
+from innerlr.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, describe, places_of, spelt_out
 from innerlr.config import Config, leaves
 from innerlr.errors import InnerlrError
 from innerlr.io.provenance import SUFFIX
@@ -35,7 +35,8 @@ def claims(root: Path) -> pd.DataFrame:
 
     Returns:
         Columns of claims.csv, with claim and experiment (WHOLE for statements that others spell
-        out); claims that the reference run does not have are not evaluated.
+        out); claims that the reference run does not have, or judged by another quantity or bound,
+        are not evaluated.
     """
     table = REFERENCE / "claims.csv"
     if not (root / table).is_file():
@@ -46,11 +47,12 @@ def claims(root: Path) -> pd.DataFrame:
     listed = yaml.safe_load((root / "claims.yaml").read_text())
     entries = pd.DataFrame(listed, columns=["id", "place", "claim", "experiment", "panel"])
     judged = pd.read_csv(root / table)
+    # a verdict on another quantity or bound is none on the claim as it is now
+    same = {(e["id"], e["quantity"], describe(e["expected"])) for e in listed if "expected" in e}
+    rows = zip(judged.id, judged.quantity, judged.expected, strict=True)
+    judged = judged[[row in same for row in rows]]
     summaries = spelt_out(listed, judged)
-    measured = judged[~judged.id.isin(summaries.id)]
-    both = entries.merge(
-        pd.concat([measured, summaries]).drop(columns="place"), on="id", how="left"
-    )
+    both = entries.merge(pd.concat([judged, summaries]).drop(columns="place"), on="id", how="left")
     both["verdict"] = both.verdict.fillna(UNJUDGED)
     both["experiment"] = both.experiment.fillna(WHOLE)
     return both
