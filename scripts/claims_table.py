@@ -5,10 +5,10 @@ import pandas as pd
 from innerlr.claims import verdict_table
 from innerlr.io import write_table
 from innerlr.io.job import job
-from innerlr.io.tables import write_html
+from innerlr.io.tables import CLAIMS_TITLE, write_html
 
 with job(snakemake):
-    p = snakemake.params
-    verdicts = verdict_table(p.claims, [pd.read_csv(path) for path in snakemake.input.tables])
+    claims = snakemake.params.claims
+    verdicts = verdict_table(claims, [pd.read_csv(path) for path in snakemake.input.tables])
     write_table(verdicts, snakemake.output.csv)
-    write_html(verdicts, snakemake.output.html, p.title)
+    write_html(verdicts, snakemake.output.html, CLAIMS_TITLE)

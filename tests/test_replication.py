@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from innerlr.cli import main
+from innerlr.config import Config
 from innerlr.errors import InnerlrError
 from innerlr.io import replication
-from innerlr.io.provenance import SUFFIX, compute, write
+from innerlr.io.provenance import write
+from innerlr.io.reference import compute
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -98,11 +100,46 @@ def test_the_report_has_the_time_of_the_run(root: Path) -> None:
         {**facts, "jobs": 2, "wall_seconds": 43.0, "cpu_seconds": 7.0}
     ]
     times.to_csv(root / replication.REFERENCE / "compute.csv", index=False)
-    shutil.copy(run / f"a.csv{SUFFIX}", root / replication.REFERENCE / f"claims.csv{SUFFIX}")
     text = replication.report(root)
     assert "| sweep | cpu | 2 | 43 | 7 |" in text
     assert "| all |  | 2 | 43 | 7 |" in text
-    assert "python 3." in text
+    several = pd.concat([times.assign(run="default"), times.assign(run="fig03", jobs=5)])
+    several.to_csv(root / replication.REFERENCE / "compute.csv", index=False)
+    text = replication.report(root)
+    assert "| fig03 | sweep | cpu | 5 | 43 | 7 |" in text
+    assert "|  | all |  | 7 | 86 | 14 |" in text
+
+
+def test_the_report_says_which_run_made_what_and_where_it_differs(root: Path) -> None:
+    assert "do not say how they were made" in replication.report(root)
+    folder = root / replication.REFERENCE
+    usual, longer = Config().model_dump(mode="json"), Config().model_dump(mode="json")
+    longer["fig03"]["iterations"] = usual["fig03"]["iterations"] * 10
+    longer["fig03"]["images"]["directory"] = "pictures"
+    # not made by that run
+    longer["fig08"]["trials"] = 99
+    # a key of that time
+    longer["fig03"]["gone"] = 1
+    about = {"revision": "0123456789abcdef", "machines": ["x86_64"], "data": ["directory"]}
+    about |= {"versions": {"python": "3.12.1"}}
+    runs = []
+    for name, config, experiments, shown in (
+        ("default", usual, ["fig08"], ["fig08", "table2"]),
+        ("fig03", longer, ["fig03"], ["fig03"]),
+    ):
+        (folder / f"config-{name}.yaml").write_text(yaml.safe_dump(config))
+        made = {"run": name, "config": f"config-{name}.yaml"}
+        runs.append(about | made | {"experiments": experiments, "shown": shown})
+    (folder / "runs.yaml").write_text(yaml.safe_dump(runs))
+    text = replication.report(root)
+    link = "[config-{0}.yaml](results/reference/config-{0}.yaml) | 0123456789ab |"
+    assert f"| `default` | Fig. 8, Table 2 | nothing | {link.format('default')}" in text
+    n = usual["fig03"]["iterations"]
+    told = f"`fig03.images.directory` pictures (None); `fig03.iterations` {10 * n} ({n})"
+    (line,) = [line for line in text.splitlines() if line.startswith("| `fig03` |")]
+    assert set(told.split("; ")) == set(line.split(" | ")[2].split("; "))
+    assert line.endswith(link.format("fig03"))
+    assert "- `fig03`: on x86_64 with python 3.12.1; data: directory." in text
 
 
 def test_the_command_finds_and_mends_drift(root: Path, capsys: pytest.CaptureFixture) -> None:
@@ -124,9 +161,10 @@ def test_the_report_says_where_each_place_is_judged(root: Path) -> None:
 
 
 def test_labels_and_numbers() -> None:
-    names = ("fig08", "fig04a", "table2", "h3", "theory")
+    names = ("fig08", "fig04a", "table2", "h3", "theory", "fig10a_readings")
     assert [replication.label(name) for name in names] == [
         *("Fig. 8", "Fig. 4a", "Table 2", "Section H.3", "Theory"),
+        "Fig. 10a, readings",
     ]
     values = (1 / 3, float("inf"), float("-inf"), float("nan"))
     assert [replication.number(v) for v in values] == ["0.3333", "infinite", "-infinite", ""]

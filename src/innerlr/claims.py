@@ -79,7 +79,7 @@ def spelt_out(claims: Sequence[Mapping[str, Any]], verdicts: pd.DataFrame) -> pd
     """A verdict on every statement that other claims spell out, from theirs.
 
     Reproduced if all of those evaluated are, not reproduced if none is and none partly, else
-    partly; not evaluated if none was.
+    partly; not evaluated if fewer than half of them were.
 
     Args:
         claims: all entries of claims.yaml.
@@ -122,7 +122,7 @@ def spelt_out(claims: Sequence[Mapping[str, Any]], verdicts: pd.DataFrame) -> pd
                 "measured": judged.count(REPRODUCED) / len(judged) if judged else np.nan,
                 "low": np.nan,
                 "high": np.nan,
-                "verdict": _of_several(judged),
+                "verdict": _of_several(judged) if 2 * len(judged) >= len(meant) else UNJUDGED,
                 "reason": "; ".join([" ".join(claim["reason"].split()).rstrip("."), *others]) + ".",
             }
         )
@@ -130,8 +130,6 @@ def spelt_out(claims: Sequence[Mapping[str, Any]], verdicts: pd.DataFrame) -> pd
 
 
 def _of_several(verdicts: Sequence[str]) -> str:
-    if not verdicts:
-        return UNJUDGED
     return verdicts[0] if len(set(verdicts)) == 1 else PARTLY
 
 

@@ -60,7 +60,6 @@ rule claims_table:
         runtime=5,
     params:
         claims=ENTRIES,
-        title="The paper's claims and their verdicts",
     message:
         "claims: all verdicts"
     script:

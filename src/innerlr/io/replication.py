@@ -1,12 +1,12 @@
 """REPLICATION.md and the results in README.md, made from the reference results.
 
-Every number in them is read: verdicts and intervals from `results/reference/claims.csv`, the time
-from its `compute.csv`, deviations from the configuration, errata from `docs/errata.md`.
+Every number in them is read: verdicts and intervals from `results/reference/claims.csv`, its runs
+from `runs.yaml`, the time from `compute.csv`, deviations from the configuration, errata from
+`docs/errata.md`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Callable
@@ -20,7 +20,7 @@ import yaml
 from innerlr.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, describe, places_of, spelt_out
 from innerlr.config import Config, leaves
 from innerlr.errors import InnerlrError
-from innerlr.io.provenance import SUFFIX
+from innerlr.io.reference import COMPUTE, RUNS
 
 REFERENCE = Path("results/reference")
 VERDICTS = (REPRODUCED, PARTLY, NOT, UNJUDGED)
@@ -66,7 +66,9 @@ def title(experiment: str) -> str:
 
 
 def label(figure: str) -> str:
-    """fig08 as Fig. 8, table2 as Table 2, h3 as Section H.3."""
+    """fig08 as Fig. 8, table2 as Table 2, h3 as Section H.3; readings say that they are."""
+    if figure.endswith("_readings"):
+        return f"{label(figure.removesuffix('_readings'))}, readings"
     found = re.fullmatch(r"(fig|table)0*(\d+)(\w*)", figure)
     if found:
         return f"{'Fig.' if found[1] == 'fig' else 'Table'} {found[2]}{found[3]}"
@@ -217,6 +219,8 @@ def report(root: Path) -> str:
             "[the configuration reference](docs/configuration.md)."
         ),
         rows(["key", "value", "why", "alternatives"], _assumptions()),
+        ["## Runs"],
+        *_runs(root),
         ["## Compute"],
         *_compute(root),
     ]
@@ -271,14 +275,56 @@ def _common(paths: list[list[str]]) -> list[str]:
     return shared
 
 
+def _runs(root: Path) -> list[list[str]]:
+    """Which run each figure came from, and the settings in which it differs from config.yaml."""
+    file = root / REFERENCE / RUNS
+    if not file.is_file():
+        return [["The reference results do not say how they were made."]]
+    current = Config().model_dump(mode="json")
+    body, machines = [], []
+    for run in yaml.safe_load(file.read_text()):
+        config = yaml.safe_load((root / REFERENCE / run["config"]).read_text())
+        parts = [key for key in ("seed", *run["experiments"]) if key in current]
+        ours, theirs = ({key: values.get(key) for key in parts} for values in (current, config))
+        body.append(
+            [
+                f"`{run['run']}`",
+                ", ".join(label(name) for name in run["shown"]),
+                "; ".join(_differences(theirs, ours)) or "nothing",
+                f"[{run['config']}]({REFERENCE / run['config']})",
+                run["revision"][:12],
+            ]
+        )
+        versions = ", ".join(f"{name} {v}" for name, v in run["versions"].items())
+        data = ", ".join(run["data"])
+        machines += _wrapped(
+            f"- `{run['run']}`: on {', '.join(run['machines'])} with {versions}; data: {data}."
+        )
+    header = ["run", "shown", "differs from config.yaml in", "configuration", "code"]
+    return [
+        _wrapped(
+            "A later run takes the place of an earlier one for the experiments that it made. "
+            "Values are the run's, those of config.yaml in brackets; `snakemake --configfile` "
+            "makes a run again from its configuration."
+        ),
+        rows(header, body),
+        machines,
+    ]
+
+
+def _differences(theirs: Any, ours: Any, path: str = "") -> list[str]:
+    """Where two configurations differ, in the keys that both have."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        shared = [key for key in ours if key in theirs]
+        parts = [(f"{path}.{key}".lstrip("."), theirs[key], ours[key]) for key in shared]
+        return [line for name, a, b in parts for line in _differences(a, b, name)]
+    return [] if theirs == ours else [f"`{path}` {theirs} ({ours})"]
+
+
 def _compute(root: Path) -> list[list[str]]:
-    record_file = root / REFERENCE / f"claims.csv{SUFFIX}"
-    record = json.loads(record_file.read_text()) if record_file.is_file() else {}
-    versions = ", ".join(f"{name} {v}" for name, v in record.get("versions", {}).items())
-    about = _wrapped(f"Made on {record.get('machine', 'an unknown machine')} with {versions}.")
-    table = root / REFERENCE / "compute.csv"
+    table = root / REFERENCE / COMPUTE
     if not table.is_file():
-        return [about, ["The reference results hold no times."]]
+        return [["The reference results hold no times."]]
     times = pd.read_csv(table)
     total = times[["jobs", "wall_seconds", "cpu_seconds"]].sum()
     body = [
@@ -287,7 +333,11 @@ def _compute(root: Path) -> list[list[str]]:
     ]
     sums = [f"{total.wall_seconds:.0f}", f"{total.cpu_seconds:.0f}"]
     body.append(["all", "", int(total.jobs), *sums])
-    return [about, rows(["rule", "device", "jobs", "seconds, one after another", "CPU s"], body)]
+    header = ["rule", "device", "jobs", "seconds, one after another", "CPU s"]
+    if "run" in times and times.run.nunique() > 1:
+        header.insert(0, "run")
+        body = [[run, *line] for run, line in zip([*times.run, ""], body, strict=True)]
+    return [rows(header, body)]
 
 
 FILES: dict[str, Callable[[Path], str]] = {"README.md": readme, "REPLICATION.md": report}
