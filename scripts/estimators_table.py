@@ -4,13 +4,12 @@ import pandas as pd
 
 from innerlr.io import read_table
 from innerlr.io.job import job
-from innerlr.io.tables import estimators_table, write_formats
+from innerlr.io.tables import ESTIMATORS_TITLE, estimators_table, write_formats
 
 with job(snakemake):
-    p = snakemake.params
+    names = snakemake.params.experiments
     tables = {
-        name: read_table(path)
-        for name, path in zip(p.experiments, snakemake.input.estimates, strict=True)
+        name: read_table(path) for name, path in zip(names, snakemake.input.estimates, strict=True)
     }
     frame = pd.concat([estimators_table(name, table) for name, table in tables.items()])
-    write_formats(frame.reset_index(drop=True), snakemake.output, p.title)
+    write_formats(frame.reset_index(drop=True), snakemake.output, ESTIMATORS_TITLE)

@@ -199,3 +199,21 @@ def test_bad_input(change: dict, part: str) -> None:
     good = {"phi": phi, "a": a, "w": w, "steps": [1], "rate": 0.1} | change
     with pytest.raises(InnerlrError, match=part):
         Adaptation(good["phi"], good["a"], good["rate"]).distance(good["w"], good["steps"])
+
+
+def test_expected_gaps_are_the_mean_over_weights_of_the_two_covariances() -> None:
+    """Weights +-sqrt(d) L e_j have mean zero and covariance L L'; gaps are quadratic in them."""
+    rng = np.random.default_rng(8)
+    phi, a = rng.normal(size=(7, 5, 3)), np.zeros((7, 3))
+    tasks, steps = Adaptation(phi, a, 0.05), [0, 1, 4, 30]
+    roots = [rng.normal(size=(3, 3)) for _ in range(2)]
+    change = roots[0] @ roots[0].T - roots[1] @ roots[1].T
+    points = [np.sqrt(3) * np.concatenate([root.T, -root.T]) for root in roots]
+    for of, expected in (
+        (tasks.distance, tasks.expected_distance_gap),
+        (tasks.loss, tasks.expected_loss_gap),
+    ):
+        means = [np.mean([of(w, steps) for w in of_root], axis=0) for of_root in points]
+        np.testing.assert_allclose(expected(change, steps), means[0] - means[1], rtol=1e-10)
+    with pytest.raises(InnerlrError, match=r"change: expected shape \(3, 3\)"):
+        tasks.expected_loss_gap(np.eye(2), steps)

@@ -150,20 +150,6 @@ def test_verify_finds_mixed_revisions_and_broken_records(run: Path) -> None:
     assert any("not a provenance record" in line for line in verify(run))
 
 
-def test_only_a_verified_run_becomes_the_reference(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_table(pd.DataFrame({"x": [4.0]}), run / "figures/fig.csv")
-    write([run / "figures/fig.csv"], [], rule="figure")
-    assert main(["reference", str(run)]) == 0
-    kept = sorted(p.name for p in Path("results/reference").rglob("*") if p.is_file())
-    assert kept == ["compute.csv", "fig.csv", f"fig.csv{SUFFIX}"]
-    write_table(pd.DataFrame({"x": [5.0]}), run / "figures/fig.csv")
-    assert main(["reference", str(run)]) == 2
-    assert "does not verify" in capsys.readouterr().err
-    assert Path("results/reference/figures/fig.csv").read_text() == "x\n4.0\n"
-
-
 def test_an_empty_folder_does_not_verify(tmp_path: Path) -> None:
     assert verify(tmp_path)
 

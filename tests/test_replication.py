@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from innerlr.cli import main
+from innerlr.config import Config
 from innerlr.errors import InnerlrError
 from innerlr.io import replication
-from innerlr.io.provenance import SUFFIX, compute, write
+from innerlr.io.provenance import write
+from innerlr.io.reference import compute
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,8 +30,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with two of the claims, one of them judged, and two pictures."""
     entries = yaml.safe_load((ROOT / "claims.yaml").read_text())
     two = [entry for entry in entries if entry["id"] in ("fig08a-vanishes", "fig01-away")]
-    (tmp_path / "claims.yaml").write_text(yaml.safe_dump(two))
+    of_both = {"id": "all", "place": "Section 6", "claim": "Both.", "of": ["fig0*"], "reason": "x"}
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([of_both, *two]))
     (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "docs/places.yaml", tmp_path / "docs")
     (tmp_path / "docs/errata.md").write_text("# x\n\n### one\n\n### two\n")
     (tmp_path / "README.md").write_text(f"before\n{replication.START}\n{replication.END}\nafter\n")
     figures = tmp_path / replication.REFERENCE / "figures"
@@ -60,13 +64,26 @@ def test_the_readme_keeps_what_is_around_the_block(root: Path) -> None:
 
 def test_the_report_has_every_claim_with_its_numbers(root: Path) -> None:
     text = replication.report(root)
-    (line,) = [line for line in text.splitlines() if "`fig08a-vanishes`" in line]
+    (line,) = [line for line in text.splitlines() if "(`fig08a-vanishes`)" in line]
     assert "| -0.515 | -0.75 to 0.25 | reproduced |" in line
-    (line,) = [line for line in text.splitlines() if "`fig01-away`" in line]
+    (line,) = [line for line in text.splitlines() if "(`fig01-away`)" in line]
     assert line.endswith("|  |  |  | not evaluated |  |")
     assert "has 2 entries" in text
+    # the one of the two that was evaluated; not counted among the claims
+    assert "| Both. (`all`) | Section 6 | all | 1 |  | reproduced |" in text
+    assert "judges 2 claims in 2 experiments" in " ".join(text.split())
     assert "`fig02.input_dim` | 1 |" in text
     assert "hold no times" in text
+
+
+@pytest.mark.parametrize(
+    "change", [{"quantity": "slope_error_risk"}, {"expected": {"between": [-1.0, -0.25]}}]
+)
+def test_a_verdict_on_another_quantity_or_bound_does_not_count(root: Path, change: dict) -> None:
+    entries = yaml.safe_load((root / "claims.yaml").read_text())
+    changed = [e | change if e["id"] == "fig08a-vanishes" else e for e in entries]
+    (root / "claims.yaml").write_text(yaml.safe_dump(changed))
+    assert "Of 2 claims: 2 not evaluated." in replication.readme(root)
 
 
 def test_the_report_has_the_time_of_the_run(root: Path) -> None:
@@ -83,11 +100,46 @@ def test_the_report_has_the_time_of_the_run(root: Path) -> None:
         {**facts, "jobs": 2, "wall_seconds": 43.0, "cpu_seconds": 7.0}
     ]
     times.to_csv(root / replication.REFERENCE / "compute.csv", index=False)
-    shutil.copy(run / f"a.csv{SUFFIX}", root / replication.REFERENCE / f"claims.csv{SUFFIX}")
     text = replication.report(root)
     assert "| sweep | cpu | 2 | 43 | 7 |" in text
     assert "| all |  | 2 | 43 | 7 |" in text
-    assert "python 3." in text
+    several = pd.concat([times.assign(run="default"), times.assign(run="fig03", jobs=5)])
+    several.to_csv(root / replication.REFERENCE / "compute.csv", index=False)
+    text = replication.report(root)
+    assert "| fig03 | sweep | cpu | 5 | 43 | 7 |" in text
+    assert "|  | all |  | 7 | 86 | 14 |" in text
+
+
+def test_the_report_says_which_run_made_what_and_where_it_differs(root: Path) -> None:
+    assert "do not say how they were made" in replication.report(root)
+    folder = root / replication.REFERENCE
+    usual, longer = Config().model_dump(mode="json"), Config().model_dump(mode="json")
+    longer["fig03"]["iterations"] = usual["fig03"]["iterations"] * 10
+    longer["fig03"]["images"]["directory"] = "pictures"
+    # not made by that run
+    longer["fig08"]["trials"] = 99
+    # a key of that time
+    longer["fig03"]["gone"] = 1
+    about = {"revision": "0123456789abcdef", "machines": ["x86_64"], "data": ["directory"]}
+    about |= {"versions": {"python": "3.12.1"}}
+    runs = []
+    for name, config, experiments, shown in (
+        ("default", usual, ["fig08"], ["fig08", "table2"]),
+        ("fig03", longer, ["fig03"], ["fig03"]),
+    ):
+        (folder / f"config-{name}.yaml").write_text(yaml.safe_dump(config))
+        made = {"run": name, "config": f"config-{name}.yaml"}
+        runs.append(about | made | {"experiments": experiments, "shown": shown})
+    (folder / "runs.yaml").write_text(yaml.safe_dump(runs))
+    text = replication.report(root)
+    link = "[config-{0}.yaml](results/reference/config-{0}.yaml) | 0123456789ab |"
+    assert f"| `default` | Fig. 8, Table 2 | nothing | {link.format('default')}" in text
+    n = usual["fig03"]["iterations"]
+    told = f"`fig03.images.directory` pictures (None); `fig03.iterations` {10 * n} ({n})"
+    (line,) = [line for line in text.splitlines() if line.startswith("| `fig03` |")]
+    assert set(told.split("; ")) == set(line.split(" | ")[2].split("; "))
+    assert line.endswith(link.format("fig03"))
+    assert "- `fig03`: on x86_64 with python 3.12.1; data: directory." in text
 
 
 def test_the_command_finds_and_mends_drift(root: Path, capsys: pytest.CaptureFixture) -> None:
@@ -100,10 +152,19 @@ def test_the_command_finds_and_mends_drift(root: Path, capsys: pytest.CaptureFix
     assert "innerlr reference" in capsys.readouterr().err
 
 
+def test_the_report_says_where_each_place_is_judged(root: Path) -> None:
+    text = replication.report(root)
+    assert "| Fig. 1 (a) | Solutions, tasks and trajectory. | not evaluated: `fig01-away` |" in text
+    assert "| Abstract, sentence 3 |  | On the literature before the paper. |" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("| Theorem 1 |")]
+    assert line.endswith("| reproduced: `fig08a-vanishes` |")
+
+
 def test_labels_and_numbers() -> None:
-    names = ("fig08", "fig04a", "table2", "h3", "theory")
+    names = ("fig08", "fig04a", "table2", "h3", "theory", "fig10a_readings")
     assert [replication.label(name) for name in names] == [
         *("Fig. 8", "Fig. 4a", "Table 2", "Section H.3", "Theory"),
+        "Fig. 10a, readings",
     ]
     values = (1 / 3, float("inf"), float("-inf"), float("nan"))
     assert [replication.number(v) for v in values] == ["0.3333", "infinite", "-infinite", ""]

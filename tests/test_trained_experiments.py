@@ -196,7 +196,7 @@ def test_a_reading_changes_what_it_says_and_no_more() -> None:
 
 def test_the_claims_are_judged_under_every_reading(fig12: Any) -> None:
     *_, estimates = fig12
-    claims = [c for c in CLAIMS if c["experiment"] == "fig12"]
+    claims = [c for c in CLAIMS if c.get("experiment") == "fig12"]
     by_name = {"primary": estimates, "other": estimates.assign(value=-1.0)}
     made = under_readings(claims, by_name, "fig12")
     assert len(made) == 2 * len(claims)

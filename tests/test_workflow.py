@@ -284,7 +284,7 @@ def test_readings_judge_every_claim_and_are_in_the_report(project: Project) -> N
     claims = yaml.safe_load((project.folder / "claims.yaml").read_text())
     for name in ("fig01", "fig03", "fig10b"):
         table = pd.read_csv(folder / f"tables/{name}_readings.csv")
-        mine = {claim["id"] for claim in claims if claim["experiment"] == name}
+        mine = {claim["id"] for claim in claims if claim.get("experiment") == name}
         assert set(table.id) == mine
         readings = list(getattr(Config(), name).choices())
         assert len(readings) > 5
@@ -321,6 +321,38 @@ def test_one_core_gives_the_same_bytes_as_two(project: Project) -> None:
     text = (project.results("one-core") / "notebooks/h3.ipynb").read_text()
     original = (project.results() / "notebooks/h3.ipynb").read_text()
     assert text.replace("one-core", "smoke") == original
+
+
+def test_a_longer_run_of_one_figure_takes_its_place_in_the_reference(project: Project) -> None:
+    (project.folder / "longer.yaml").write_text("preset: fig06\nfig06: {dim: 60}\n")
+    project.snakemake("--configfile", "longer.yaml", "--", "fig06")
+    assert not (project.results("fig06") / "claims.csv").exists()
+
+    def innerlr(*arguments: str) -> None:
+        command = [sys.executable, "-m", "innerlr", *arguments]
+        run = subprocess.run(
+            command, cwd=project.folder, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr + run.stdout
+
+    innerlr("reference", "results/smoke", "results/fig06")
+    reference = project.results("reference")
+    for figure, run in (("fig06", "fig06"), ("fig01", "smoke")):
+        drawn = f"figures/{figure}.png"
+        assert (reference / drawn).read_bytes() == (project.results(run) / drawn).read_bytes()
+    verdicts = pd.read_csv(reference / "claims.csv").set_index("id")
+    whole = pd.read_csv(project.results() / "claims.csv").set_index("id")
+    assert list(verdicts.index) == list(whole.index)
+    assert verdicts.measured["fig06-more-terms"] == 60**3
+    innerlr("replication", "--write")
+    innerlr("replication")
+    text = (project.folder / "REPLICATION.md").read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("| `fig06` |")]
+    assert line.startswith("| `fig06` | Fig. 6 | `fig06.dim` 60 (50) | [config-fig06.yaml]")
+    # the configuration that is kept makes the same run
+    kept = ("--configfile", "results/reference/config-fig06.yaml", "--config", "preset=again")
+    project.snakemake(*kept, "--", "fig06")
+    assert same(project.results("fig06"), project.results("again")) == []
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(project: Project) -> None:

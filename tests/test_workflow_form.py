@@ -104,7 +104,7 @@ def test_the_estimators_need_neither_pandas_nor_torch() -> None:
 
 def test_claims_of_the_workflow_are_those_of_the_figures() -> None:
     entries = yaml.safe_load((ROOT / "claims.yaml").read_text())
-    assert {entry["experiment"] for entry in entries} <= set(EXPERIMENTS)
+    assert {entry["experiment"] for entry in entries if "of" not in entry} <= set(EXPERIMENTS)
 
 
 @pytest.mark.workflow

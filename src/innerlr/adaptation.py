@@ -107,6 +107,35 @@ class Adaptation:
         gap = self._difference(w, other)
         return np.einsum("tnd,nd->t", self._decay(steps), gap) / len(gap)
 
+    def _expected_difference(self, change: Any) -> Array:
+        """E z(w)^2 - E z(other)^2 for a change of covariance from other to w: (tasks, dim)."""
+        matrix, d = as_array(change, "change", ("dim", "dim")), self.optima.shape[1]
+        if matrix.shape != (d, d):
+            raise InnerlrError(
+                f"change: expected shape ({d}, {d}) to match the features, got {matrix.shape}. "
+                "Give one row and column per feature."
+            )
+        return np.einsum("nji,jk,nki->ni", self.vectors, matrix, self.vectors)
+
+    def expected_loss_gap(self, change: Any, steps: Any) -> Array:
+        """Expectation of :meth:`loss_gap` over the optima of these tasks and of all training tasks.
+
+        Args:
+            change: (dim, dim), covariance of w less that of other, given the training features.
+                Both must have the mean of the optima, as w_m and w_r do.
+            steps: (n_steps,), numbers of steps.
+
+        Returns:
+            (n_steps,); the tasks' features are as given.
+        """
+        gap = self._expected_difference(change) * self.values
+        return np.einsum("tnd,nd->t", self._decay(steps), gap)
+
+    def expected_distance_gap(self, change: Any, steps: Any) -> Array:
+        """Expectation of :meth:`distance_gap`, tr(P change) with P the mean of Q^2t: (n_steps,)."""
+        gap = self._expected_difference(change)
+        return np.einsum("tnd,nd->t", self._decay(steps), gap) / len(gap)
+
 
 def loss_gap(features: Any, optima: Any, w: Any, other: Any, steps: Any, rate: float) -> Array:
     """Summed loss of `w` minus that of `other` after t adaptation steps, Fig. 5a.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ KEYS = {
     "reason",
     "needs",
 }
+# of a statement that other claims spell out
+SUMMARY_KEYS = {"id", "place", "claim", "of", "reason"}
 REPRODUCED, PARTLY, NOT, UNJUDGED = "reproduced", "partly", "not reproduced", "not evaluated"
 
 
@@ -72,6 +75,114 @@ def judge(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def spelt_out(claims: Sequence[Mapping[str, Any]], verdicts: pd.DataFrame) -> pd.DataFrame:
+    """A verdict on every statement that other claims spell out, from theirs.
+
+    Reproduced if all of those evaluated are, not reproduced if none is and none partly, else
+    partly; not evaluated if fewer than half of them were.
+
+    Args:
+        claims: all entries of claims.yaml.
+        verdicts: on those that are measured, columns COLUMNS.
+
+    Returns:
+        Columns COLUMNS; `measured` is the share reproduced of those evaluated, and the reason
+        names the others.
+
+    Raises:
+        InnerlrError: a pattern that matches no claim.
+    """
+    names = [claim["id"] for claim in claims if "of" not in claim]
+    found = dict(zip(verdicts.id, verdicts.verdict, strict=True))
+    rows = []
+    for claim in claims:
+        if "of" not in claim:
+            continue
+        check(claim)
+        meant: dict[str, str] = {}
+        for pattern in claim["of"]:
+            matched = [name for name in names if fnmatchcase(name, pattern)]
+            if not matched:
+                raise InnerlrError(
+                    f"claims.yaml: {claim['id']}: no claim {pattern!r}. {nearest(pattern, names)}"
+                )
+            meant |= {name: found.get(name, UNJUDGED) for name in matched}
+        others = [
+            f"{verdict}: {', '.join(name for name, v in meant.items() if v == verdict)}"
+            for verdict in (PARTLY, NOT, UNJUDGED)
+            if verdict in meant.values()
+        ]
+        judged = [verdict for verdict in meant.values() if verdict != UNJUDGED]
+        rows.append(
+            {
+                "id": claim["id"],
+                "place": claim["place"],
+                "quantity": f"share of {len(judged)} claims that are reproduced",
+                "expected": "all",
+                "measured": judged.count(REPRODUCED) / len(judged) if judged else np.nan,
+                "low": np.nan,
+                "high": np.nan,
+                "verdict": _of_several(judged) if 2 * len(judged) >= len(meant) else UNJUDGED,
+                "reason": "; ".join([" ".join(claim["reason"].split()).rstrip("."), *others]) + ".",
+            }
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _of_several(verdicts: Sequence[str]) -> str:
+    return verdicts[0] if len(set(verdicts)) == 1 else PARTLY
+
+
+def verdict_table(
+    claims: Sequence[Mapping[str, Any]], judged: Sequence[pd.DataFrame]
+) -> pd.DataFrame:
+    """All verdicts in one table, in the order of claims.yaml.
+
+    Args:
+        claims: all its entries.
+        judged: what :func:`judge` returned of each experiment.
+
+    Returns:
+        Columns COLUMNS; claims on experiments that are not among `judged` are left out.
+    """
+    measured = pd.concat([pd.DataFrame(columns=COLUMNS), *(t for t in judged if len(t))])
+    names = [claim["id"] for claim in claims]
+    unknown = sorted(set(measured.id) - set(names))
+    if unknown:
+        raise InnerlrError(
+            f"claims.yaml: no claim {unknown[0]!r}, which was judged. {nearest(unknown[0], names)} "
+            "If its name has changed, judge its experiment again."
+        )
+    rows = pd.concat([measured, spelt_out(claims, measured)])
+    return rows.sort_values("id", key=lambda ids: ids.map(names.index)).reset_index(drop=True)
+
+
+def places_of(place: str, known: Collection[str]) -> list[str]:
+    """The places of the paper that a claim names, each without the detail after it.
+
+    Args:
+        place: places with "; " between them, each one of `known` or one with ", " and a detail.
+        known: the paper's places.
+
+    Raises:
+        InnerlrError: a place that is not known.
+
+    Example:
+        >>> places_of("Fig. 2 (a), K = 23; Theorem 1", {"Fig. 2 (a)", "Theorem 1"})
+        ['Fig. 2 (a)', 'Theorem 1']
+    """
+    found = []
+    for part in place.split("; "):
+        fits = [name for name in known if part == name or part.startswith(f"{name}, ")]
+        if not fits:
+            raise InnerlrError(
+                f"claims.yaml: place {part!r}: expected one of docs/places.yaml, with a detail "
+                f"after a comma. {nearest(part, known)}"
+            )
+        found.append(max(fits, key=len))
+    return found
+
+
 def under_readings(
     claims: Sequence[Mapping[str, Any]],
     estimates: Mapping[str, pd.DataFrame],
@@ -109,13 +220,15 @@ def under_readings(
 def check(claim: Mapping[str, Any]) -> None:
     """Raise unless a claim has every key and no other, and a readable expectation."""
     where = f"claims.yaml: {claim.get('id', claim)}"
+    keys = SUMMARY_KEYS if "of" in claim else KEYS
     for key in claim:
-        if key not in KEYS:
-            raise InnerlrError(f"{where}: unknown key {key!r}. {nearest(key, KEYS)}")
-    missing = KEYS - set(claim)
+        if key not in keys:
+            raise InnerlrError(f"{where}: unknown key {key!r}. {nearest(key, keys)}")
+    missing = keys - set(claim)
     if missing:
         raise InnerlrError(f"{where}: missing {sorted(missing)}.")
-    bounds(claim["expected"], where)
+    if "expected" in keys:
+        bounds(claim["expected"], where)
 
 
 def bounds(expected: Mapping[str, Any], where: str = "expected") -> tuple[float, float]:
@@ -152,14 +265,16 @@ def measure(estimates: pd.DataFrame, panel: str, quantity: str) -> Interval:
         raise InnerlrError(
             f"claims.yaml: no {quantity!r} in panel {panel!r}. {nearest(quantity, names)}"
         )
-    if not np.isfinite(values.value).all():
-        # never reached (infinite): beyond any bound, in every repetition or in some
-        finite = values.value[np.isfinite(values.value)]
-        low = float(finite.min()) if len(finite) else np.inf
-        return Interval(np.inf, low, np.inf)
+    found = values.value.to_numpy(dtype=float)
+    if np.isnan(found).any():
+        return Interval(np.nan, -np.inf, np.inf)  # nothing is known
+    if np.isinf(found).any():
+        # never reached: beyond any bound on that side, in every repetition or in some
+        low, high = float(found.min()), float(found.max())
+        return Interval(high if np.isinf(high) else low, low, high)
     if (values.seed >= 0).all():
-        return mean_interval(values.value.to_numpy())
-    value = float(values.value.iloc[0])
+        return mean_interval(found)
+    value = float(found[0])
     ends = [
         of_panel[of_panel.quantity == f"{quantity}_{end}"].value.to_list()
         for end in ("low", "high")
@@ -173,8 +288,8 @@ def shortfall(
 ) -> str:
     """Why the run's scale or data do not suffice; empty when they do.
 
-    A key is a dotted path into the section; a list counts by its largest value, a mapping by its
-    number of entries. The key `data` is not a path: `real` asks for no stand-in.
+    A key is a dotted path into the section, to a number or to a list, which counts by its largest
+    value. The key `data` is not a path: `real` asks for no stand-in.
     """
     for path, least in needs.items():
         if path == "data":
@@ -189,6 +304,11 @@ def shortfall(
                 raise InnerlrError(f"claims.yaml: needs {path!r}: no such key in the section.")
             node = node[part]
         value = max(node) if isinstance(node, list) else node
+        if not isinstance(value, int | float):
+            raise InnerlrError(
+                f"claims.yaml: needs {path!r}: expected a number or a list of numbers there, got "
+                f"{type(value).__name__}. Name a key below it."
+            )
         if value < least:
             return f"needs {path} >= {least}, this run has {value}"
     return ""

@@ -62,9 +62,9 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _reference(args: argparse.Namespace) -> int:
-    from innerlr.io.provenance import keep
+    from innerlr.io.reference import keep
 
-    print(f"{args.to}: {len(keep(args.folder, args.to))} files")
+    print(f"{args.to}: {len(keep(args.folders, args.to, 'claims.yaml'))} files")
     return 0
 
 
@@ -117,8 +117,14 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("folder", help="such as results/default")
     verify.set_defaults(run=_verify)
 
-    reference = commands.add_parser("reference", help="keep a verified run as the reference")
-    reference.add_argument("folder", help="such as results/default")
+    reference = commands.add_parser("reference", help="keep verified runs as the reference")
+    reference.add_argument(
+        "folders",
+        nargs="+",
+        metavar="folder",
+        help="such as results/default; a later run takes the place of an earlier one for the "
+        "figures that it has made",
+    )
     reference.add_argument("--to", default="results/reference", help="default %(default)s")
     reference.set_defaults(run=_reference)
 

@@ -30,7 +30,7 @@ rule judge:
 
 rule claims_table:
     input:
-        source=sources("io/tables"),
+        source=sources("claims", "io/tables"),
         tables=expand(RESULTS / "claims/{name}.csv", name=EXPERIMENTS),
     output:
         csv=RESULTS / "claims.csv",
@@ -52,7 +52,7 @@ rule claims_table:
         mem_mb=500,
         runtime=5,
     params:
-        title="The paper's claims and their verdicts",
+        claims=ENTRIES,
     message:
         "claims: all verdicts"
     script:

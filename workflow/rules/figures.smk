@@ -146,7 +146,6 @@ rule estimators_table:
         runtime=5,
     params:
         experiments=EXPERIMENTS,
-        title="Every estimate of the adaptation learning rate",
     message:
         "estimators: every estimate in one table"
     script:

@@ -1,4 +1,9 @@
-"""Loss and distance gaps between MAML and ERM under further adaptation (Fig. 5)."""
+"""Loss and distance gaps between MAML and ERM under further adaptation (Fig. 5).
+
+Gaps of drawn tasks spread about as much as they differ from zero, so that a draw says little about
+their sign. Their expectation over the task optima is exact given the features: with W(alpha) the
+covariance of w_m, it is tr[E Q^2t (W(alpha) - W(0))].
+"""
 
 from __future__ import annotations
 
@@ -20,11 +25,12 @@ from innerlr.experiments.base import (
 )
 from innerlr.experiments.landscape import SAMPLE
 from innerlr.features import RandomMatrix, TaskLaw
-from innerlr.intervals import mean_interval
+from innerlr.intervals import mean_interval, share_interval
+from innerlr.theory import AdaptedSums
 
 
 class AdaptationGap(Experiment):
-    """Gaps after t steps on the training tasks and on fresh ones."""
+    """Gaps after t steps on the training tasks, on fresh ones, and as expected on fresh ones."""
 
     cfg: Fig05
 
@@ -60,7 +66,19 @@ class AdaptationGap(Experiment):
         for i, name, seed in self.progress(cells, len(cells)):
             sums = self._law(name).moments(self.rng(i, seed, 0), self.cfg.tasks)
             arrays |= prefixed(f"{name}/{seed}", sums)
+            arrays[f"{name}/{seed}/change"] = self._change(name, (i, seed, 0))
         return arrays
+
+    def _change(self, name: str, cell: tuple[int, ...]) -> Array:
+        """Covariance of w_m less that of w_r, over the training tasks' optima: (dim, dim)."""
+        law = self._law(name)
+        parts = [AdaptedSums.of(phi) for phi, _ in law.chunks(self.rng(*cell), self.cfg.tasks)]
+        first, second = (sum(getattr(p, key) for p in parts) for key in ("first", "second"))
+        sums = AdaptedSums(np.asarray(first), np.asarray(second), self.cfg.shots)
+        w_erm, w_maml = sums.covariance([0.0, self.cfg.alpha])
+        variance = law.optima.moment(2) - law.optima.moment(1) ** 2
+        change = variance * (w_maml - w_erm)
+        return (change + change.T) / 2
 
     def sweep(self, features: Arrays) -> pd.DataFrame:
         frames = []
@@ -71,23 +89,22 @@ class AdaptationGap(Experiment):
                 (0, "training", self.cfg.tasks),
                 (1, "fresh", self.cfg.fresh_tasks),
             ):
-                loss, distance = np.zeros(len(self.steps)), np.zeros(len(self.steps))
+                # loss and distance, as drawn and as expected
+                drawn, expected = np.zeros((2, len(self.steps))), np.zeros((2, len(self.steps)))
                 for phi, a in self._law(name).chunks(self.rng(i, seed, stream), n):
                     tasks = Adaptation(phi, a, self.cfg.rate)
-                    loss += tasks.loss_gap(w_maml, w_erm, self.steps)
-                    distance += tasks.distance_gap(w_maml, w_erm, self.steps) * len(a) / n
-                frames.append(
-                    pd.DataFrame(
-                        {
-                            "panel": name,
-                            "seed": seed,
-                            "tasks": kind,
-                            "steps": self.steps.astype(int),
-                            "loss_gap": loss,
-                            "distance_gap": distance,
-                        }
-                    )
-                )
+                    drawn[0] += tasks.loss_gap(w_maml, w_erm, self.steps)
+                    drawn[1] += tasks.distance_gap(w_maml, w_erm, self.steps) * len(a) / n
+                    if kind == "fresh":
+                        change = features[f"{name}/{seed}/change"]
+                        share = len(a) / n
+                        expected[0] += tasks.expected_loss_gap(change, self.steps)
+                        expected[1] += tasks.expected_distance_gap(change, self.steps) * share
+                shown = {kind: drawn, "expected": expected} if kind == "fresh" else {kind: drawn}
+                for label, (loss, distance) in shown.items():
+                    curve = {"steps": self.steps.astype(int), "loss_gap": loss}
+                    curve["distance_gap"] = distance
+                    frames.append(pd.DataFrame(curve).assign(panel=name, seed=seed, tasks=label))
         return table(frames, ["panel", "tasks", "seed", "steps"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
@@ -110,7 +127,22 @@ class AdaptationGap(Experiment):
             )
         for (name, kind), curves in sweep.groupby(["panel", "tasks"]):
             rows += long(str(name), -1, _highest(curves, f"{kind}_distance_gap_highest"))
+            rows += long(str(name), -1, _always(curves, f"{kind}_distance_gap_negative_share"))
+        for _, name, seed in self._cells():
+            # negative: the expected gap is negative after any number of steps, on any tasks
+            values = np.linalg.eigvalsh(features[f"{name}/{seed}/change"])
+            rows += long(name, seed, {"covariance_change_highest": values[-1] / abs(values.mean())})
         return table(rows, ["panel", "seed"])
+
+
+def _always(curves: pd.DataFrame, quantity: str) -> dict[str, float]:
+    """The share of draws whose gap is negative at every t, with its interval."""
+    found = share_interval(curves.groupby("seed").distance_gap.max() < 0)
+    return {
+        quantity: found.mean,
+        f"{quantity}_low": found.low,
+        f"{quantity}_high": found.high,
+    }
 
 
 def _highest(curves: pd.DataFrame, quantity: str) -> dict[str, float]:

@@ -111,6 +111,7 @@ class Theory(Experiment):
 
     # statement: its name, and what is changed in the second series
     CHANGED: ClassVar = {
+        "lemma_1": ("Lemma 1", "pointwise only"),
         "lemma_2": ("Lemma 2", "one minimiser"),
         "lemma_4": ("Lemma 4", "indefinite"),
         "a_1": ("(A.1)", "indefinite"),
@@ -328,6 +329,8 @@ class Theory(Experiment):
         limit = self.limit("commuting")
         lower = self.spectrum.excluded()[0]
         rows += long("c", -1, {"epsilon_at_0": self.spectrum.epsilon(0.0)})
+        far = [self.spectrum.epsilon(x * limit) for x in (1e4, 1e5)]
+        rows += long("c", -1, {"epsilon_order": np.log10(far[1] / far[0])})
         rows += long("c", -1, {"lim_over_first_end": limit / lower})
         return rows
 
@@ -682,10 +685,27 @@ class Theory(Experiment):
             places = [x[np.argmin(base + tilts[:, i, None] * x / 1e6, axis=1)] for i in (0, 1)]
             return float(np.mean(np.abs(places[0] - places[1]) > 0.5))
 
+        def envelope(spikes: bool) -> float:
+            """Least value of F_m near a jump of F, m = 10^6, against F's envelope there.
+
+            F_m - F is sin(m x + shift) / m, or a dip that leaves every point.
+            """
+            own, m = self.rng(11), 1e6
+            left, at, right, depth = own.uniform(size=(4, n))
+            x = np.linspace(-1e-3, 1e-3, 2001)
+            f = np.where(x < 0, left[:, None], right[:, None])
+            f[:, len(x) // 2] = at
+            if spikes:
+                low = np.minimum(f.min(1), right - depth)  # at some 0 < x < 1/m
+            else:
+                low = (f + np.sin(m * x + 2 * np.pi * depth[:, None]) / m).min(1)
+            return float(np.mean(np.abs(low - np.minimum(np.minimum(left, at), right)) > 0.01))
+
         grams = np.stack([psd(3) for _ in range(4)], axis=1)
         positive, signed = rng.exponential(size=(n, 6)), rng.normal(size=(n, 6))
         tilts = rng.normal(size=(n, 2))
         stated = {
+            "lemma_1": (envelope(False), envelope(True)),
             "lemma_2": (wells(tilts, 1.0), wells(tilts, 0.0)),
             "lemma_4": (ruhe(psd(4), psd(4)), ruhe(symmetric(4), symmetric(4))),
             "a_1": (product(psd(4), psd(4)), product(symmetric(4), symmetric(4))),

@@ -127,6 +127,10 @@ class Trajectory(Experiment):
             at = int(np.argmin(distance))
             limit = sums.alpha_lim()
             at_limit = float(mean_distance(sums.w_maml([limit]), a)[0])
+            phi, _ = self._sample(list(self.cfg.rows).index(str(name)), int(seed), self.cfg)
+            without = GramMoments()
+            without.update_optima(phi[: self.cfg.tasks], a[: self.cfg.tasks])
+            centre = a[self.cfg.tasks :].mean(0)
             # d/dalpha of the mean distance at alpha = 0, by a central difference
             h = 1e-4 * limit
             left, right = mean_distance(sums.w_maml([-h, h]), a)
@@ -146,10 +150,13 @@ class Trajectory(Experiment):
                     else -np.inf,
                     "tangent_at_0": (right - left) / (2 * h),
                     "relative_tangent_at_0": (right - left) / (2 * h) * limit / distance[0],
-                    "new_tasks_distance_ratio": np.linalg.norm(
-                        sums.w_maml(limit) - a[self.cfg.tasks :].mean(0)
-                    )
-                    / np.linalg.norm(sums.w_erm() - a[self.cfg.tasks :].mean(0)),
+                    "falling_share_to_nearest": np.mean(np.diff(distance[: at + 1]) < 0)
+                    if at
+                    else 0.0,
+                    "new_tasks_distance_ratio": np.linalg.norm(sums.w_maml(limit) - centre)
+                    / np.linalg.norm(sums.w_erm() - centre),
+                    "erm_distance_ratio": np.linalg.norm(sums.w_erm() - centre)
+                    / np.linalg.norm(without.w_erm() - centre),
                 },
             )
         relative = np.linspace(0, self.cfg.grid_factor, self.cfg.grid_points)

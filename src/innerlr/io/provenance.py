@@ -5,17 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from innerlr.errors import InnerlrError
-from innerlr.io.files import atomic, digest, write_table
+from innerlr.io.files import atomic, digest
 
 SUFFIX = ".provenance.json"
 PACKAGES = ("innerlr", "numpy", "scipy", "pandas", "matplotlib", "seaborn", "snakemake", "torch")
@@ -88,62 +84,6 @@ def write(outputs: Iterable[str | Path], inputs: Iterable[str | Path], **facts: 
         record = {"file": Path(path).name, "sha256": digest(path), **shared}
         with atomic(f"{path}{SUFFIX}") as temporary:
             temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-
-
-def keep(run: str | Path, reference: str | Path) -> list[Path]:
-    """Copy what is committed of a run: its pictures, tables and claims with their records.
-
-    The time that the run took is added in compute.csv.
-
-    Args:
-        run: a folder of results that verifies.
-        reference: the folder to replace.
-
-    Returns:
-        The files written.
-
-    Raises:
-        InnerlrError: the run does not verify.
-    """
-    problems = verify(run)
-    if problems:
-        raise InnerlrError(
-            f"{run}: does not verify, so it is no reference ({problems[0]}; {len(problems)} in "
-            "all). Make it afresh from a clean checkout."
-        )
-    shutil.rmtree(reference, ignore_errors=True)
-    written = []
-    for pattern in ("figures/*.png", "figures/*.csv", "tables/*", "claims.csv"):
-        for path in sorted(Path(run).glob(pattern)):
-            if path.name.endswith(SUFFIX):
-                continue
-            for name in (path, path.with_name(path.name + SUFFIX)):
-                target = Path(reference) / name.relative_to(run)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(name, target)
-                written.append(target)
-    written.append(Path(reference) / "compute.csv")
-    write_table(compute(run), written[-1])
-    return written
-
-
-def compute(run: str | Path) -> pd.DataFrame:
-    """What a run took, by rule and device: jobs, and seconds of wall and CPU time over all jobs.
-
-    Files of one job have one record but for their names and digests.
-    """
-    jobs = {}
-    for path in sorted(Path(run).rglob(f"*{SUFFIX}")):
-        record = json.loads(path.read_text())
-        key = {name: value for name, value in record.items() if name not in ("file", "sha256")}
-        jobs[json.dumps(key, sort_keys=True)] = {
-            "rule": record.get("rule", ""),
-            "device": record.get("device", ""),
-            "jobs": 1,
-            "wall_seconds": record.get("wall_seconds", 0.0),
-            "cpu_seconds": record.get("cpu_seconds", 0.0),
-        }
-    return pd.DataFrame(jobs.values()).groupby(["rule", "device"], as_index=False).sum()
 
 
 def _is_code(path: str) -> bool:

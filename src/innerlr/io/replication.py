@@ -1,12 +1,12 @@
 """REPLICATION.md and the results in README.md, made from the reference results.
 
-Every number in them is read: verdicts and intervals from `results/reference/claims.csv`, the time
-from its `compute.csv`, deviations from the configuration, errata from `docs/errata.md`.
+Every number in them is read: verdicts and intervals from `results/reference/claims.csv`, its runs
+from `runs.yaml`, the time from `compute.csv`, deviations from the configuration, errata from
+`docs/errata.md`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Callable
@@ -17,23 +17,26 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from innerlr.claims import NOT, PARTLY, REPRODUCED, UNJUDGED
+from innerlr.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, describe, places_of, spelt_out
 from innerlr.config import PRIMARY, Config, leaves
 from innerlr.errors import InnerlrError
-from innerlr.io.provenance import SUFFIX
+from innerlr.io.reference import COMPUTE, RUNS
 
 REFERENCE = Path("results/reference")
 VERDICTS = (REPRODUCED, PARTLY, NOT, UNJUDGED)
 START = "<!-- results, made by `innerlr replication --write` -->"
 END = "<!-- end of results -->"
+# in the place of an experiment, for statements that other claims spell out
+WHOLE = "The paper's own summary, spelt out by other claims"
 
 
 def claims(root: Path) -> pd.DataFrame:
     """Every claim of claims.yaml with its verdict in the reference run.
 
     Returns:
-        Columns of claims.csv, with claim and experiment; claims that the reference run does not
-        have are not evaluated.
+        Columns of claims.csv, with claim and experiment (WHOLE for statements that others spell
+        out); claims that the reference run does not have, or judged by another quantity or bound,
+        are not evaluated.
     """
     table = REFERENCE / "claims.csv"
     if not (root / table).is_file():
@@ -41,12 +44,17 @@ def claims(root: Path) -> pd.DataFrame:
             f"{table}: no such file. Make it with `make figures` and `innerlr reference "
             "results/default`."
         )
-    entries = pd.DataFrame(yaml.safe_load((root / "claims.yaml").read_text()))
-    judged = pd.read_csv(root / table).drop(columns=["place", "quantity", "reason"])
-    both = entries[["id", "place", "claim", "experiment", "panel", "quantity"]].merge(
-        judged, on="id", how="left"
-    )
+    listed = yaml.safe_load((root / "claims.yaml").read_text())
+    entries = pd.DataFrame(listed, columns=["id", "place", "claim", "experiment", "panel"])
+    judged = pd.read_csv(root / table)
+    # a verdict on another quantity or bound is none on the claim as it is now
+    same = {(e["id"], e["quantity"], describe(e["expected"])) for e in listed if "expected" in e}
+    rows = zip(judged.id, judged.quantity, judged.expected, strict=True)
+    judged = judged[[row in same for row in rows]]
+    summaries = spelt_out(listed, judged)
+    both = entries.merge(pd.concat([judged, summaries]).drop(columns="place"), on="id", how="left")
     both["verdict"] = both.verdict.fillna(UNJUDGED)
+    both["experiment"] = both.experiment.fillna(WHOLE)
     return both
 
 
@@ -81,7 +89,9 @@ def title(experiment: str) -> str:
 
 
 def label(figure: str) -> str:
-    """fig08 as Fig. 8, table2 as Table 2, h3 as Section H.3."""
+    """fig08 as Fig. 8, table2 as Table 2, h3 as Section H.3; readings say that they are."""
+    if figure.endswith("_readings"):
+        return f"{label(figure.removesuffix('_readings'))}, readings"
     found = re.fullmatch(r"(fig|table)0*(\d+)(\w*)", figure)
     if found:
         return f"{'Fig.' if found[1] == 'fig' else 'Table'} {found[2]}{found[3]}"
@@ -119,7 +129,8 @@ def rows(header: list[str], body: list[list[Any]]) -> list[str]:
 
 
 def summary(table: pd.DataFrame) -> str:
-    """One sentence with the numbers of verdicts."""
+    """One sentence with the numbers of verdicts; what others spell out is not counted twice."""
+    table = table[table.experiment != WHOLE]
     found = dict(zip(VERDICTS, counts(table), strict=True))
     parts = ", ".join(f"{n} {verdict}" for verdict, n in found.items() if n)
     return f"Of {len(table)} claims: {parts}."
@@ -163,6 +174,7 @@ def report(root: Path) -> str:
     """REPLICATION.md, in the order of the ML Reproducibility Challenge."""
     table = claims(root)
     other = robustness(root)
+    measured = table[table.experiment != WHOLE]
     errata = len(re.findall(r"^### ", (root / "docs/errata.md").read_text(), re.M))
     paragraphs: list[list[str]] = [
         ["# Replication report"],
@@ -177,8 +189,8 @@ def report(root: Path) -> str:
             "the population risk in mixed linear regression (Theorem 1), bounds it and reads it in "
             "terms of the data (Corollary 1, Examples 1 and 2), proves that a small rate brings "
             "the initialisation closer to the task optima (Theorem 2), and carries the rate over "
-            f"to tangent features and deep networks. This page judges {len(table)} claims in "
-            f"{table.experiment.nunique()} experiments."
+            f"to tangent features and deep networks. This page judges {len(measured)} claims in "
+            f"{measured.experiment.nunique()} experiments."
         ),
         _wrapped(
             "**Methodology.** No code of the authors is public; everything is written anew from "
@@ -225,6 +237,12 @@ def report(root: Path) -> str:
             links = ", ".join(f"[{c.stem}]({REFERENCE / 'figures' / c.name})" for c in curves)
             paragraphs.append([f"Specification curves: {links}."])
     paragraphs += [
+        ["## Coverage"],
+        _wrapped(
+            "Every place of the paper that states something, in its order, and the claims that "
+            "judge it; one without a claim says why. A test holds the list against claims.yaml."
+        ),
+        rows(["place", "states", "claims"], _coverage(root, table)),
         ["## Deviations and assumptions"],
         _wrapped(
             "What the paper leaves open, what is taken in its place and why. Values that are ours "
@@ -232,6 +250,8 @@ def report(root: Path) -> str:
             "[the configuration reference](docs/configuration.md)."
         ),
         rows(["key", "value", "why", "alternatives"], _assumptions()),
+        ["## Runs"],
+        *_runs(root),
         ["## Compute"],
         *_compute(root),
     ]
@@ -266,6 +286,21 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
+def _coverage(root: Path, table: pd.DataFrame) -> list[list[str]]:
+    places = yaml.safe_load((root / "docs/places.yaml").read_text())
+    known = [place["place"] for place in places]
+    judging: dict[str, dict[str, list[str]]] = {name: {} for name in known}
+    for row in table.itertuples():
+        for name in dict.fromkeys(places_of(str(row.place), known)):
+            judging[name].setdefault(str(row.verdict), []).append(f"`{row.id}`")
+    body = []
+    for place in places:
+        found = judging[place["place"]]
+        judged = "; ".join(f"{v}: {', '.join(found[v])}" for v in VERDICTS if v in found)
+        body.append([place["place"], place.get("says", ""), place.get("none", judged)])
+    return body
+
+
 def _assumptions() -> list[list[str]]:
     """Assumed values, those with one source in one row."""
     found: dict[tuple[str, Any], list[tuple[str, Any]]] = {}
@@ -295,14 +330,56 @@ def _common(paths: list[list[str]]) -> list[str]:
     return shared
 
 
+def _runs(root: Path) -> list[list[str]]:
+    """Which run each figure came from, and the settings in which it differs from config.yaml."""
+    file = root / REFERENCE / RUNS
+    if not file.is_file():
+        return [["The reference results do not say how they were made."]]
+    current = Config().model_dump(mode="json")
+    body, machines = [], []
+    for run in yaml.safe_load(file.read_text()):
+        config = yaml.safe_load((root / REFERENCE / run["config"]).read_text())
+        parts = [key for key in ("seed", *run["experiments"]) if key in current]
+        ours, theirs = ({key: values.get(key) for key in parts} for values in (current, config))
+        body.append(
+            [
+                f"`{run['run']}`",
+                ", ".join(label(name) for name in run["shown"]),
+                "; ".join(_differences(theirs, ours)) or "nothing",
+                f"[{run['config']}]({REFERENCE / run['config']})",
+                run["revision"][:12],
+            ]
+        )
+        versions = ", ".join(f"{name} {v}" for name, v in run["versions"].items())
+        data = ", ".join(run["data"])
+        machines += _wrapped(
+            f"- `{run['run']}`: on {', '.join(run['machines'])} with {versions}; data: {data}."
+        )
+    header = ["run", "shown", "differs from config.yaml in", "configuration", "code"]
+    return [
+        _wrapped(
+            "A later run takes the place of an earlier one for the experiments that it made. "
+            "Values are the run's, those of config.yaml in brackets; `snakemake --configfile` "
+            "makes a run again from its configuration."
+        ),
+        rows(header, body),
+        machines,
+    ]
+
+
+def _differences(theirs: Any, ours: Any, path: str = "") -> list[str]:
+    """Where two configurations differ, in the keys that both have."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        shared = [key for key in ours if key in theirs]
+        parts = [(f"{path}.{key}".lstrip("."), theirs[key], ours[key]) for key in shared]
+        return [line for name, a, b in parts for line in _differences(a, b, name)]
+    return [] if theirs == ours else [f"`{path}` {theirs} ({ours})"]
+
+
 def _compute(root: Path) -> list[list[str]]:
-    record_file = root / REFERENCE / f"claims.csv{SUFFIX}"
-    record = json.loads(record_file.read_text()) if record_file.is_file() else {}
-    versions = ", ".join(f"{name} {v}" for name, v in record.get("versions", {}).items())
-    about = _wrapped(f"Made on {record.get('machine', 'an unknown machine')} with {versions}.")
-    table = root / REFERENCE / "compute.csv"
+    table = root / REFERENCE / COMPUTE
     if not table.is_file():
-        return [about, ["The reference results hold no times."]]
+        return [["The reference results hold no times."]]
     times = pd.read_csv(table)
     total = times[["jobs", "wall_seconds", "cpu_seconds"]].sum()
     body = [
@@ -311,7 +388,11 @@ def _compute(root: Path) -> list[list[str]]:
     ]
     sums = [f"{total.wall_seconds:.0f}", f"{total.cpu_seconds:.0f}"]
     body.append(["all", "", int(total.jobs), *sums])
-    return [about, rows(["rule", "device", "jobs", "seconds, one after another", "CPU s"], body)]
+    header = ["rule", "device", "jobs", "seconds, one after another", "CPU s"]
+    if "run" in times and times.run.nunique() > 1:
+        header.insert(0, "run")
+        body = [[run, *line] for run, line in zip([*times.run, ""], body, strict=True)]
+    return [rows(header, body)]
 
 
 FILES: dict[str, Callable[[Path], str]] = {"README.md": readme, "REPLICATION.md": report}

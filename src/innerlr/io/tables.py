@@ -30,6 +30,9 @@ th:first-child, td:first-child {{ max-width: 9rem; }}
 </style></head><body><h1>{title}</h1><div class="scroll">{table}</div></body></html>
 """
 
+CLAIMS_TITLE = "The paper's claims and their verdicts"
+ESTIMATORS_TITLE = "Every estimate of the adaptation learning rate"
+
 # quantity of an estimates table: what it is
 ESTIMATORS = {
     "alpha_lim": "alpha_lim, exact (3.3)",
