@@ -44,9 +44,9 @@ for target in FIGURES | TABLES:
 # The alternatives of what the paper leaves open; not part of `all`.
 rule readings:
     input:
-        RESULTS / "tables/fig02_readings.csv",
-        RESULTS / "tables/fig03_readings.csv",
-        [readings_files(name) for name in TRAINED_READINGS],
+        READINGS_TABLES,
+        RATES_OF_FIG03,
+        [curve_files(name) for name in CURVES],
     localrule: True
 
 

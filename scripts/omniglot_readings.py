@@ -1,4 +1,4 @@
-"""Rule omniglot_readings: every reading of Fig. 3 in one table and one picture."""
+"""Rule omniglot_readings: the readings of Fig. 3 from the runs that they share."""
 
 from pathlib import Path
 
@@ -8,10 +8,12 @@ from innerlr.io import load_arrays, write_table
 from innerlr.io.job import job
 
 with job(snakemake):
-    p = snakemake.params
+    p, out = snakemake.params, snakemake.output
     trained = dict(zip(p.runs, map(load_arrays, snakemake.input.trained), strict=True))
-    frame = make("fig03", p.section, p.seed).readings(trained)
-    write_table(frame, snakemake.output.table)
+    experiment = make("fig03", p.section, p.seed)
+    write_table(experiment.readings(trained), out.estimates)
+    rates = experiment.rates(trained)
+    write_table(rates, out.table)
     plotting.setup()
-    figure, shown = plotting.rates_and_accuracy(frame)
-    plotting.save(figure, str(Path(snakemake.output.png).with_suffix("")), shown)
+    figure, shown = plotting.rates_and_accuracy(rates)
+    plotting.save(figure, str(Path(out.png).with_suffix("")), shown)

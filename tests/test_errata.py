@@ -621,6 +621,22 @@ def test_h15_is_not_the_limit_of_h14(d: int) -> None:
     assert alpha_est(sampled) == pytest.approx(1 / (2 * n * 3.0), rel=0.05)
 
 
+@pytest.mark.parametrize("k", [7, 15])
+def test_h15_is_right_at_one_number_of_samples_only(k: int) -> None:
+    """(3.3) has no N; (H.15) meets it at N K = d / K (independent rows) or N K = d (alike ones)."""
+    d, s2 = 10**6, 3.0
+    moments = [Normal(0.0, np.sqrt(s2)).moment(p) for p in range(1, 7)]
+    independent = alpha_lim_iid_entries(k, d, moments)
+    assert independent == pytest.approx(k / (2 * d * s2), rel=5 * k / d)
+    assert 1 / (2 * (d / k) * s2) == pytest.approx(independent, rel=5 * k / d)
+    row, signs = np.array([1.0, -2.0, 4.0, -3.0]), np.where(np.arange(3 * k) % 2, 1.0, -1.0)
+    alike = np.outer(signs, row).reshape(3, k, 4)
+    assert alpha_lim(alike) == pytest.approx(1 / (2 * 4 * alike.var()), rel=SAME)
+    # (H.14), all rows stacked, is the same number
+    pooled = alpha_lim(alike.reshape(1, 3 * k, 4))
+    assert pooled == pytest.approx(alpha_lim(alike), rel=SAME)
+
+
 def test_h18_is_not_the_limit_of_many_samples() -> None:
     """Independent centred entries, K >> d: 1 / (2 s^2); (H.18) prints 1 / (2 d s^2)."""
     d = 8

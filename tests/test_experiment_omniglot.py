@@ -180,21 +180,42 @@ def test_speed_of_convergence_by_hand() -> None:
 def test_the_table_of_readings(images: dict[str, Any]) -> None:
     made = experiment(images)
     runs = made.cfg.reading_runs()
-    assert len(runs) == 2 * (3 + 2) + 2
+    # the primary forward normalisation, default rates and sigma^2 are always among them
+    assert len(runs) == 3 * (4 + 3) + 2
     trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
-    frame = made.readings(trained).set_index("reading")
+    frame = made.rates(trained).set_index("scheme")
     assert len(frame) == len(runs)
     row = frame.loc["l2_cov"]
     assert (row.forward_norm, row.rate, row.sigma2) == ("l2", "online", "cov")
-    expected = row.accuracy_area - frame.accuracy_area["l2_0.1"]
-    assert row["gain_over_0.1"] == pytest.approx(expected)
-    assert row["faster_than_0.1"] == ("yes" if expected > 0 else "no")
-    assert frame["faster_than_0.1"]["l2_0.1"] == "no"
-    assert frame["gain_over_0.1"].isna().sum() == 2  # the alternatives have no rates of their own
+    assert frame.setting["l2_cov"] == ""
+    assert frame.setting["steps_1_online"] == "steps = 1"
     assert frame.steps["steps_1_online"] == 1
     learned = frame.alpha["none_learned"]
     assert learned != 0.1
     assert learned == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_reading_is_one_pair_of_schemes(images: dict[str, Any]) -> None:
+    made = experiment(images)
+    runs = made.cfg.reading_runs()
+    trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
+    frame, rates = made.readings(trained), made.rates(trained).set_index("scheme")
+    pairs = made.cfg.pairs()
+    assert list(dict.fromkeys(frame.reading)) == list(pairs)
+    assert next(iter(pairs)) == "primary"
+    for name, pair in pairs.items():
+        rows = frame[(frame.reading == name) & (frame.panel == "online against default")]
+        gain = rows[rows.quantity == "accuracy_gain"].value.mean()
+        areas = rates.accuracy_area
+        assert gain == pytest.approx(areas[pair.online] - areas[pair.default])
+    choices = made.cfg.choices()
+    assert choices["primary"] == {}
+    assert choices["l2_cov_against_0.1"]["schemes.online.sigma2"] == "cov"
+    assert choices["steps_1"] == {"steps": 1}
+    schemes = made.cfg.readings.schemes(made.cfg.schemes)
+    default, online = list(made.cfg.schemes.values())[:2]
+    assert schemes[pairs["primary"].default].scheme == default
+    assert schemes[pairs["primary"].online].scheme == online
 
 
 def test_the_picture_of_the_readings_shows_every_reading(images: dict[str, Any]) -> None:
@@ -203,9 +224,9 @@ def test_the_picture_of_the_readings_shows_every_reading(images: dict[str, Any])
     made = experiment(images)
     runs = made.cfg.reading_runs()
     trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
-    frame = made.readings(trained)
+    frame = made.rates(trained)
     _, shown = plotting.rates_and_accuracy(frame)
-    assert sorted(shown.reading) == sorted(frame.reading)
+    assert sorted(shown.scheme) == sorted(frame.scheme)
     assert np.isfinite(shown[["alpha", "accuracy_area"]]).all(axis=None)
 
 

@@ -67,7 +67,7 @@ def test_the_report_has_every_claim_with_its_numbers(root: Path) -> None:
     (line,) = [line for line in text.splitlines() if "(`fig08a-vanishes`)" in line]
     assert "| -0.515 | -0.75 to 0.25 | reproduced |" in line
     (line,) = [line for line in text.splitlines() if "(`fig01-away`)" in line]
-    assert line.endswith("|  |  |  | not evaluated |")
+    assert line.endswith("|  |  |  | not evaluated |  |")
     assert "has 2 entries" in text
     # the one of the two that was evaluated; not counted among the claims
     assert "| Both. (`all`) | Section 6 | all | 1 |  | reproduced |" in text
@@ -170,3 +170,33 @@ def test_labels_and_numbers() -> None:
     assert [replication.number(v) for v in values] == ["0.3333", "infinite", "-infinite", ""]
     assert replication.interval(1.0, 1.0) == "exact"
     assert replication.cell("a\nb|c") == "a b\\|c"
+
+
+def test_readings_are_counted_by_claim(root: Path) -> None:
+    folder = root / replication.REFERENCE / "tables"
+    assert "have no readings" in replication.report(root)
+    folder.mkdir()
+    rows = [
+        *(("fig08a-vanishes", reading, "reproduced") for reading in ("primary", "x", "y")),
+        ("fig01-away", "primary", "not reproduced"),
+        ("fig01-away", "x", "reproduced"),
+        ("fig01-away", "y", "partly"),
+    ]
+    table = pd.DataFrame(rows, columns=["id", "reading", "verdict"])
+    table[:3].to_csv(folder / "fig08_readings.csv", index=False)
+    table[3:].to_csv(folder / "fig01_readings.csv", index=False)
+    found = replication.robustness(root)
+    assert dict(found.readings) == {"fig08a-vanishes": 2, "fig01-away": 2}
+    assert found.loc["fig01-away", ["reproduced", "partly", "not reproduced"]].to_list() == [
+        1,
+        1,
+        0,
+    ]
+    (root / replication.REFERENCE / "figures/fig08_readings-1.png").write_bytes(b"")
+    text = replication.report(root)
+    said = " ".join(text.split())
+    assert "Of the 2 claims" in said
+    assert "1 have one verdict under every reading, and 1 go from reproduced" in said
+    assert "| 1 reproduced, 1 partly |" in text
+    assert "[fig08_readings-1](results/reference/figures/fig08_readings-1.png)" in text
+    assert "readings-1" not in replication.readme(root)

@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from playwright.sync_api import Browser
 
 from browser import WIDTHS, assert_readable, chromium, opened
+from innerlr.config import Config
 from innerlr.io.provenance import SUFFIX, verify
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -271,6 +273,34 @@ def test_a_record_says_how_its_artefact_was_made(project: Project) -> None:
         assert key in record
     assert record["seed"] == 2022
     assert list(record["inputs"]) == ["results/smoke/features/fig08.npz"]
+
+
+def test_readings_judge_every_claim_and_are_in_the_report(project: Project) -> None:
+    """In closed form, trained one by one, and from shared runs."""
+    curves = ["fig01_readings", "fig03_readings", "fig03_rates", "fig10b_readings"]
+    folder = project.results()
+    files = [f"results/smoke/figures/{curve}.svg" for curve in curves]
+    project.snakemake(*SMOKE, "--", *files)
+    claims = yaml.safe_load((project.folder / "claims.yaml").read_text())
+    for name in ("fig01", "fig03", "fig10b"):
+        table = pd.read_csv(folder / f"tables/{name}_readings.csv")
+        mine = {claim["id"] for claim in claims if claim.get("experiment") == name}
+        assert set(table.id) == mine
+        readings = list(getattr(Config(), name).choices())
+        assert len(readings) > 5
+        if name == "fig03":  # a stand-in, and the smoke preset has fewer
+            assert set(table.verdict) == {"not evaluated"}
+        else:
+            assert set(table.reading) == set(readings)
+            assert "not evaluated" not in set(table.verdict)
+    report = (folder / "report.html").read_text()
+    assert all(f"{curve}.svg" in report for curve in curves)
+    here = Path.cwd()
+    os.chdir(project.folder)
+    try:
+        assert verify("results/smoke") == []
+    finally:
+        os.chdir(here)
 
 
 def same(first: Path, second: Path) -> list[str]:

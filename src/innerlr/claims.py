@@ -184,24 +184,33 @@ def places_of(place: str, known: Collection[str]) -> list[str]:
 
 
 def under_readings(
-    claims: Sequence[Mapping[str, Any]], estimates: Mapping[str, pd.DataFrame], experiment: str
+    claims: Sequence[Mapping[str, Any]],
+    estimates: Mapping[str, pd.DataFrame],
+    experiment: str,
+    data_source: str = "generated",
 ) -> pd.DataFrame:
     """Every claim's verdict under every reading of what the paper leaves open.
 
     Readings are run at a smaller scale than a claim `needs`, and judged all the same: they say
-    how much hangs on an assumption, not whether the paper is right.
+    how much hangs on an assumption, not whether the paper is right. On a stand-in no claim that
+    needs real data is judged.
 
     Args:
         claims: entries of claims.yaml on this experiment.
         estimates: its table under each reading, by name.
         experiment: its name.
+        data_source: as for :func:`judge`.
 
     Returns:
         Columns reading, then those of :func:`judge` but for the reason, by claim.
     """
     judged = []
+    of_any_scale = [
+        {**claim, "needs": {key: value for key, value in claim["needs"].items() if key == "data"}}
+        for claim in claims
+    ]
     for name, table in estimates.items():
-        verdicts = judge([{**claim, "needs": {}} for claim in claims], table, experiment, {})
+        verdicts = judge(of_any_scale, table, experiment, {}, data_source)
         judged.append(verdicts.drop(columns="reason").assign(reading=name))
     made = pd.concat(judged, ignore_index=True)
     order = ["id", "reading", *(column for column in COLUMNS if column not in ("id", "reason"))]

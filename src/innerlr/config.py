@@ -10,6 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 import yaml
@@ -77,56 +78,49 @@ class Section(BaseModel):
         return values if stage == "figure" else _without_titles(values)
 
 
-class TrainedReadings(Section):
+class Readings(Section):
     """Readings of what a section leaves open, run one by one by the target `readings`.
 
-    Both keys hold values of the section, nested as there.
+    Both keys hold values of the section, nested as there; "*" stands for every key of a mapping.
     """
 
     change: dict[str, Any] = {}
-    alternatives: dict[str, dict[str, Any]] = {}
+    alternatives: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], dict[str, Any]] = {}
+    claims: list[str] = []
+
+
+class OpenSection(Section):
+    """A section of values that the paper leaves open, with other readings of them."""
+
+    readings: Readings = Readings()
+
+    sources: ClassVar[dict[str, Source]] = {
+        "readings.change": ours("what all readings change, for speed; see the target readings"),
+        "readings.alternatives": ours("other values of what is assumed, a reading each"),
+        "readings.claims": ours("beginnings of the claims the readings bear on; none: all"),
+    }
+
+    def alternatives(self) -> dict[str, dict[str, Any]]:
+        """What each reading but the primary one changes, nested as in the section."""
+        return self.readings.alternatives
 
     def choices(self) -> dict[str, dict[str, Any]]:
         """What each reading changes, the primary one first: dotted keys to their values there."""
-        flat = {name: dict(_leaves(values)) for name, values in self.alternatives.items()}
-        return {"primary": {}, **flat}
-
-
-def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of nested mappings."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
-
-
-class TrainedSection(Section):
-    """A section whose experiment trains networks, in jobs of their own."""
-
-    seeds: PositiveInt = 3
-
-    # keys that training does not read: changing one keeps the trained networks
-    after_training: ClassVar[frozenset[str]] = frozenset(["seeds"])
-
-    def runs(self) -> list[str]:
-        """Names of the independent training jobs."""
-        return [f"seed{seed}" for seed in range(self.seeds)]
+        flat = {name: dict(_leaves(values)) for name, values in self.alternatives().items()}
+        return {PRIMARY: {}, **flat}
 
     def reading(self, name: str) -> Self:
         """The section under one of its alternatives; `primary` changes only what all change."""
-        readings = self.readings  # type: ignore[attr-defined]
         values = self.model_dump()
-        for change in (readings.change, readings.alternatives.get(name, {})):
+        for change in (self.readings.change, self.alternatives().get(name, {})):
             values = _merged(values, change)
         return type(self).model_validate(values | {"readings": {}})
 
     @model_validator(mode="after")
     def _readings_are_valid(self) -> Self:
-        readings = getattr(self, "readings", None)
-        if not isinstance(readings, TrainedReadings) or readings == TrainedReadings():
+        if not isinstance(self.readings, Readings) or self.readings == Readings():
             return self
-        for name in ["primary", *readings.alternatives]:
+        for name in [PRIMARY, *self.alternatives()]:
             try:
                 self.reading(name)
             except ValidationError as error:
@@ -141,10 +135,42 @@ class TrainedSection(Section):
         return self
 
     def for_stage(self, stage: str) -> dict[str, Any]:
+        # no stage reads them: a new one reruns nothing
+        return _without(super().for_stage(stage), "readings")
+
+
+PRIMARY = "primary"
+
+
+def _without(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in keys}
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested mappings."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+class TrainedSection(OpenSection):
+    """A section whose experiment trains networks, in jobs of their own."""
+
+    seeds: PositiveInt = 3
+
+    # keys that training does not read: changing one keeps the trained networks
+    after_training: ClassVar[frozenset[str]] = frozenset(["seeds"])
+
+    def runs(self) -> list[str]:
+        """Names of the independent training jobs."""
+        return [f"seed{seed}" for seed in range(self.seeds)]
+
+    def for_stage(self, stage: str) -> dict[str, Any]:
         values = super().for_stage(stage)
         if stage == "training":
-            kept_out = self.late | self.after_training
-            values = {key: value for key, value in values.items() if key not in kept_out}
+            values = _without(values, *self.late, *self.after_training)
         return values
 
     def for_run(self, run: str) -> dict[str, Any]:
@@ -153,12 +179,13 @@ class TrainedSection(Section):
 
 
 def _merged(values: Any, change: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with `change` merged in, mappings within mappings."""
+    """`values` with `change` merged in, mappings within mappings; "*" is every key there is."""
     merged = dict(values)
     for key, value in change.items():
-        inner = merged.get(key)
-        nested = isinstance(inner, dict) and isinstance(value, Mapping)
-        merged[key] = _merged(inner, value) if nested else value
+        for name in list(merged) if key == "*" else [key]:
+            inner = merged.get(name)
+            nested = isinstance(inner, dict) and isinstance(value, Mapping)
+            merged[name] = _merged(inner, value) if nested else value
     return merged
 
 
@@ -278,6 +305,7 @@ Features = Annotated[
     _drop_other_variants(RandomMatrixFeatures, PolynomialFeatures, GaussianFeatures),
 ]
 
+_NORMAL_2 = {"name": "normal", "mean": 0.0, "spread": 2.0}
 NORMAL_3 = NormalLaw(name="normal", mean=0.0, spread=3.0)
 UNIFORM_5 = UniformLaw(name="uniform", low=-5.0, high=5.0)
 _VARIANCE_READING = assumed(
@@ -308,7 +336,7 @@ class Panel(TasksSpec):
     tasks: PositiveInt
 
 
-class Landscape(Section):
+class Landscape(OpenSection):
     """Training loss and population risk against alpha, with the estimate beside the optimum."""
 
     panels: dict[str, Panel]
@@ -386,6 +414,26 @@ class Fig09(Landscape):
             tasks=3000,
         ),
     }
+    readings: Readings = Readings(
+        change={"seeds": 5},
+        alternatives={
+            "scalar": {"panels": {"*": {"features": {"gaussian_input": "scalar"}}}},
+            "width_narrow": {
+                "panels": {"*": {"features": {"widths": 1.11}}, "d": {"features": {"widths": 1.56}}}
+            },
+            "width_wide": {
+                "panels": {"*": {"features": {"widths": 5.0}}, "d": {"features": {"widths": 7.0}}}
+            },
+            "centres_narrow": {
+                "panels": {
+                    "*": {"features": {"centres": {"first": -2.5, "last": 2.5}}},
+                    "d": {"features": {"centres": {"first": 3.5, "last": 10.5}}},
+                }
+            },
+            "zipf_3.5": {"panels": {"d": {"optima": {"s": 3.5}}}},
+            "zipf_6": {"panels": {"d": {"optima": {"s": 6.0}}}},
+        },
+    )
     sources: ClassVar[dict[str, Source]] = {
         "panels": paper("H.4.2 and the caption of Fig. 9"),
         "panels.*.features.centres": assumed(
@@ -411,7 +459,7 @@ class ConvergencePanel(TasksSpec):
     title: str = ""
 
 
-class Fig08(Section):
+class Fig08(OpenSection):
     """|alpha*(N) - alpha_lim| against the number of tasks N (Fig. 8)."""
 
     panels: dict[str, ConvergencePanel] = {
@@ -440,6 +488,24 @@ class Fig08(Section):
     log2_tasks: list[PositiveInt] = list(range(1, 14))
     trials: Annotated[int, Field(ge=2)] = 10
     search_cap: PositiveFloat = 20.0
+
+    readings: Readings = Readings(
+        alternatives={
+            "b_scalar": {"panels": {"b": {"features": {"gaussian_input": "scalar"}}}},
+            "b_d20_K50": {"panels": {"b": {"features": {"dim": 20}, "shots": 50}}},
+            "b_width_1.11": {"panels": {"b": {"features": {"widths": 1.11}}}},
+            "b_width_5": {"panels": {"b": {"features": {"widths": 5.0}}}},
+            "b_centres_narrow": {
+                "panels": {"b": {"features": {"centres": {"first": -2.5, "last": 2.5}}}}
+            },
+            "c_d5_K50": {"panels": {"c": {"features": {"dim": 5}, "shots": 50}}},
+            "c_inputs_5": {"panels": {"c": {"inputs": {"low": -5.0, "high": 5.0}}}},
+            "c_inputs_normal": {
+                "panels": {"c": {"inputs": {"name": "normal", "mean": 0.0, "spread": 1.0}}}
+            },
+            "c_ones": {"panels": {"c": {"features": {"coefficients": "ones"}}}},
+        }
+    )
 
     late: ClassVar[frozenset[str]] = frozenset(["search_cap"])
     sources: ClassVar[dict[str, Source]] = {
@@ -491,8 +557,8 @@ class NewTasks(NewOptima):
     feature_scale: PositiveFloat = 2.0
 
 
-class TrajectoryReadings(Section):
-    """Other values of what the paper leaves open, tried one at a time."""
+class Variations(Section):
+    """Other values of what the paper leaves open about the new tasks, tried one at a time."""
 
     feature_scale: list[PositiveFloat] = [1.25, 1.5, 3.0, 5.0]
     count: list[PositiveInt] = [5, 15, 150, 500]
@@ -503,14 +569,14 @@ class TrajectoryReadings(Section):
     shots: list[PositiveInt] = [3, 50]
 
 
-class Trajectory(Section):
+class Trajectory(OpenSection):
     """The path of w_m(alpha) in the plane and its mean distance to all optima."""
 
     rows: dict[str, TrajectoryRow]
     tasks: PositiveInt = 500
     shots: PositiveInt = 10
     new_tasks: NewTasks = NewTasks()
-    readings: TrajectoryReadings = TrajectoryReadings()
+    variations: Variations = Variations()
     seeds: PositiveInt = 10
     grid_points: Annotated[int, Field(ge=12)] = 201
     grid_factor: PositiveFloat = 2.0
@@ -519,20 +585,36 @@ class Trajectory(Section):
     sources: ClassVar[dict[str, Source]] = {
         "rows.*.title": ours("the row's heading"),
         "tasks": paper("section 3.2, '500 tasks in R^2'"),
-        "shots": assumed("not given", "see readings"),
-        "new_tasks.count": assumed("'several new training tasks'", "see readings"),
-        "new_tasks.centre": assumed("away from the bulk of the optima, as drawn", "see readings"),
+        "shots": assumed("not given", "see variations"),
+        "new_tasks.count": assumed("'several new training tasks'", "see variations"),
+        "new_tasks.centre": assumed("away from the bulk of the optima, as drawn", "see variations"),
         "new_tasks.spread": assumed("standard deviation of their optima; a small circle", "0.2"),
         "new_tasks.feature_scale": assumed(
             "'higher penalties' read as features scaled by s: weighting their loss does not give "
             "the drawn picture",
-            "see readings",
+            "see variations",
         ),
-        "readings": ours("alternatives of the assumed values above, one at a time, in panel (c)"),
+        "variations": ours("alternatives of the assumed values above, one at a time, in panel (c)"),
         "seeds": ours("independent draws; the first is drawn, intervals are over all"),
         "grid_points": ours("learning rates between 0 and grid_factor alpha_lim"),
         "grid_factor": ours("the right end of the axis, in units of alpha_lim"),
     }
+
+    def alternatives(self) -> dict[str, dict[str, Any]]:
+        """The variations, one at a time, and the other readings."""
+        varied: dict[str, dict[str, Any]] = {}
+        for key, values in self.variations.model_dump().items():
+            for value in values:
+                change = {key: value} if key == "shots" else {"new_tasks": {key: value}}
+                varied[f"{key}_{value}".replace("[", "").replace("]", "").replace(", ", "_")] = (
+                    change
+                )
+        return varied | self.readings.alternatives
+
+    def reading(self, name: str) -> Self:
+        """As for any section, without the variations, which are readings themselves."""
+        none = Variations(feature_scale=[], count=[], centre=[], shots=[])
+        return super().reading(name).model_copy(update={"variations": none})
 
 
 class Fig01(Trajectory):
@@ -541,6 +623,12 @@ class Fig01(Trajectory):
     rows: dict[str, TrajectoryRow] = {
         "1": TrajectoryRow(title="x ~ U(-5, 5), a ~ N(0, 3I)", inputs=UNIFORM_5, optima=NORMAL_3)
     }
+    readings: Readings = Readings(
+        alternatives={
+            "spread_0.2": {"new_tasks": {"spread": 0.2}},
+            "inputs_normal": {"rows": {"1": {"inputs": _NORMAL_2}}},
+        }
+    )
     sources: ClassVar[dict[str, Source]] = {
         "rows": assumed("'symmetric zero-mean distributions', as in H.3", "normal inputs (Fig. 7)")
     }
@@ -561,6 +649,12 @@ class Fig07(Trajectory):
             optima=NORMAL_3,
         ),
     }
+    readings: Readings = Readings(
+        alternatives={
+            "spread_0.2": {"new_tasks": {"spread": 0.2}},
+            "normal_sd": {"rows": {"1": {"inputs": {"spread_is": "sd"}}}},
+        }
+    )
     sources: ClassVar[dict[str, Source]] = {
         "rows": paper("the caption of Fig. 7"),
         "rows.1.inputs.spread_is": _VARIANCE_READING,
@@ -581,6 +675,19 @@ Init = Literal[
 ]
 
 
+SigmaOfPsi = Literal[
+    "psi_variance",
+    "psi_sd",
+    "psi_second",
+    "psi_t_psi_variance",
+    "psi_t_psi_sd",
+    "psi_t_psi_second",
+    "psi_psi_t_variance",
+    "psi_psi_t_sd",
+    "psi_psi_t_second",
+]
+
+
 class TangentSetting(Section):
     """What Fig. 2 leaves open: the network, the regression and how both are used."""
 
@@ -598,6 +705,7 @@ class TangentSetting(Section):
     test_samples: Literal["fresh", "same"] = "fresh"
     rcond: Literal["float32_pinv"] | PositiveFloat = "float32_pinv"
     rcond_of: Literal["features", "adapted"] = "features"
+    sigma2: SigmaOfPsi = "psi_variance"
 
     sources: ClassVar[dict[str, Source]] = {
         "width": paper("section 5.1"),
@@ -632,6 +740,11 @@ class TangentSetting(Section):
             "the pseudo-inverse is of the stacked features, so that w_m does not depend on alpha",
             "adapted (of C_all(alpha), as H.9 prints it)",
         ),
+        "sigma2": assumed(
+            "sigma~^2 of (H.15): H.2 has sigma~ as 'the variance of all elements of features' and "
+            "sigma~^2 as the entries of Psi'Psi; read as the variance of the entries of Psi",
+            "sd or second moment, and all three of the entries of Psi'Psi or Psi Psi'",
+        ),
     }
 
 
@@ -650,59 +763,20 @@ class TangentPanel(Section):
     curves: dict[str, TangentCurve]
 
 
-class Readings(Section):
-    """Alternatives of Fig. 2, run one by one by the target `readings`.
+class TangentScaling(Section):
+    """Panel (c) of Fig. 2: other N at the section's width, and other widths at the curve's N.
 
-    An alternative maps keys of the section, or `init` for all panels, to their values.
+    Always with N K < d: beyond, the minimum-norm solution depends on the learning rate.
     """
 
-    seeds: PositiveInt = 3
-    test_tasks: PositiveInt = 100
-    alternatives: dict[str, dict[str, Any]] = {
-        "two_inputs_no_hidden_bias": {"input_dim": 2, "hidden_bias": False},
-        "two_inputs": {"input_dim": 2},
-        "no_hidden_bias": {"hidden_bias": False},
-        "no_output_bias": {"output_bias": False},
-        "no_biases": {"hidden_bias": False, "output_bias": False},
-        **{f"init_{name}": {"init": name} for name in get_args(Init)},
-        "init_normal_scaled": {"init": "normal", "scaled": True},
-        "init_uniform_scaled": {"init": "uniform", "scaled": True},
-        "slope_mean_0": {"slope_mean": 0.0},
-        "slope_mean_2": {"slope_mean": 2.0},
-        "slope_spread_0.2": {"slope_spread": 0.2},
-        "slope_spread_1": {"slope_spread": 1.0},
-        "noise_0": {"noise": 0.0},
-        "noise_0.6": {"noise": 0.6},
-        "mean_optimum": {"targets": "mean_optimum"},
-        "pooled_step": {"step": "pooled"},
-        "same_test_samples": {"test_samples": "same"},
-        "same_test_samples_mean_optimum": {"test_samples": "same", "targets": "mean_optimum"},
-        "split_training": {"training_samples": "split"},
-        "rcond_1e-8": {"rcond": 1e-8},
-        "rcond_1e-10": {"rcond": 1e-10},
-        "rcond_1e-12": {"rcond": 1e-12},
-        "rcond_of_adapted": {"rcond_of": "adapted"},
-    }
-
-    @model_validator(mode="after")
-    def _alternatives_are_settings(self) -> Self:
-        for name, change in self.alternatives.items():
-            known = {"init", *TangentSetting.model_fields}
-            for key in change:
-                if key not in known:
-                    raise ValueError(f"{name}: unknown key {key!r}. {nearest(key, known)}")
-            init = change.get("init", "pytorch")
-            if init not in get_args(Init):
-                raise ValueError(f"{name}: init {init!r}. {nearest(str(init), get_args(Init))}")
-            try:
-                TangentSetting.model_validate({k: v for k, v in change.items() if k != "init"})
-            except ValidationError as error:
-                problem = error.errors()[0]
-                raise ValueError(f"{name}.{problem['loc'][0]}: {problem['msg']}") from error
-        return self
+    curves: list[str] = ["a/K7N112", "b/K15N50"]
+    tasks: Annotated[list[PositiveInt], Field(min_length=1)] = [4, 8, 16, 32, 64, 128]
+    widths: Annotated[list[PositiveInt], Field(min_length=1)] = [
+        *(300, 1000, 3000, 30_000, 100_000, 1_000_000),
+    ]
 
 
-class Fig02(TangentSetting):
+class Fig02(TangentSetting, OpenSection):
     """Test loss of overparameterised quadratic regression on tangent features (Fig. 2)."""
 
     panels: dict[str, TangentPanel] = {
@@ -727,9 +801,43 @@ class Fig02(TangentSetting):
     alphas: Spaced = Spaced(first=-3e-4, last=7e-4)
     grid_points: Annotated[int, Field(ge=12)] = 21
     seeds: PositiveInt = 10
-    readings: Readings = Readings()
+    scaling: TangentScaling = TangentScaling()
+    readings: Readings = Readings(
+        claims=["fig02a", "fig02b"],
+        change={
+            "seeds": 3,
+            "test_tasks": 100,
+            "scaling": {"curves": []},
+        },
+        alternatives={
+            "two_inputs_no_hidden_bias": {"input_dim": 2, "hidden_bias": False},
+            "two_inputs": {"input_dim": 2},
+            "no_hidden_bias": {"hidden_bias": False},
+            "no_output_bias": {"output_bias": False},
+            "no_biases": {"hidden_bias": False, "output_bias": False},
+            **{f"init_{name}": {"panels": {"*": {"init": name}}} for name in get_args(Init)},
+            "init_normal_scaled": {"panels": {"*": {"init": "normal"}}, "scaled": True},
+            "init_uniform_scaled": {"panels": {"*": {"init": "uniform"}}, "scaled": True},
+            "slope_mean_0": {"slope_mean": 0.0},
+            "slope_mean_2": {"slope_mean": 2.0},
+            "slope_spread_0.2": {"slope_spread": 0.2},
+            "slope_spread_1": {"slope_spread": 1.0},
+            "noise_0": {"noise": 0.0},
+            "noise_0.6": {"noise": 0.6},
+            "mean_optimum": {"targets": "mean_optimum"},
+            "pooled_step": {"step": "pooled"},
+            "same_test_samples": {"test_samples": "same"},
+            "same_test_samples_mean_optimum": {"test_samples": "same", "targets": "mean_optimum"},
+            "split_training": {"training_samples": "split"},
+            "rcond_1e-8": {"rcond": 1e-8},
+            "rcond_1e-10": {"rcond": 1e-10},
+            "rcond_1e-12": {"rcond": 1e-12},
+            "rcond_of_adapted": {"rcond_of": "adapted"},
+            **{f"sigma2_{name}": {"sigma2": name} for name in get_args(SigmaOfPsi)[1:]},
+            "test_tasks_50": {"test_tasks": 50},
+        },
+    )
 
-    late: ClassVar[frozenset[str]] = frozenset(["readings"])
     sources: ClassVar[dict[str, Source]] = {
         "panels.*.title": ours("the panel's heading"),
         "panels": paper("the legend of Fig. 2"),
@@ -747,8 +855,29 @@ class Fig02(TangentSetting):
         "seeds": ours(
             "draws of the network and of all tasks; intervals of the claims are over them"
         ),
-        "readings": ours("what the target readings runs, in the place of the values above"),
+        "scaling.curves": ours(
+            "panel (c): curves of (a) and (b), with their K and their draws; none: no panel"
+        ),
+        "scaling.tasks": ours("N beside the curve's own, at the width above"),
+        "scaling.widths": ours("widths beside the one above, at the curve's N; always N K < d"),
     }
+
+    @model_validator(mode="after")
+    def _scaling_stays_below_dim(self) -> Self:
+        known = {f"{p}/{c}": curve for p, s in self.panels.items() for c, curve in s.curves.items()}
+        for name in self.scaling.curves:
+            if name not in known:
+                raise ValueError(f"scaling.curves: unknown {name!r}. {nearest(name, known)}")
+            k, n = known[name].shots, known[name].tasks
+            sizes = [(t, self.width) for t in self.scaling.tasks]
+            for tasks, width in sizes + [(n, w) for w in self.scaling.widths]:
+                dim = width * (self.input_dim + self.hidden_bias + 1) + self.output_bias
+                if tasks * k >= dim:
+                    raise ValueError(
+                        f"scaling: expected N K < d, got {tasks} tasks of {k} samples for width "
+                        f"{width} (d = {dim}), curve {name}. Give fewer tasks or a larger width."
+                    )
+        return self
 
 
 Rate = PositiveFloat | Literal["online", "learned"]
@@ -830,17 +959,21 @@ class AnilSetting(Section):
 class AnilReadings(Section):
     """What the target readings runs: shorter, one job a reading and seed."""
 
-    iterations: PositiveInt = 300
-    seeds: PositiveInt = 1
+    iterations: PositiveInt = 100
+    seeds: PositiveInt = 2
     forward_norm: list[ForwardNorm] = list(get_args(ForwardNorm))
     sigma2: list[Sigma2] = list(get_args(Sigma2))
     rates: list[PositiveFloat | Literal["learned"]] = [0.02, 0.1, 0.5, 2.0, 8.0, "learned"]
+    defaults: list[PositiveFloat] = [0.1, 0.5, 2.0]
     alternatives: dict[str, dict[str, Any]] = {
         "steps_1": {"steps": 1},
         "head_init_1": {"head_init": 1.0},
         "batch_norm_separate": {"batch_norm": "separate"},
         "lanczos": {"resize": "lanczos"},
         "width_32": {"width": 32},
+        "queries_5": {"queries": 5},
+        "meta_batch_32": {"meta_batch": 32},
+        "learning_rate_3e-4": {"learning_rate": 3e-4},
     }
 
     @model_validator(mode="after")
@@ -859,13 +992,15 @@ class AnilReadings(Section):
 
     def schemes(self, primary: Mapping[str, AnilScheme]) -> dict[str, AnilReading]:
         """Every reading by name: the rates, the estimates, and `primary` in other settings."""
+        default, online = list(primary.values())[:2]
+        norms = dict.fromkeys([default.forward_norm, online.forward_norm, *self.forward_norm])
         made = {}
-        for norm in self.forward_norm:
-            for rate in self.rates:
-                scheme = AnilScheme(rate=rate, forward_norm=norm)
+        for norm in norms:
+            for rate in dict.fromkeys([*self.rates, *self.defaults, default.rate]):
+                scheme = default.model_copy(update={"rate": rate, "forward_norm": norm})
                 made[f"{norm}_{rate}"] = AnilReading({}, scheme)
-            for sigma2 in self.sigma2:
-                scheme = AnilScheme(rate="online", sigma2=sigma2, forward_norm=norm)
+            for sigma2 in dict.fromkeys([online.sigma2, *self.sigma2]):
+                scheme = online.model_copy(update={"sigma2": sigma2, "forward_norm": norm})
                 made[f"{norm}_{sigma2}"] = AnilReading({}, scheme)
         for name, change in self.alternatives.items():
             for scheme_name, scheme in primary.items():
@@ -878,6 +1013,14 @@ class AnilReading(NamedTuple):
 
     change: dict[str, Any]
     scheme: AnilScheme
+
+
+class AnilPair(NamedTuple):
+    """What a reading of Fig. 3 chooses, and the names of its two schemes, default and online."""
+
+    choices: dict[str, Any]
+    default: str
+    online: str
 
 
 READING = "reading-"
@@ -897,9 +1040,9 @@ class Fig03(AnilSetting, TrainedSection):
     test_tasks: PositiveInt = 64
     final_tasks: PositiveInt = 600
     seeds: Annotated[int, Field(ge=2)] = 3
-    readings: AnilReadings = AnilReadings()
+    readings: AnilReadings = AnilReadings()  # type: ignore[assignment]
 
-    late: ClassVar[frozenset[str]] = frozenset(["drawn_iterations", "readings"])
+    late: ClassVar[frozenset[str]] = frozenset(["drawn_iterations"])
     sources: ClassVar[dict[str, Source]] = {
         "images.source": ours(
             "auto: the directory, else the download, else a stand-in on which no claim is judged"
@@ -940,6 +1083,35 @@ class Fig03(AnilSetting, TrainedSection):
     def runs(self) -> list[str]:
         return [f"{name}-seed{seed}" for name in self.schemes for seed in range(self.seeds)]
 
+    def pairs(self) -> dict[str, AnilPair]:
+        """Every reading of the claims: an online estimate against a default rate, trained alike.
+
+        The primary pair comes first, then every other forward normalisation, reading of sigma^2 and
+        default rate, and the section's own schemes in other settings.
+        """
+        r, (default, online) = self.readings, list(self.schemes.values())[:2]
+        primary = (default.forward_norm, online.forward_norm)
+        made = {
+            PRIMARY: AnilPair({}, f"{primary[0]}_{default.rate}", f"{primary[1]}_{online.sigma2}")
+        }
+        for norm, sigma2, rate in product(r.forward_norm, r.sigma2, r.defaults):
+            choices: dict[str, Any] = {}
+            if primary != (norm, norm):
+                choices["schemes.*.forward_norm"] = norm
+            if sigma2 != online.sigma2:
+                choices["schemes.online.sigma2"] = sigma2
+            if rate != default.rate:
+                choices["schemes.default.rate"] = rate
+            if choices:
+                name = f"{norm}_{sigma2}_against_{rate}"
+                made[name] = AnilPair(choices, f"{norm}_{rate}", f"{norm}_{sigma2}")
+        for name, change in r.alternatives.items():
+            made[name] = AnilPair(change, *(f"{name}_{s}" for s in list(self.schemes)[:2]))
+        return made
+
+    def choices(self) -> dict[str, dict[str, Any]]:
+        return {name: pair.choices for name, pair in self.pairs().items()}
+
     def reading_runs(self) -> list[str]:
         """The training jobs of the readings."""
         names = self.readings.schemes(self.schemes)
@@ -961,7 +1133,7 @@ class Fig03(AnilSetting, TrainedSection):
         return values | {"schemes": {name: kept}}
 
 
-class Fig04a(Section):
+class Fig04a(OpenSection):
     """alpha_lim of a Gaussian basis against the variance of the inputs, by quadrature (Fig. 4a)."""
 
     laws: list[Literal["normal", "uniform", "exponential"]] = ["normal", "uniform", "exponential"]
@@ -973,6 +1145,19 @@ class Fig04a(Section):
     gaussian_input: Literal["entrywise", "scalar"] = "entrywise"
     variance: Spaced = Spaced(first=0.5, last=50.0)
     grid_points: Annotated[int, Field(ge=12)] = 100
+    readings: Readings = Readings(
+        alternatives={
+            "scalar": {"gaussian_input": "scalar"},
+            "growing_widths": {"width_rule": "data"},
+            "scalar_growing_widths": {"gaussian_input": "scalar", "width_rule": "data"},
+            "width_1.11": {"width": 1.11},
+            "width_5": {"width": 5.0},
+            "centres_narrow": {"centres": {"first": -2.5, "last": 2.5}},
+            "centres_wide": {"centres": {"first": -10.0, "last": 10.0}},
+            "d20": {"dim": 20},
+            "K50": {"shots": 50},
+        }
+    )
 
     sources: ClassVar[dict[str, Source]] = {
         "laws": paper(
@@ -994,7 +1179,7 @@ class Fig04a(Section):
     }
 
 
-class Fig04b(Section):
+class Fig04b(OpenSection):
     """alpha_lim of tangent features against the variance of the inputs, by quadrature (Fig. 4b)."""
 
     laws: list[Literal["normal", "uniform", "exponential"]] = ["normal", "uniform", "exponential"]
@@ -1007,6 +1192,20 @@ class Fig04b(Section):
     grid_points: Annotated[int, Field(ge=12)] = 30
     quadrature_panels: PositiveInt = 8
     seeds: PositiveInt = 10
+    readings: Readings = Readings(
+        change={"seeds": 3},
+        alternatives={
+            **{
+                f"init_{name}": {"init": name}
+                for name in ("uniform", "he_uniform", "xavier_uniform", "lecun_uniform")
+            },
+            "no_hidden_bias": {"hidden_bias": False},
+            "no_output_bias": {"output_bias": False},
+            "no_biases": {"hidden_bias": False, "output_bias": False},
+            "K5": {"shots": 5},
+            "K50": {"shots": 50},
+        },
+    )
 
     sources: ClassVar[dict[str, Source]] = {
         "laws": paper(
@@ -1027,7 +1226,7 @@ class Fig04b(Section):
     }
 
 
-class Fig05(Section):
+class Fig05(OpenSection):
     """Loss and distance gaps between MAML and ERM under further adaptation (Fig. 5)."""
 
     laws: dict[str, Law] = {
@@ -1045,6 +1244,14 @@ class Fig05(Section):
     max_steps: PositiveInt = 100_000
     grid_points: Annotated[int, Field(ge=12)] = 61
     seeds: PositiveInt = 10
+    readings: Readings = Readings(
+        change={"seeds": 5},
+        alternatives={
+            "normal_sd": {"laws": {"normal": {"spread_is": "sd"}}},
+            "optima_1": {"optima": {"spread": 1.0}},
+            "steps_1e6": {"max_steps": 1_000_000},
+        },
+    )
 
     late: ClassVar[frozenset[str]] = frozenset(
         ["alpha", "rate", "max_steps", "grid_points", "fresh_tasks"]
@@ -1072,7 +1279,7 @@ class Fig06(Section):
     sources: ClassVar[dict[str, Source]] = {"dim": paper("Fig. 6")}
 
 
-class Fig11(Section):
+class Fig11(OpenSection):
     """Bernacchia's underparameterised mixed linear regression (Fig. 11)."""
 
     tasks: PositiveInt = 40
@@ -1086,6 +1293,7 @@ class Fig11(Section):
     rates: Spaced = Spaced(first=-0.5, last=0.5)
     grid_points: Annotated[int, Field(ge=12)] = 81
     trials: PositiveInt = 1000
+    readings: Readings = Readings(alternatives={"rates_1": {"rates": {"first": -1.0, "last": 1.0}}})
 
     late: ClassVar[frozenset[str]] = frozenset(["fixed_test_rate", "rates", "grid_points"])
     sources: ClassVar[dict[str, Source]] = {
@@ -1130,7 +1338,7 @@ class TheoryNetwork(Section):
     test_tasks: PositiveInt = 200
 
 
-class Theory(Section):
+class Theory(OpenSection):
     """The theorems, corollaries, lemmas and examples, where stated and where they fail."""
 
     dim: Annotated[int, Field(ge=2)] = 5
@@ -1155,6 +1363,22 @@ class Theory(Section):
     }
     path: TheoryPath = TheoryPath()
     network: TheoryNetwork = TheoryNetwork()
+    readings: Readings = Readings(
+        claims=["theory-h41", "theory-h43"],
+        change={"seeds": 5, "draws": 2, "cases": 20, "log2_tasks": [2, 3]},
+        alternatives={
+            "K3": {"path": {"shots": 3}},
+            "K50": {"path": {"shots": 50}},
+            "count_5": {"path": {"new_tasks": {"count": 5}}},
+            "count_500": {"path": {"new_tasks": {"count": 500}}},
+            "centre_2": {"path": {"new_tasks": {"centre": [2.0, 2.0]}}},
+            "centre_8": {"path": {"new_tasks": {"centre": [8.0, 8.0]}}},
+            "spread_0.2": {"path": {"new_tasks": {"spread": 0.2}}},
+            "normal_sd": {"path": {"laws": {"central": {"spread_is": "sd"}}}},
+            "N5": {"network": {"tasks": 5}},
+            "N50": {"network": {"tasks": 50}},
+        },
+    )
 
     late: ClassVar[frozenset[str]] = frozenset(
         ["grid_points", "example_dims", "example_shots", "matrix_dims", "matrix_laws"]
@@ -1268,9 +1492,8 @@ class RateSweep(TrainedSection):
     test_query: PositiveInt
     snapshots: list[Annotated[float, Field(gt=0, lt=1)]] = [0.1, 0.3]
     estimate_tasks: PositiveInt = 200
-    readings: TrainedReadings = TrainedReadings()
+    readings: Readings = Readings()
 
-    late: ClassVar[frozenset[str]] = frozenset(["readings"])
     after_training: ClassVar[frozenset[str]] = frozenset(
         ["seeds", "fixed_test_rate", "test_folds", "test_tasks", "test_query", "estimate_tasks"]
     )
@@ -1294,7 +1517,6 @@ class RateSweep(TrainedSection):
             "falls with training"
         ),
         "estimate_tasks": ours("tasks behind the estimates from tangent features"),
-        "readings": ours("what the target readings runs: `change` in all, then one alternative"),
     }
 
     def snapshot_iterations(self) -> list[int]:
@@ -1303,6 +1525,25 @@ class RateSweep(TrainedSection):
         return sorted({0, *kept, self.iterations})
 
 
+# what Figs. 10a and 12 leave open alike
+_OF_QUADRATIC_NETWORKS: dict[str, dict[str, Any]] = {
+    "input_dim_2": {"tasks": {"input_dim": 2}},
+    "input_dim_60": {"tasks": {"input_dim": 60}},
+    "slope_mean_0": {"tasks": {"slope_mean": 0.0}},
+    "slope_mean_2": {"tasks": {"slope_mean": 2.0}},
+    "slope_spread_0.2": {"tasks": {"slope_spread": 0.2}},
+    "slope_spread_1": {"tasks": {"slope_spread": 1.0}},
+    "noise_0": {"tasks": {"noise": 0.0}},
+    "noise_0.6": {"tasks": {"noise": 0.6}},
+    "tanh": {"network": {"activation": "tanh"}},
+    "init_lecun_normal": {"network": {"init": "lecun_normal"}},
+    "first_order": {"first_order": True},
+    "pool_40": {"pool": 40},
+    "pool_1000": {"pool": 1000},
+    "meta_batch_40": {"meta_batch": 40},
+    "five_shots": {"shots": 5, "query": 25},
+    "query_256": {"test_query": 256},
+}
 SINE_FINN = SineFamily(name="sine", amplitude=[0.1, 5.0], phase=[0.0, 3.141592653589793])
 
 
@@ -1317,15 +1558,12 @@ class Fig10a(RateSweep):
     ]
     iterations: PositiveInt = 2000
     test_query: PositiveInt = 10
-    readings: TrainedReadings = TrainedReadings(
-        change={"seeds": 2},
+    readings: Readings = Readings(
+        change={"seeds": 2, "iterations": 500, "test_tasks": 2000},
         alternatives={
+            "iterations_2000": {"iterations": 2000},
             "five_steps": {"inner_steps": 5},
-            "init_lecun_normal": {"network": {"init": "lecun_normal"}},
-            "first_order": {"first_order": True},
-            "pool_40": {"pool": 40},
-            "slope_mean_0": {"tasks": {"slope_mean": 0.0}},
-            "five_shots": {"shots": 5, "query": 25},
+            **_OF_QUADRATIC_NETWORKS,
         },
     )
     sources: ClassVar[dict[str, Source]] = {
@@ -1353,12 +1591,14 @@ class Fig10b(RateSweep):
     ]
     iterations: PositiveInt = 10_000
     test_query: PositiveInt = 256
-    readings: TrainedReadings = TrainedReadings(
-        change={"seeds": 2, "iterations": 4000},
+    readings: Readings = Readings(
+        change={"seeds": 2, "iterations": 2000, "test_tasks": 2000},
         alternatives={
             "amplitude_0_pi": {"tasks": {"amplitude": [0.0, 3.141592653589793]}},
             "init_pytorch": {"network": {"init": "pytorch"}},
             "first_order": {"first_order": True},
+            "pool_40": {"pool": 40},
+            "pool_1000": {"pool": 1000},
         },
     )
     sources: ClassVar[dict[str, Source]] = {
@@ -1394,14 +1634,12 @@ class Fig12(RateSweep):
     test_folds: PositiveInt = 10
     test_tasks: PositiveInt = 1000
     test_query: PositiveInt = 10
-    readings: TrainedReadings = TrainedReadings(
-        change={"seeds": 2},
+    readings: Readings = Readings(
+        change={"seeds": 2, "iterations": 500, "test_folds": 2},
         alternatives={
-            "init_lecun_normal": {"network": {"init": "lecun_normal"}},
-            "pool_40": {"pool": 40},
-            "slope_mean_0": {"tasks": {"slope_mean": 0.0}},
-            "five_shots": {"shots": 5, "query": 25},
+            "iterations_2000": {"iterations": 2000},
             "one_step": {"inner_steps": 1},
+            **_OF_QUADRATIC_NETWORKS,
         },
     )
     sources: ClassVar[dict[str, Source]] = {
@@ -1458,9 +1696,13 @@ class Table2(TrainedSection):
     ]
     seeds: PositiveInt = 10
     search_cap: PositiveFloat = 20.0
-    readings: TrainedReadings = TrainedReadings(
+    readings: Readings = Readings(
+        change={"seeds": 5, "test_tasks": 2000},
         alternatives={
             "bias": {"bias": True},
+            "init_he_normal": {"network": {"init": "he_normal"}},
+            "meta_batch_1": {"meta_batch": 1},
+            "meta_batch_100": {"meta_batch": 100},
             "sgd": {"optimizer": "sgd", "pretraining_rate": 0.01},
             "short_pretraining": {"pretraining": 1000},
             "long_pretraining": {"pretraining": 50_000},
@@ -1469,7 +1711,6 @@ class Table2(TrainedSection):
         },
     )
 
-    late: ClassVar[frozenset[str]] = frozenset(["readings"])
     after_training: ClassVar[frozenset[str]] = frozenset(
         ["bias", "shots", "query", "tasks", "test_tasks", "alphas", "search_cap"]
     )
@@ -1498,7 +1739,6 @@ class Table2(TrainedSection):
         "alphas": paper("Table 2"),
         "seeds": ours("pretrained networks, each with tasks of its own; intervals are over them"),
         "search_cap": ours("alpha* is searched between 0 and search_cap alpha_lim"),
-        "readings": ours("what the target readings runs: `change` in all, then one alternative"),
     }
 
     def runs(self) -> list[str]:
@@ -1580,6 +1820,15 @@ class Config(Section):
         taken = set(self.experiments) & reserved
         if taken:
             raise ValueError(f"experiments: {sorted(taken)} are names of the paper's own targets")
+        return self
+
+    @model_validator(mode="after")
+    def _a_scheme_and_one_to_hold_it_to(self) -> Self:
+        if len(self.fig03.schemes) < 2:
+            raise ValueError(
+                "fig03.schemes: expected the default scheme and at least one to hold to it, got "
+                f"{list(self.fig03.schemes)}"
+            )
         return self
 
 

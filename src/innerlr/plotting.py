@@ -290,7 +290,7 @@ def trajectory_readings(axes: Any, estimates: pd.DataFrame, section: Any) -> pd.
     Args:
         axes: where.
         estimates: holds ratio_nearest_to_lim of the panels "row" and "row|key=value".
-        section: of the configuration; keys rows, tasks, new_tasks, shots, readings.
+        section: of the configuration; keys rows, tasks, new_tasks, shots, variations.
 
     Returns:
         All that is drawn: columns panel, axes, series, reading, seed, mean, low, high, n.
@@ -303,7 +303,7 @@ def trajectory_readings(axes: Any, estimates: pd.DataFrame, section: Any) -> pd.
     points: dict[str, Any] = {}
     shown: list[pd.DataFrame] = []
     for key, (heading, write) in READINGS.items():
-        values = sorted([chosen[key], *section["readings"][key]])
+        values = sorted([chosen[key], *section["variations"][key]])
         middle = x + (len(values) - 1) / 2
         axes.text(middle, 1.02, heading, ha="center", transform=axes.get_xaxis_transform())
         for value in values:
@@ -442,6 +442,74 @@ def adapted_losses(
     return pd.concat(shown)[["panel", "series", "alpha", "mean", "low", "high", "n"]]
 
 
+# ratio to the minimiser: marker, size, colour, label
+OVER_STAR = {
+    "ratio_est_to_star": ("s", 4.5, COLOURS[3], "(H.15)"),
+    "ratio_est_to_star_pooled_step": ("v", 4.0, "0.55", r"(H.15), step $2\alpha/(NK)$"),
+    "ratio_dim_to_star": ("^", 4.5, COLOURS[1], r"$1/(2d\tilde\sigma^2)$"),
+    "ratio_split_to_star": ("D", 5.0, COLOURS[2], "(H.6)"),
+    "ratio_lim_to_star": ("o", 3.0, COLOURS[0], "(3.3)"),
+}
+
+
+def estimates_over_dim(
+    axes: Any, estimates: pd.DataFrame, panel: str, curve: Any, scaling: Any
+) -> pd.DataFrame:
+    """Estimates over the minimiser of the test loss, against N K / d.
+
+    Full marks: N is varied; hollow ones: d. Geometric means over draws with 95% intervals; lines
+    are (H.15) over (3.3) where a task's rows are alike, d / (N K), and independent, d / (N K^2).
+    The figure's own N and d are at the vertical line.
+
+    Args:
+        axes: where.
+        estimates: holds samples_over_dim and OVER_STAR of the panel and of "panel|key=value".
+        panel: of the curve.
+        curve: its shots and tasks.
+        scaling: keys tasks and widths, lists.
+
+    Returns:
+        All that is drawn: columns panel, series, samples_over_dim, mean, low, high, n.
+    """
+    values = estimates.pivot(index=["panel", "seed"], columns="quantity", values="value")
+    at = values.samples_over_dim.groupby("panel").first()
+    found = (values.ratio_est_to_star > 0).groupby("panel").all()  # a minimum, in every draw
+    shown = []
+    for key, varied, line in (("tasks", "tasks", "-"), ("width", "widths", "--")):
+        # the curve's own value may be in the list, and is the panel itself
+        names = {panel, *(f"{panel}|{key}={value}" for value in scaling[varied])}
+        drawn = values.loc[[name for name in names & set(at.index) if found[name]]].reset_index()
+        for series, (marker, size, colour, label) in OVER_STAR.items():
+            points = summary(drawn, ["panel"], series, geometric_interval)
+            points["samples_over_dim"] = points.panel.map(at)
+            points = points.sort_values("samples_over_dim")
+            axes.errorbar(
+                *(points.samples_over_dim, points["mean"]),
+                (points["mean"] - points.low, points.high - points["mean"]),
+                **{"color": colour, "marker": marker, "ms": size, "ls": line, "lw": 0.8},
+                mfc=colour if key == "tasks" else "white",
+                label=label if key == "tasks" else None,
+            )
+            shown.append(points.assign(series=f"{series}, {key}"))
+    of_curve = at[at.index.str.split("|").str[0] == panel]
+    x = np.array([0.8 * of_curve.min(), 1.25 * max(of_curve.max(), 1.0)])
+    laws = (("$d/(NK)$", 1, "--"), ("$d/(NK^2)$", curve["shots"], ":"))
+    for law, rank, line in laws:
+        y = 1 / (rank * x)
+        axes.plot(x, y, color="black", lw=0.9, ls=line, label=law, zorder=1)
+        ends = {"panel": panel, "series": law, "samples_over_dim": x, "mean": y}
+        shown.append(pd.DataFrame(ends))
+    for what, face, line in (("N varied", "0.3", "-"), ("d varied", "white", "--")):
+        axes.plot([], [], "o", color="0.3", mfc=face, ms=4, lw=0.8, ls=line, label=what)
+    grey = {"color": "0.6", "zorder": 0}
+    axes.axhline(1, lw=0.6, **grey)
+    axes.axvline(at[panel], lw=0.8, ls=(0, (1, 3)), **grey, label="as in (a), (b)")
+    axes.set(xscale="log", yscale="log", xlim=x)
+    axes.set_xlabel("training samples / features, $NK/d$")
+    axes.set_ylabel("estimate / minimiser of the test loss")
+    return pd.concat(shown)[["panel", "series", "samples_over_dim", "mean", "low", "high", "n"]]
+
+
 LAWS = {
     "normal": (r"$N(0, \sigma)$", COLOURS[0], "-"),
     "uniform": (r"$U(-\sqrt{12}\sigma/2, \sqrt{12}\sigma/2)$", COLOURS[1], "--"),
@@ -532,44 +600,44 @@ def mark(axes: Any, value: Interval, height: float, label: str, **look: Any) -> 
     )
 
 
-def rates_and_accuracy(readings: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
-    """Mean test accuracy of every reading of Fig. 3 against the rate it ends with.
+def rates_and_accuracy(rates: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
+    """Mean test accuracy of every scheme of Fig. 3's readings against the rate it ends with.
 
     A panel a forward normalisation: fixed rates as a line, the readings of sigma^2 and the learned
     rate as marks. The last panel has the schemes of the figure in other settings.
 
     Args:
-        readings: columns reading, forward_norm, rate, sigma2, alpha, accuracy_area, data; those
-            without gain_over_* are the other settings.
+        rates: columns scheme, setting, forward_norm, rate, sigma2, alpha, accuracy_area, data;
+            those with a setting are the last panel's.
 
     Returns:
-        The figure, and all that it shows: columns panel, series, reading, alpha, accuracy_area.
+        The figure, and all that it shows: panel, series, scheme, alpha, accuracy_area, data.
     """
-    plain = readings.filter(like="gain_over_").notna().any(axis=1)
-    norms = list(dict.fromkeys(readings.forward_norm[plain]))
+    plain = rates.setting.fillna("") == ""
+    norms = list(dict.fromkeys(rates.forward_norm[plain]))
     figure, grid = panels(2, -(-(len(norms) + 1) // 2), height=2.3, sharey=True)
     shown = []
     for i, (axes, norm) in enumerate(zip(grid.flat, norms, strict=False)):
-        rows = readings[plain & (readings.forward_norm == norm)]
-        rates = rows.rate.astype(str)
-        fixed = rows[~rates.isin(["online", "learned"])].sort_values("alpha")
+        rows = rates[plain & (rates.forward_norm == norm)]
+        chosen = rows.rate.astype(str).isin(["online", "learned"])
+        fixed = rows[~chosen].sort_values("alpha")
         line = {"color": "0.3", "marker": "o", "ms": 3.5}
         axes.plot(fixed.alpha, fixed.accuracy_area, **line, label="fixed rate")
         shown.append(fixed.assign(panel=norm, series="fixed rate"))
-        for j, row in enumerate(rows[rates.isin(["online", "learned"])].itertuples()):
+        for j, row in enumerate(rows[chosen].itertuples()):
             series = row.sigma2 if row.rate == "online" else "learned"
             mark = {"marker": "X^Dsvo"[j % 6], "ms": 7, "mec": "white", "ls": "none"}
             axes.plot(row.alpha, row.accuracy_area, color=COLOURS[j], **mark, label=series)
-            shown.append(rows[rows.reading == row.reading].assign(panel=norm, series=series))
+            shown.append(rows[rows.scheme == row.scheme].assign(panel=norm, series=series))
         axes.set(xscale="log", xlabel=r"$\alpha$ at the end")
         letter(axes, "abcdefgh"[i], f"features {norm}")
-    others = readings[~plain]
+    others = rates[~plain]
     if len(others):
         axes = grid.flat[len(norms)]
         bars = {"color": COLOURS[0], "alpha": 0.4, "width": 0.8}
         axes.bar(range(len(others)), others.accuracy_area, **bars)
         look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 6.5}
-        for x, name in enumerate(others.reading):
+        for x, name in enumerate(others.scheme):
             axes.text(x, 0.02, name.replace("_", " "), **look)
         axes.set_xticks([])
         shown.append(others.assign(panel="other settings", series=others.rate.astype(str)))
@@ -579,9 +647,7 @@ def rates_and_accuracy(readings: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
     for axes in grid[:, 0]:
         axes.set(ylabel="mean test accuracy", ylim=(0, 1))
     legend_below(figure, grid[0, 0], columns=7)
-    return figure, pd.concat(shown)[
-        ["panel", "series", "reading", "alpha", "accuracy_area", "data"]
-    ]
+    return figure, pd.concat(shown)[["panel", "series", "scheme", "alpha", "accuracy_area", "data"]]
 
 
 # estimate drawn beside a sweep of rates: marker, size, label

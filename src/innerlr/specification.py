@@ -9,18 +9,48 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from innerlr.claims import NOT, PARTLY, REPRODUCED, bounds
+from innerlr.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, bounds
+from innerlr.config import PRIMARY
 from innerlr.errors import InnerlrError
 from innerlr.plotting import COLOURS, PAGE, legend_below
 
-PRIMARY = "primary"
 # by shape as well, for print and for eyes that do not tell the colours apart
 VERDICTS = {REPRODUCED: ("o", COLOURS[0]), PARTLY: ("s", COLOURS[1]), NOT: ("X", "0.15")}
-MARK = {"mec": "white", "mew": 0.5, "ms": 5.5}
+VERDICTS[UNJUDGED] = ("v", "0.65")
+MARK = {"mec": "white", "mew": 0.5}
 RING = {"marker": "o", "ms": 10, "mfc": "none", "mec": "0.15", "mew": 0.8}
 SHADE = {"color": "0.5", "alpha": 0.18, "lw": 0}
 COLUMNS = ["id", "position", "reading", "choices", "quantity", "measured", "low", "high"]
 COLUMNS += ["accepted_low", "accepted_high", "verdict"]
+# inches: a claim's quantity, a line of the matrix below it, what is between two claims, a page
+ABOVE, LINE, GAP, HEIGHT = 1.2, 0.12, 0.45, 8.5
+
+
+def pages(
+    claims: Sequence[Mapping[str, Any]], choices: Mapping[str, Mapping[str, Any]]
+) -> list[list[Mapping[str, Any]]]:
+    """The claims that share a figure, so that none is higher than a window.
+
+    Where there are several figures, claims of one quantity stand together.
+
+    Args:
+        claims: entries of claims.yaml on one experiment.
+        choices: of each of its readings, the keys it changes and their values there.
+    """
+    lines = {line for values in choices.values() for line in _said(values)}
+    down = max(1, int(HEIGHT / (ABOVE + LINE * len(lines) + GAP)))
+    each = down * _across(len(claims), len(choices))
+    ordered = list(claims)
+    if len(claims) > each:
+        first = {claim["quantity"]: i for i, claim in reversed(list(enumerate(claims)))}
+        ordered.sort(key=lambda claim: first[claim["quantity"]])
+    return [ordered[start : start + each] for start in range(0, len(ordered), each)]
+
+
+def _across(claims: int, readings: int) -> int:
+    """Claims side by side: two where there is room below, or very many readings to tell apart."""
+    two = readings > 60 or (claims <= 4 and readings <= 24)
+    return min(claims, 2 if two else 4)
 
 
 def specification_curves(
@@ -63,14 +93,14 @@ def specification_curves(
     used = [said[name] for name in choices if name in set(frame.reading)]
     rows = list(dict.fromkeys(line for lines in used for line in lines))
 
-    names = list(frame.id.unique())
-    across = min(len(names), 2 if len(names) <= 4 else 4)
+    wanted = set(frame.id)
+    names = [claim["id"] for claim in claims if claim["id"] in wanted]
+    across = _across(len(names), frame.reading.nunique())
     down = -(-len(names) // across)
-    # no higher than a window: the report does not scroll up to the top of a taller one
-    heights = [1.2, 0.12 * len(rows) + 0.1]
+    heights = [ABOVE, LINE * len(rows) + 0.1]
     figure, grid = plt.subplots(
         *(2 * down, across),
-        figsize=(max(PAGE, 1.4 + 1.9 * across), (sum(heights) + 0.45) * down + 0.4),
+        figsize=(max(PAGE, 1.4 + 1.9 * across), (sum(heights) + GAP) * down + 0.4),
         height_ratios=heights * down,
         squeeze=False,
     )
@@ -82,7 +112,7 @@ def specification_curves(
         _measured(above, mine)
         _matrix(below, mine.reading.map(said), rows, labelled=i % across == 0)
     _label(grid[0, 0])
-    legend_below(figure, grid[0, 0], columns=5)
+    legend_below(figure, grid[0, 0], columns=6)
     return figure, frame[COLUMNS].reset_index(drop=True)
 
 
@@ -107,6 +137,8 @@ def _said(values: Mapping[str, Any]) -> list[str]:
 def _measured(axes: Any, mine: pd.DataFrame) -> None:
     """One claim's quantity by reading."""
     axes.set_visible(True)
+    crowded = len(mine) > 24
+    size, ring = (3.5, RING | {"ms": 7}) if crowded else (5.5, RING)
     limits = mine[["accepted_low", "accepted_high"]].iloc[0].to_numpy()
     core = np.concatenate([mine.measured, limits])
     core = core[np.isfinite(core)]
@@ -120,12 +152,13 @@ def _measured(axes: Any, mine: pd.DataFrame) -> None:
     for row in mine.itertuples():
         marker, colour = VERDICTS[row.verdict]
         ends = np.clip([row.low, row.high], bottom, top)
-        axes.plot([row.position] * 2, ends, color=colour, lw=1, zorder=2)
+        axes.plot([row.position] * 2, ends, color=colour, lw=0.7 if crowded else 1, zorder=2)
         reached = np.isfinite(row.measured)
         at, look = (row.measured, marker) if reached else (top, "^")
-        axes.plot(row.position, at, color=colour, marker=look, **MARK, clip_on=False, zorder=4)
+        mark = {"color": colour, "marker": look, "ms": size, **MARK}
+        axes.plot(row.position, at, **mark, clip_on=False, zorder=4)
         if row.reading == PRIMARY:
-            axes.plot(row.position, at, **RING, clip_on=False, zorder=3)
+            axes.plot(row.position, at, **ring, clip_on=False, zorder=5)
     axes.set_title(f"{mine.id.iloc[0]}\n{mine.quantity.iloc[0]}", loc="left", fontsize=7)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
@@ -139,7 +172,8 @@ def _matrix(axes: Any, said: pd.Series, rows: Sequence[str], *, labelled: bool) 
         axes.axhspan(y - 0.5, y + 0.5, color="0.5", alpha=0.1, lw=0)
     for x, lines in enumerate(said):
         at = [rows.index(line) for line in lines]
-        axes.plot([x] * len(at), at, color="0.15", marker="o", ms=3, lw=0.8)
+        dots = {"color": "0.15", "marker": "o", "ms": 3 if len(said) <= 24 else 2, "lw": 0.6}
+        axes.plot([x] * len(at), at, **dots)
     axes.set(xlim=(-0.6, len(said) - 0.4), ylim=(len(rows) - 0.5, -0.5), xticks=[])
     axes.set_yticks(range(len(rows)), rows if labelled else [], fontsize=6)
     axes.tick_params(length=0)
@@ -150,6 +184,6 @@ def _matrix(axes: Any, said: pd.Series, rows: Sequence[str], *, labelled: bool) 
 def _label(axes: Any) -> None:
     """Verdicts, the ring and the shade for the legend."""
     for verdict, (marker, colour) in VERDICTS.items():
-        axes.plot([], [], color=colour, marker=marker, **MARK, lw=1, label=verdict)
+        axes.plot([], [], color=colour, marker=marker, ms=5.5, **MARK, lw=1, label=verdict)
     axes.plot([], [], **RING, ls="none", label="primary reading")
     axes.fill_between([], [], **SHADE, label="accepted")

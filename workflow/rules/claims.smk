@@ -1,12 +1,5 @@
 # What the paper claims, against what the run measured.
 
-import yaml
-
-with open(Path(workflow.basedir) / "claims.yaml") as stream:
-    ENTRIES = yaml.safe_load(stream)
-# the others are spelt out by these
-ALL_CLAIMS = [entry for entry in ENTRIES if "experiment" in entry]
-
 
 rule judge:
     input:

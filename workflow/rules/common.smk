@@ -11,9 +11,12 @@ os.environ.update(
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 )
 
-from innerlr.config import TrainedReadings, TrainedSection, load
+import yaml
+
+from innerlr.config import OpenSection, TrainedSection, load
 from innerlr.errors import InnerlrError
 from innerlr.experiments import EXPERIMENTS as CLASSES
+from innerlr.specification import pages
 
 try:
     CONFIG = load(config)
@@ -96,32 +99,74 @@ def trained_files(experiment):
     return [RESULTS / f"training/{experiment}/{run}.npz" for run in runs_of(experiment)]
 
 
-def trained_readings_of(experiment):
-    """What each reading of an experiment with networks to train chooses, the primary one first."""
-    return getattr(CONFIG, experiment).readings.choices()
+with open(Path(workflow.basedir) / "claims.yaml") as stream:
+    ENTRIES = yaml.safe_load(stream)
+# the others are spelt out by these
+ALL_CLAIMS = [entry for entry in ENTRIES if "experiment" in entry]
 
 
-def readings_files(experiment):
-    """The claims of such an experiment under its readings: the table and the picture."""
-    drawn = (f"figures/{experiment}_readings.{kind}" for kind in ("pdf", "svg", "png", "csv"))
-    return [RESULTS / path for path in (f"tables/{experiment}_readings.csv", *drawn)]
+def choices_of(experiment):
+    """What each reading of an experiment chooses, the primary one first; none where none is open."""
+    node = getattr(CONFIG, experiment, None)
+    return node.choices() if isinstance(node, OpenSection) else {}
+
+
+def claims_of_readings(experiment):
+    """The claims that an experiment's readings bear on."""
+    starts = getattr(getattr(CONFIG, experiment).readings, "claims", None) or [""]
+    of_experiment = [claim for claim in ALL_CLAIMS if claim["experiment"] == experiment]
+    return [claim for claim in of_experiment if claim["id"].startswith(tuple(starts))]
 
 
 def reading_section(experiment, reading):
-    """The section of such an experiment under one reading."""
+    """The section of an experiment under one reading."""
     return getattr(CONFIG, experiment).reading(reading).for_stage("estimates")
 
 
-# experiments whose readings are trained one by one
-TRAINED_READINGS = [
-    name
-    for name in EXPERIMENTS
-    if isinstance(getattr(getattr(CONFIG, name, None), "readings", None), TrainedReadings)
+def tables_of_readings(experiment):
+    """The estimates under the readings: one file of all, or one each where each is trained."""
+    if experiment in TRAINED:
+        return [RESULTS / f"readings/{experiment}/{name}.csv" for name in choices_of(experiment)]
+    return [RESULTS / f"readings/{experiment}.csv"]
+
+
+# experiments with other readings than the primary one
+OPEN = [name for name in EXPERIMENTS if len(choices_of(name)) > 1]
+# of these, whose readings are trained one by one; those of Fig. 3 share their runs
+TRAINED = [name for name in OPEN if name != "fig03" and runs_of(name)]
+CLOSED = [name for name in OPEN if not runs_of(name)]
+
+
+def curves_of(experiment):
+    """Specification curves of an experiment: by the figure's name, the claims it draws."""
+    made = pages(claims_of_readings(experiment), choices_of(experiment))
+    ends = [""] if len(made) == 1 else [f"-{i}" for i in range(1, len(made) + 1)]
+    names = (f"{experiment}_readings{end}" for end in ends)
+    return {name: (experiment, claims) for name, claims in zip(names, made)}
+
+
+CURVES = {name: made for experiment in OPEN for name, made in curves_of(experiment).items()}
+
+
+def curve_files(curve):
+    """A specification curve in all its forms."""
+    return [RESULTS / f"figures/{curve}.{kind}" for kind in ("pdf", "svg", "png", "csv")]
+
+
+# Fig. 3's schemes by themselves: the readings of sigma^2 against fixed rates
+RATES_OF_FIG03 = [
+    RESULTS / "tables/fig03_rates.csv",
+    *(RESULTS / f"figures/fig03_rates.{kind}" for kind in ("pdf", "svg", "png", "csv")),
 ]
+READINGS_TABLES = [RESULTS / f"tables/{name}_readings.csv" for name in OPEN]
 
 
 wildcard_constraints:
-    trained="|".join(TRAINED_READINGS),
+    open="|".join(OPEN),
+    trained="|".join(TRAINED),
+    closed="|".join(CLOSED),
+    curve="|".join(CURVES),
+    reading=r"[A-Za-z0-9_.-]+",
 
 
 def own_file(experiment):
@@ -168,7 +213,7 @@ EXTRA_MODULES = {
     "omniglot": ["omniglot", "training/anil"],
     "pretrained": ["experiments/landscape", *TRAINING],
     "rate_sweep": ["dual", *TRAINING],
-    "tangent": ["dual", "intervals", "ntk", "tasks"],
+    "tangent": ["dual", "experiments/tangent_scaling", "intervals", "ntk", "tasks"],
     "tangent_variance": ["dual", "experiments/basis_variance", "ntk"],
     "theory": ["dual", "experiments/trajectory", "intervals", "theory"],
 }
@@ -215,7 +260,7 @@ def report_due():
     Snakemake calls no handler when there is nothing to do, so a run that was killed while its
     report was made would never get one.
     """
-    readings = [path for name in TRAINED_READINGS for path in readings_files(name)]
+    readings = [*(path for name in CURVES for path in curve_files(name)), *RATES_OF_FIG03]
     files = (*ALL_FIGURES, *ALL_TABLES, *CLAIMS, *readings)
     shown = [path for path in files if path.exists()]
     newest = max((path.stat().st_mtime for path in shown), default=0)
@@ -231,14 +276,13 @@ def write_report():
     wanted = [
         *map(figure_files, FIGURES),
         *TABLES.values(),
-        *map(readings_files, TRAINED_READINGS),
+        *map(curve_files, CURVES),
+        RATES_OF_FIG03,
     ]
     complete = [group for group in wanted if all(path.exists() for path in group)]
     if not complete:
         return
     snapshot = RESULTS / "config.yaml"
-    import yaml
-
     snapshot.write_text(yaml.safe_dump(CONFIG.model_dump(), sort_keys=False))
     command = [
         *(sys.executable, "-m", "snakemake", "--nolock"),

@@ -33,15 +33,18 @@ rule omniglot_readings:
         source=[*source_of_experiment("fig03"), *sources("plotting")],
         trained=[RESULTS / f"training/fig03/{run}.npz" for run in CONFIG.fig03.reading_runs()],
     output:
-        table=RESULTS / "tables/fig03_readings.csv",
-        pdf=RESULTS / "figures/fig03_readings.pdf",
-        svg=RESULTS / "figures/fig03_readings.svg",
-        png=RESULTS / "figures/fig03_readings.png",
-        csv=RESULTS / "figures/fig03_readings.csv",
-        provenance=provenance(
-            RESULTS / "tables/fig03_readings.csv",
-            *(RESULTS / f"figures/fig03_readings.{kind}" for kind in ("pdf", "svg", "png", "csv")),
+        estimates=RESULTS / "readings/fig03.csv",
+        table=RESULTS / "tables/fig03_rates.csv",
+        pdf=RESULTS / "figures/fig03_rates.pdf",
+        svg=report(
+            RESULTS / "figures/fig03_rates.svg",
+            caption="../report/fig03_rates.rst",
+            category="Readings",
+            labels={"experiment": "fig03", "figure": "fig03_rates"},
         ),
+        png=RESULTS / "figures/fig03_rates.png",
+        csv=RESULTS / "figures/fig03_rates.csv",
+        provenance=provenance(RESULTS / "readings/fig03.csv", *RATES_OF_FIG03),
     log:
         LOGS / "omniglot_readings.log",
     benchmark:
@@ -53,10 +56,10 @@ rule omniglot_readings:
         mem_mb=1000,
         runtime=10,
     params:
-        section=section("fig03", "figure"),
+        section=CONFIG.fig03.model_dump(),
         runs=CONFIG.fig03.reading_runs(),
         seed=CONFIG.seed,
     message:
-        "fig03: every reading in one table and picture"
+        "fig03: estimates under every reading, and every scheme by itself"
     script:
         "../../scripts/omniglot_readings.py"

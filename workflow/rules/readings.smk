@@ -1,16 +1,16 @@
-# The alternatives of Fig. 2 and of the trained networks; not part of `all`.
+# The alternatives of what the paper leaves open, and the claims under each; not part of `all`.
 
 
-rule tangent_readings:
+rule closed_readings:
     input:
-        source=source_of_experiment("fig02"),
+        source=lambda wc: source_of_experiment(wc.closed),
     output:
-        table=RESULTS / "tables/fig02_readings.csv",
-        provenance=provenance(RESULTS / "tables/fig02_readings.csv"),
+        table=RESULTS / "readings/{closed}.csv",
+        provenance=provenance(RESULTS / "readings/{closed}.csv"),
     log:
-        LOGS / "tangent_readings.log",
+        LOGS / "readings/{closed}.log",
     benchmark:
-        BENCHMARKS / "tangent_readings.tsv"
+        BENCHMARKS / "readings/{closed}.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -18,24 +18,27 @@ rule tangent_readings:
         mem_mb=2000,
         runtime=120,
     params:
-        section=section("fig02", "figure"),
+        experiment="{closed}",
+        sections=lambda wc: {
+            reading: reading_section(wc.closed, reading) for reading in choices_of(wc.closed)
+        },
         seed=CONFIG.seed,
     message:
-        "fig02: every reading in one table"
+        "{wildcards.closed}: estimates under every reading"
     script:
-        "../../scripts/tangent_readings.py"
+        "../../scripts/closed_readings.py"
 
 
 rule trained_reading:
     input:
-        source=lambda wc: source_of_experiment(wc.experiment),
+        source=lambda wc: source_of_experiment(wc.trained),
     output:
-        table=RESULTS / "readings/{experiment}/{reading}.csv",
-        provenance=provenance(RESULTS / "readings/{experiment}/{reading}.csv"),
+        table=RESULTS / "readings/{trained}/{reading}.csv",
+        provenance=provenance(RESULTS / "readings/{trained}/{reading}.csv"),
     log:
-        LOGS / "readings/{experiment}/{reading}.log",
+        LOGS / "readings/{trained}/{reading}.log",
     benchmark:
-        BENCHMARKS / "readings/{experiment}/{reading}.tsv"
+        BENCHMARKS / "readings/{trained}/{reading}.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -43,40 +46,28 @@ rule trained_reading:
         mem_mb=3000,
         runtime=240,
     params:
-        experiment="{experiment}",
-        section=lambda wc: reading_section(wc.experiment, wc.reading),
+        experiment="{trained}",
+        section=lambda wc: reading_section(wc.trained, wc.reading),
         seed=CONFIG.seed,
         device=CONFIG.device,
-        checkpoints=str(RESULTS / "checkpoints/readings/{experiment}/{reading}"),
+        checkpoints=str(RESULTS / "checkpoints/readings/{trained}/{reading}"),
     message:
-        "{wildcards.experiment}: reading {wildcards.reading}"
+        "{wildcards.trained}: reading {wildcards.reading}"
     script:
         "../../scripts/trained_reading.py"
 
 
-rule trained_readings:
+rule readings_table:
     input:
-        source=sources("claims", "intervals", "plotting", "specification"),
-        tables=lambda wc: [
-            RESULTS / f"readings/{wc.trained}/{reading}.csv"
-            for reading in trained_readings_of(wc.trained)
-        ],
+        source=sources("claims", "intervals"),
+        tables=lambda wc: tables_of_readings(wc.open),
     output:
-        table=RESULTS / "tables/{trained}_readings.csv",
-        pdf=RESULTS / "figures/{trained}_readings.pdf",
-        svg=report(
-            RESULTS / "figures/{trained}_readings.svg",
-            caption="../report/readings.rst",
-            category="Readings",
-            labels={"experiment": "{trained}"},
-        ),
-        png=RESULTS / "figures/{trained}_readings.png",
-        csv=RESULTS / "figures/{trained}_readings.csv",
-        provenance=provenance(*readings_files("{trained}")),
+        table=RESULTS / "tables/{open}_readings.csv",
+        provenance=provenance(RESULTS / "tables/{open}_readings.csv"),
     log:
-        LOGS / "trained_readings/{trained}.log",
+        LOGS / "readings_table/{open}.log",
     benchmark:
-        BENCHMARKS / "trained_readings/{trained}.tsv"
+        BENCHMARKS / "readings_table/{open}.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -84,10 +75,44 @@ rule trained_readings:
         mem_mb=1000,
         runtime=10,
     params:
-        experiment="{trained}",
-        choices=lambda wc: trained_readings_of(wc.trained),
-        claims=lambda wc: [c for c in ALL_CLAIMS if c["experiment"] == wc.trained],
+        experiment="{open}",
+        readings=lambda wc: list(choices_of(wc.open)),
+        claims=lambda wc: claims_of_readings(wc.open),
     message:
-        "{wildcards.trained}: the claims under every reading"
+        "{wildcards.open}: the claims under every reading"
     script:
-        "../../scripts/trained_readings.py"
+        "../../scripts/readings_table.py"
+
+
+rule specification_curve:
+    input:
+        source=sources("claims", "plotting", "specification"),
+        table=lambda wc: RESULTS / f"tables/{CURVES[wc.curve][0]}_readings.csv",
+    output:
+        pdf=RESULTS / "figures/{curve}.pdf",
+        svg=report(
+            RESULTS / "figures/{curve}.svg",
+            caption="../report/readings.rst",
+            category="Readings",
+            labels=lambda wc: {"experiment": CURVES[wc.curve][0], "figure": wc.curve},
+        ),
+        png=RESULTS / "figures/{curve}.png",
+        csv=RESULTS / "figures/{curve}.csv",
+        provenance=provenance(*curve_files("{curve}")),
+    log:
+        LOGS / "specification_curve/{curve}.log",
+    benchmark:
+        BENCHMARKS / "specification_curve/{curve}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        choices=lambda wc: choices_of(CURVES[wc.curve][0]),
+        claims=lambda wc: CURVES[wc.curve][1],
+    message:
+        "{wildcards.curve}: specification curve"
+    script:
+        "../../scripts/specification_curve.py"

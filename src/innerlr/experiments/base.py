@@ -68,6 +68,11 @@ class Experiment(Stages):
     def features(self) -> Arrays:
         """Sufficient statistics of the features, independent of the learning rates swept."""
 
+    def all_stages(self) -> pd.DataFrame:
+        """The estimates, from the data on; for readings, each of which is one job."""
+        features = self.features()
+        return self.estimates(features, self.sweep(features))
+
 
 class TrainedExperiment(Stages):
     """An experiment with networks to train: data, training, features, sweep, estimates.
@@ -105,7 +110,7 @@ class TrainedExperiment(Stages):
     def all_stages(
         self, *, device: torch.device, checkpoints: Mapping[str, Checkpoint]
     ) -> pd.DataFrame:
-        """The estimates, from training on; for readings, each of which is one job.
+        """As that of :class:`Experiment`, with the training before it.
 
         Args:
             device: where to train.

@@ -210,43 +210,54 @@ class Omniglot(TrainedExperiment):
         return table(rows, ["panel", "seed"])
 
     def readings(self, trained: Mapping[str, Arrays]) -> pd.DataFrame:
-        """The specification curve: one row a reading, with its verdict against each fixed rate.
+        """The estimates of every reading, a pair of schemes each.
 
         Args:
             trained: of each of the section's `reading_runs()`, what :meth:`training` returned.
 
         Returns:
-            Of each reading its scheme and setting, and means over seeds of what :func:`summarise`
-            returns and of the final loss and accuracy. `gain_over_R` is the mean test accuracy over
-            the run, less that of the fixed rate R with the same forward normalisation and seed;
-            `faster_than_R` says whether it is above 0 in every seed (yes, no, or some).
+            As :meth:`estimates`, with the column `reading`; a pair's two schemes have the names of
+            the section's first two.
+        """
+        base, other = list(self.cfg.schemes)[:2]
+        tables = []
+        for reading, pair in self.cfg.pairs().items():
+            rows = []
+            for seed in range(self.cfg.readings.seeds):
+                slow, fast = (self._ran(trained, name, seed) for name in pair[1:])
+                rows += long(base, seed, slow) + long(other, seed, fast)
+                rows += long(f"{other} against {base}", seed, against(fast, slow))
+            tables.append(table(rows, ["panel", "seed"]).assign(reading=reading))
+        return pd.concat(tables, ignore_index=True)
+
+    def rates(self, trained: Mapping[str, Arrays]) -> pd.DataFrame:
+        """Every scheme of the readings by itself, to hold an estimate against the fixed rates.
+
+        Args:
+            trained: as for :meth:`readings`.
+
+        Returns:
+            Of each its setting, and means over seeds of what :func:`summarise` returns and of the
+            final loss and accuracy; `setting` names what is changed, none for most.
         """
         run, c = self.cfg.readings, self.cfg
         source = str(next(iter(trained.values()))["source"])
-        setting = {key: getattr(c, key) for key in AnilSetting.model_fields}
-        rows, areas = [], {}
-        schemes = run.schemes(c.schemes)
-        for name, (change, scheme) in schemes.items():
-            made = []
-            for seed in range(run.seeds):
-                arrays = trained[f"{READING}{name}-seed{seed}"]
-                ends = dict(zip(("final_loss", "final_accuracy"), arrays["final"], strict=True))
-                made.append(summarise(arrays["history"], c.drawn_iterations) | ends)
-            frame = pd.DataFrame(made)
-            areas[name] = frame.accuracy_area.to_numpy()
-            labels = {"reading": name, **scheme.model_dump(exclude={"title"}), **setting, **change}
+        common = {key: getattr(c, key) for key in AnilSetting.model_fields}
+        rows = []
+        for name, (change, scheme) in run.schemes(c.schemes).items():
+            made = pd.DataFrame([self._ran(trained, name, seed) for seed in range(run.seeds)])
+            setting = "; ".join(f"{key} = {value}" for key, value in change.items())
+            labels = {"scheme": name, "setting": setting}
+            labels |= scheme.model_dump(exclude={"title"}) | common | change
             scale = {"iterations": run.iterations, "seeds": run.seeds, "data": source}
-            rows.append(labels | scale | frame.mean().to_dict())
-        for row in rows:
-            change, scheme = schemes[row["reading"]]
-            for rate in run.rates:
-                fixed = f"{scheme.forward_norm}_{rate}"
-                if rate == "learned" or change or fixed not in areas:
-                    continue
-                gains = areas[row["reading"]] - areas[fixed]
-                said = "yes" if (gains > 0).all() else "some" if (gains > 0).any() else "no"
-                row |= {f"gain_over_{rate}": gains.mean(), f"faster_than_{rate}": said}
+            rows.append(labels | scale | made.mean().to_dict())
         return pd.DataFrame(rows)
+
+    def _ran(self, trained: Mapping[str, Arrays], name: str, seed: int) -> dict[str, float]:
+        """Speed and end of one run of the readings."""
+        arrays = trained[f"{READING}{name}-seed{seed}"]
+        ends = dict(zip(("final_loss", "final_accuracy"), map(float, arrays["final"]), strict=True))
+        return summarise(arrays["history"], self.cfg.drawn_iterations) | ends
 
 
 def evaluate(model: Anil, images: Images, chunk: int, device: torch.device) -> tuple[float, float]:

@@ -1,15 +1,15 @@
-"""Overparameterised quadratic regression on tangent features (Fig. 2), and its readings."""
+"""Overparameterised quadratic regression on tangent features (Fig. 2)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from innerlr.config import Fig02, TangentCurve, TangentSetting
+from innerlr.config import Fig02, SigmaOfPsi, TangentCurve, TangentSetting
 from innerlr.dual import (
     Minimum,
     PseudoInverse,
@@ -21,15 +21,14 @@ from innerlr.dual import (
     loss_coefficients,
 )
 from innerlr.errors import Array
+from innerlr.experiments import tangent_scaling as scaling
 from innerlr.experiments.base import Arrays, Experiment, long, table
 from innerlr.intervals import mean_interval
 from innerlr.ntk import TwoLayerNTK
 from innerlr.tasks import QuadraticTasks
 
 # estimates of a cell, in the order in which they are stored
-MATRICES = ("psi", "psi_t_psi", "psi_psi_t")
-STATISTICS = ("variance", "sd", "second")
-H15 = [f"h15_{matrix}_{statistic}" for matrix in MATRICES for statistic in STATISTICS]
+H15 = [f"h15_{statistic}" for statistic in get_args(SigmaOfPsi)]
 ESTIMATES = ["alpha_lim_sampled", "alpha_lim_split", "alpha_pooled", "alpha_est", "alpha_dim"]
 ESTIMATES += ["alpha_rms", *H15]
 OF_LOSS = {"est": "alpha_est", "lim": "alpha_lim_sampled", "split": "alpha_lim_split"}
@@ -162,14 +161,17 @@ class Regression:
             eigenvalues = np.linalg.eigvalsh(gram)
             sums = self.model.row_sums(self.x[of_support])
         entries = entry_statistics(sums, gram, d)
+        # (H.15) with every statistic in the place of sigma~^2
+        found = (1 / (2 * n * value) for matrix in entries for value in matrix)
+        of_entries = dict(zip(get_args(SigmaOfPsi), found, strict=True))
         values = [
             per_task * alpha_lim_gram(support),
             per_task * alpha_lim_split_gram(self.own, self.cross),
             alpha_pooled(eigenvalues),
-            1 / (2 * n * entries[0].variance),  # (H.15)
+            of_entries[self.setting.sigma2],  # (H.15)
             1 / (2 * d * entries[0].variance),
             1 / (2 * np.sqrt(entries[2].second)),
-            *(1 / (2 * n * value) for matrix in entries for value in matrix),
+            *of_entries.values(),
         ]
         return dict(zip(ESTIMATES, map(float, values), strict=True))
 
@@ -196,10 +198,10 @@ class Tangent(Experiment):
     def alphas(self) -> Array:
         return np.linspace(self.cfg.alphas.first, self.cfg.alphas.last, self.cfg.grid_points)
 
-    def _cells(self, seeds: int) -> Iterator[tuple[str, str, TangentCurve, str, tuple[int, ...]]]:
+    def _cells(self) -> Iterator[tuple[str, str, TangentCurve, str, tuple[int, ...]]]:
         for p, (panel, spec) in enumerate(self.cfg.panels.items()):
             for c, (name, curve) in enumerate(spec.curves.items()):
-                for seed in range(seeds):
+                for seed in range(self.cfg.seeds):
                     yield (
                         f"{panel}/{name}",
                         spec.init,
@@ -215,7 +217,7 @@ class Tangent(Experiment):
 
     def data(self) -> pd.DataFrame:
         rows = []
-        for panel, _, curve, _, cell in self._cells(self.cfg.seeds):
+        for panel, _, curve, _, cell in self._cells():
             for part, tasks in ((1, curve.tasks), (2, self.cfg.test_tasks)):
                 x, y = quadratic(self.cfg).draw(self.rng(*cell, part), tasks, 2 * curve.shots)
                 rows.append(
@@ -237,8 +239,8 @@ class Tangent(Experiment):
     def features(self) -> Arrays:
         """Of each cell: losses (points, test tasks), the minimum, and its scalars."""
         arrays: Arrays = {"alphas": self.alphas}
-        cells = list(self._cells(self.cfg.seeds))
-        for _, init, curve, key, cell in self.progress(cells, len(cells)):
+        cells = list(self._cells())
+        for panel, init, curve, key, cell in self.progress(cells, len(cells)):
             made = Regression(self.cfg, init, curve, self.cfg.test_tasks, self._rngs(cell))
             result = made.cell(self.alphas)
             arrays[f"{key}/losses"] = result.losses
@@ -246,12 +248,23 @@ class Tangent(Experiment):
             arrays[f"{key}/estimates"] = np.array(list(result.estimates.values()))
             arrays[f"{key}/at_estimates"] = np.array(list(result.at_estimates.values()))
             arrays[f"{key}/rank"] = np.array([result.rank])
+            # the eigenvalue cut is held as d varies: it is part of the problem that is solved
+            setting = self.cfg.model_copy(update={"rcond": made.inverse.rcond})
+            for point in scaling.variations(setting, panel):
+                varied = Regression(
+                    point.setting, init, point.curve, self.cfg.test_tasks, self._rngs(cell)
+                )
+                named = varied.estimates()
+                grid = named["alpha_lim_sampled"] * np.linspace(0, 4, 21)
+                lowest = varied.minimum(grid, varied.losses(grid))
+                arrays[f"{point.name}/{cell[-1]}/minimum"] = np.array(_storable(lowest))
+                arrays[f"{point.name}/{cell[-1]}/estimates"] = np.array(list(named.values()))
         return arrays
 
     def sweep(self, features: Arrays) -> pd.DataFrame:
         """Mean and 95% interval over test tasks, by seed."""
         rows = []
-        for panel, _, _, key, cell in self._cells(self.cfg.seeds):
+        for panel, _, _, key, cell in self._cells():
             for alpha, losses in zip(features["alphas"], features[f"{key}/losses"], strict=True):
                 interval = mean_interval(losses)._asdict()
                 rows.append({"panel": panel, "seed": cell[-1], "alpha": alpha} | interval)
@@ -260,7 +273,7 @@ class Tangent(Experiment):
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
         rows = []
         highest: dict[tuple[str, int], float] = {}
-        for panel, _, _, key, cell in self._cells(self.cfg.seeds):
+        for panel, _, _, key, cell in self._cells():
             star, lowest, in_range = features[f"{key}/minimum"]
             found = bool(np.isfinite(star)) and lowest > 0
             named = dict(zip(ESTIMATES, features[f"{key}/estimates"], strict=True))
@@ -283,36 +296,27 @@ class Tangent(Experiment):
             highest[group] = max(highest.get(group, -np.inf), float(mean.max()))
         for (panel, seed), value in highest.items():
             rows += long(panel, seed, {"highest_loss": value})
-        return table(rows, ["panel", "seed"])
+        return table(rows + self._scaling(features), ["panel", "seed"])
 
-    def readings(self) -> pd.DataFrame:
-        """The section's alternatives, one at a time: a row a reading, panel and curve.
-
-        `argmin` is the mean over seeds of the minimiser, or says that there is no minimum inside
-        (0, end] in at least one of them; `vertex` is where a quadratic loss has it all the same.
-        """
-        run = self.cfg.readings
-        rows = []
-        primary = {key: getattr(self.cfg, key) for key in type(self.cfg).model_fields}
-        primary = {key: primary[key] for key in TangentSetting.model_fields}
-        cells = list(self._cells(run.seeds))
-        settings = {"primary": {}, **run.alternatives}
-        for name, change in self.progress(list(settings.items()), len(settings)):
-            setting = TangentSetting.model_validate(
-                primary | {k: v for k, v in change.items() if k != "init"}
-            )
-            found: dict[str, list[tuple[Cell, str]]] = {}
-            for panel, init, curve, _, cell in cells:
-                init = change.get("init", init)
-                made = Regression(setting, init, curve, run.test_tasks, self._rngs(cell))
-                found.setdefault(panel, []).append((made.cell(self.alphas), init))
-            for panel, results in found.items():
-                rows.append(
-                    {"reading": name, "panel": panel, "init": results[0][1]}
-                    | setting.model_dump()
-                    | _summary([cell for cell, _ in results], self.alphas)
-                )
-        return table(rows, ["reading", "panel"])
+    def _scaling(self, features: Arrays) -> list[dict[str, Any]]:
+        """Rows of panel (c): of every N and d, and what they show together."""
+        rows, shown = [], {}
+        for panel in self.cfg.scaling.curves:
+            for point in (scaling.own(self.cfg, panel), *scaling.variations(self.cfg, panel)):
+                seeds = []
+                for seed in range(self.cfg.seeds):
+                    star, lowest, _ = features[f"{point.name}/{seed}/minimum"]
+                    named = dict(
+                        zip(ESTIMATES, features[f"{point.name}/{seed}/estimates"], strict=True)
+                    )
+                    seeds.append(scaling.measured(point, named, star if lowest > 0 else np.inf))
+                    # the figure's own cell has its ratios already
+                    new = seeds[-1] if point.key else scaling.without_ratios(seeds[-1])
+                    rows += long(point.name, seed, new)
+                shown[point] = seeds
+        for panel, seed, values in scaling.summaries(shown) if shown else ():
+            rows += long(panel, seed, values)
+        return rows
 
 
 def _storable(minimum: Minimum) -> tuple[float, float, float]:
@@ -320,26 +324,3 @@ def _storable(minimum: Minimum) -> tuple[float, float, float]:
     if not np.isfinite(minimum.alpha):
         return 0.0, -1.0, 0.0
     return minimum.alpha, minimum.loss, float(minimum.in_range)
-
-
-def _summary(cells: list[Cell], alphas: Array) -> dict[str, Any]:
-    """One row of the table of readings: means over seeds."""
-    inside = sum(cell.minimum.in_range for cell in cells)
-    star = float(np.mean([cell.minimum.alpha for cell in cells]))
-    none = f"no minimum in (0, {alphas[-1]:g})"
-    row: dict[str, Any] = {
-        "argmin": f"{star:.6g}" if inside == len(cells) else none,
-        "minimum_in_range": f"{inside} of {len(cells)}",
-        "vertex": star,
-        "rank": float(np.mean([cell.rank for cell in cells])),
-    }
-    for name in ESTIMATES:
-        row[name] = float(np.mean([cell.estimates[name] for cell in cells]))
-    for short, name in OF_LOSS.items():
-        row[f"ratio_{short}_to_vertex"] = row[name] / star
-    mean = np.mean([cell.losses.mean(1) for cell in cells], axis=0)
-    row |= {"loss_at_first": mean[0], "loss_at_0": float(np.interp(0.0, alphas, mean))}
-    return row | {
-        "loss_lowest": float(np.mean([cell.minimum.loss for cell in cells])),
-        "loss_at_last": mean[-1],
-    }

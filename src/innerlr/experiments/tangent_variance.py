@@ -119,7 +119,8 @@ class TangentVariance(Experiment):
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
         rows = []
         for (reading, seed), curves in sweep.groupby(["reading", "seed"]):
-            panel = "b" if reading == self._primary else str(reading)
+            # the primary one under its own name as well, for claims on one reading
+            names = [str(reading), *(["b"] if reading == self._primary else [])]
             for law, curve in curves.groupby("law"):
                 x, y = curve.variance.to_numpy(), curve.alpha_lim.to_numpy()
                 c = float((y / x).sum() / (1 / x**2).sum())
@@ -135,5 +136,6 @@ class TangentVariance(Experiment):
                 if reading == "no biases":
                     closed = features[f"closed form/{law}/{seed}"]
                     values[f"{law}_closed_form_gap"] = np.abs(y / closed - 1).max()
-                rows += long(panel, int(seed), values)
+                for panel in names:
+                    rows += long(panel, int(seed), values)
         return table(rows, ["panel", "seed", "quantity"])

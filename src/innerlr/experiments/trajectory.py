@@ -23,15 +23,15 @@ from innerlr.moments import GramMoments
 class Trajectory(Experiment):
     """Sampled tasks, a circle of new ones with scaled features, and the minimiser's path.
 
-    A panel is a row of the figure; "row|key=value" is that row under another reading of a key.
+    A panel is a row of the figure; "row|key=value" is that row under another value of a key.
     """
 
     cfg: TrajectorySection
 
-    def _readings(self) -> dict[str, TrajectorySection]:
-        """The section under each alternative of `readings`, one key changed at a time."""
+    def _varied(self) -> dict[str, TrajectorySection]:
+        """The section under each of its variations, one key changed at a time."""
         found = {}
-        for key, values in self.cfg.readings.model_dump().items():
+        for key, values in self.cfg.variations.model_dump().items():
             for value in values:
                 if key == "shots":
                     other = self.cfg.model_copy(update={"shots": value})
@@ -42,11 +42,11 @@ class Trajectory(Experiment):
         return found
 
     def _panels(self) -> list[tuple[str, int, TrajectorySection]]:
-        """(panel, row, section) of every row as configured and under every reading."""
+        """(panel, row, section) of every row as configured and under every variation."""
         panels = []
         for r, name in enumerate(self.cfg.rows):
             panels.append((name, r, self.cfg))
-            panels += [(f"{name}|{label}", r, c) for label, c in self._readings().items()]
+            panels += [(f"{name}|{label}", r, c) for label, c in self._varied().items()]
         return panels
 
     def _sample(self, r: int, seed: int, c: TrajectorySection) -> tuple[Array, Array]:

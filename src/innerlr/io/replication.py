@@ -18,7 +18,7 @@ import pandas as pd
 import yaml
 
 from innerlr.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, describe, places_of, spelt_out
-from innerlr.config import Config, leaves
+from innerlr.config import PRIMARY, Config, leaves
 from innerlr.errors import InnerlrError
 from innerlr.io.reference import COMPUTE, RUNS
 
@@ -58,6 +58,29 @@ def claims(root: Path) -> pd.DataFrame:
     return both
 
 
+def robustness(root: Path) -> pd.DataFrame:
+    """Verdicts on each claim under the readings of what the paper leaves open.
+
+    Returns:
+        By claim id: primary, the verdict under the primary reading at the scale of the readings;
+        readings, how many others there are; and of these how many have each of VERDICTS. Claims
+        without readings in the reference results are not in it.
+    """
+    tables = [
+        pd.read_csv(path)[["id", "reading", "verdict"]]
+        for path in sorted((root / REFERENCE / "tables").glob("*_readings.csv"))
+    ]
+    if not tables:
+        return pd.DataFrame(columns=["primary", "readings", *VERDICTS])
+    judged = pd.concat(tables)
+    primary = judged[judged.reading == PRIMARY].set_index("id").verdict
+    others = judged[judged.reading != PRIMARY]
+    found = pd.crosstab(others.id, others.verdict).reindex(columns=list(VERDICTS), fill_value=0)
+    found.insert(0, "readings", found.sum(axis=1))
+    found.insert(0, "primary", primary)
+    return found
+
+
 def title(experiment: str) -> str:
     """What an experiment is, in the words of its section."""
     field = Config.model_fields.get(experiment)
@@ -67,8 +90,9 @@ def title(experiment: str) -> str:
 
 def label(figure: str) -> str:
     """fig08 as Fig. 8, table2 as Table 2, h3 as Section H.3; readings say that they are."""
-    if figure.endswith("_readings"):
-        return f"{label(figure.removesuffix('_readings'))}, readings"
+    figure, _, rest = figure.partition("_")
+    if rest:
+        return f"{label(figure)}, {rest}"
     found = re.fullmatch(r"(fig|table)0*(\d+)(\w*)", figure)
     if found:
         return f"{'Fig.' if found[1] == 'fig' else 'Table'} {found[2]}{found[3]}"
@@ -127,6 +151,7 @@ def readme(root: Path) -> str:
         raise InnerlrError(f"README.md: expected the lines {START!r} and {END!r}, once each.")
     table = claims(root)
     figures = sorted((root / REFERENCE / "figures").glob("*.png"))
+    figures = [path for path in figures if "_" not in path.stem]  # no specification curves
     pictures = [f"![{label(path.stem)}]({REFERENCE / 'figures' / path.name})" for path in figures]
     pairs = [[*pictures[i : i + 2], ""][:2] for i in range(0, len(pictures), 2)]
     block = [
@@ -150,6 +175,7 @@ def report(root: Path) -> str:
     """REPLICATION.md, in the order of the ML Reproducibility Challenge."""
     table = claims(root)
     measured = table[table.experiment != WHOLE]
+    other = robustness(root)
     errata = len(re.findall(r"^### ", (root / "docs/errata.md").read_text(), re.M))
     paragraphs: list[list[str]] = [
         ["# Replication report"],
@@ -175,7 +201,7 @@ def report(root: Path) -> str:
             "interval is accepted, *not reproduced* if none of it is, *partly* otherwise, and *not "
             "evaluated* below the scale that it needs. [Methods](docs/methods.md) has the details."
         ),
-        _wrapped(f"**Results.** {summary(table)}"),
+        _wrapped(f"**Results.** {summary(table)} {_robust(other)}"),
         _wrapped(
             "**What was easy.** The underparameterised theory: with the sums of three powers of "
             "the Grams every learning rate costs one small solve, so the closed-form figures run "
@@ -193,6 +219,7 @@ def report(root: Path) -> str:
     ]
     for name, of in table.groupby("experiment", sort=False):
         header = ["claim", "place", "expected", "measured", "95% interval", "verdict"]
+        header.append("under other readings")
         body = [
             [
                 f"{row.claim} (`{row.id}`)",
@@ -201,10 +228,15 @@ def report(root: Path) -> str:
                 number(row.measured),
                 interval(row.low, row.high),
                 row.verdict,
+                _others(other, row.id),
             ]
             for row in of.itertuples()
         ]
         paragraphs += [[f"### {title(str(name))}"], rows(header, body)]
+        curves = sorted((root / REFERENCE / "figures").glob(f"{name}_*.png"))
+        if curves:
+            links = ", ".join(f"[{c.stem}]({REFERENCE / 'figures' / c.name})" for c in curves)
+            paragraphs.append([f"Specification curves: {links}."])
     paragraphs += [
         ["## Coverage"],
         _wrapped(
@@ -225,6 +257,30 @@ def report(root: Path) -> str:
         *_compute(root),
     ]
     return "\n\n".join("\n".join(lines) for lines in paragraphs) + "\n"
+
+
+def _robust(found: pd.DataFrame) -> str:
+    """A sentence on how much hangs on the assumptions."""
+    if found.empty:
+        return "The reference results have no readings; `snakemake readings` makes them."
+    same = [row[row.primary] == row.readings for _, row in found.iterrows()]
+    turned = (
+        ((found.primary == NOT) & (found[REPRODUCED] > 0))
+        | ((found.primary == REPRODUCED) & (found[NOT] > 0))
+    ).sum()
+    return (
+        f"Of the {len(found)} claims on experiments that leave something open, {sum(same)} have "
+        f"one verdict under every reading, and {turned} go from reproduced to not reproduced, or "
+        "back, under at least one. Readings change one assumption at a time, at a smaller scale."
+    )
+
+
+def _others(found: pd.DataFrame, claim: str) -> str:
+    """How other readings judge a claim: their number by verdict."""
+    if claim not in found.index:
+        return ""
+    row = found.loc[claim]
+    return ", ".join(f"{row[verdict]} {verdict}" for verdict in VERDICTS if row[verdict])
 
 
 def _wrapped(text: str) -> list[str]:

@@ -1,0 +1,15 @@
+"""Rule readings_table: the claims on an experiment under every reading."""
+
+from innerlr.claims import under_readings
+from innerlr.io import read_table, write_table
+from innerlr.io.job import job
+
+with job(snakemake) as facts:
+    p, files = snakemake.params, snakemake.input.tables
+    if len(files) == 1:  # all readings in one table
+        together = dict(list(read_table(files[0]).groupby("reading")))
+        tables = {name: together[name] for name in p.readings}
+    else:
+        tables = dict(zip(p.readings, map(read_table, files), strict=True))
+    made = under_readings(p.claims, tables, p.experiment, facts["data_source"])
+    write_table(made, snakemake.output.table)
