@@ -292,7 +292,8 @@ NATURAL = [
     ("ratio|error|excess|regret|spread|variance|level|loss$|alpha|steps", (0.0, np.inf)),
     ("_to_|_over_|peak|total|index|minima$|points|speedup|_c$|_at_last$|scaling", (0.0, np.inf)),
     ("deviation", (0.0, np.inf)),
-    ("^farthest_", (1.0, np.inf)),  # a factor in either direction
+    # a factor in either direction
+    ("^farthest", (1.0, np.inf)),
 ]
 
 

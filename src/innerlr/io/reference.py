@@ -164,7 +164,9 @@ class _Run:
     def about(self, owner: Mapping[str, _Run], files: Mapping[str, _Run]) -> dict[str, Any]:
         """What runs.yaml says of it."""
         records = [json.loads(path.read_text()) for path in self.folder.rglob(f"*{SUFFIX}")]
-        shown = sorted({Path(path).stem for path, run in files.items() if run is self})
+        # specification curves may fill several pages
+        stems = (Path(path).stem for path, run in files.items() if run is self)
+        shown = sorted({re.sub(r"-\d+$", "", stem) for stem in stems})
         return {
             "run": self.name,
             "config": f"config-{self.name}.yaml",

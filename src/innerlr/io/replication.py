@@ -90,8 +90,9 @@ def title(experiment: str) -> str:
 
 def label(figure: str) -> str:
     """fig08 as Fig. 8, table2 as Table 2, h3 as Section H.3; readings say that they are."""
-    if figure.endswith("_readings"):
-        return f"{label(figure.removesuffix('_readings'))}, readings"
+    figure, _, rest = figure.partition("_")
+    if rest:
+        return f"{label(figure)}, {rest}"
     found = re.fullmatch(r"(fig|table)0*(\d+)(\w*)", figure)
     if found:
         return f"{'Fig.' if found[1] == 'fig' else 'Table'} {found[2]}{found[3]}"
@@ -173,8 +174,8 @@ def readme(root: Path) -> str:
 def report(root: Path) -> str:
     """REPLICATION.md, in the order of the ML Reproducibility Challenge."""
     table = claims(root)
-    other = robustness(root)
     measured = table[table.experiment != WHOLE]
+    other = robustness(root)
     errata = len(re.findall(r"^### ", (root / "docs/errata.md").read_text(), re.M))
     paragraphs: list[list[str]] = [
         ["# Replication report"],
