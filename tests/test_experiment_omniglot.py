@@ -30,6 +30,7 @@ SMALL: dict[str, Any] = {
     "seeds": 2,
     "readings": {
         "iterations": 2,
+        "seeds": 1,
         "forward_norm": ["none", "l2"],
         "sigma2": ["cov", "trace"],
         "rates": [0.1, 2.0, "learned"],
