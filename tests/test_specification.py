@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +129,12 @@ def test_a_star_is_every_key_of_a_mapping() -> None:
     assert section.choices()["init_he_normal"] == {"panels.*.init": "he_normal"}
 
 
-@pytest.mark.parametrize("name", ["fig02", "fig03", "fig12", "table2"])
+@pytest.mark.parametrize("name", ["fig02", "fig03", "fig05", "fig12", "table2", "theory"])
 def test_pages_hold_every_claim_once_and_fit(name: str) -> None:
     section = getattr(Config(), name)
     claims = [claim for claim in EVERY_CLAIM if claim.get("experiment") == name]
+    if name == "theory":
+        claims = [c for c in claims if c["id"].startswith(tuple(section.readings.claims))]
     made = pages(claims, section.choices())
     ids = [claim["id"] for page in made for claim in page]
     assert sorted(ids) == sorted(claim["id"] for claim in claims)
@@ -147,6 +149,11 @@ def test_pages_hold_every_claim_once_and_fit(name: str) -> None:
         figure, shown = specification_curves(table, page, section.choices())
         assert list(dict.fromkeys(shown.id)) is not None
         assert figure.get_figheight() < HEIGHT + 1
+        figure.draw_without_rendering()
+        boxes = [ax._left_title.get_window_extent() for ax in figure.axes if ax.get_visible()]
+        for one, other in combinations(boxes, 2):
+            assert not one.overlaps(other) or one.width * other.width == 0
+        assert max(box.x1 for box in boxes) <= figure.bbox.x1
         plt.close(figure)
     if len(made) > 1:  # claims of one quantity stand together
         quantities = [claim["quantity"] for page in made for claim in page]

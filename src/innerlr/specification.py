@@ -24,6 +24,7 @@ COLUMNS = ["id", "position", "reading", "choices", "quantity", "measured", "low"
 COLUMNS += ["accepted_low", "accepted_high", "verdict"]
 # inches: a claim's quantity, a line of the matrix below it, what is between two claims, a page
 ABOVE, LINE, GAP, HEIGHT = 1.2, 0.12, 0.45, 8.5
+TITLE = 31  # letters of 7 points above one claim
 
 
 def pages(
@@ -159,7 +160,10 @@ def _measured(axes: Any, mine: pd.DataFrame) -> None:
         axes.plot(row.position, at, **mark, clip_on=False, zorder=4)
         if row.reading == PRIMARY:
             axes.plot(row.position, at, **ring, clip_on=False, zorder=5)
-    axes.set_title(f"{mine.id.iloc[0]}\n{mine.quantity.iloc[0]}", loc="left", fontsize=7)
+    lines = [mine.id.iloc[0], mine.quantity.iloc[0]]
+    # as wide as the axes of a full page and no wider
+    size = 7 * min(1, TITLE / max(map(len, lines)))
+    axes.set_title("\n".join(lines), loc="left", fontsize=size)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(labelsize=6.5)
