@@ -66,10 +66,11 @@ def robustness(root: Path) -> pd.DataFrame:
         readings, how many others there are; and of these how many have each of VERDICTS. Claims
         without readings in the reference results are not in it.
     """
-    tables = [
-        pd.read_csv(path)[["id", "reading", "verdict"]]
-        for path in sorted((root / REFERENCE / "tables").glob("*_readings.csv"))
-    ]
+    tables, config = [], Config()
+    for path in sorted((root / REFERENCE / "tables").glob("*_readings.csv")):
+        table = pd.read_csv(path)[["id", "reading", "verdict"]]
+        readings = getattr(config, path.stem.removesuffix("_readings")).readings
+        tables.append(table[table.id.str.startswith(tuple(readings.claims or [""]))])
     if not tables:
         return pd.DataFrame(columns=["primary", "readings", *VERDICTS])
     judged = pd.concat(tables)
