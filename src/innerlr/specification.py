@@ -162,8 +162,8 @@ def _measured(axes: Any, mine: pd.DataFrame) -> None:
             axes.plot(row.position, at, **ring, clip_on=False, zorder=5)
     lines = [mine.id.iloc[0], mine.quantity.iloc[0]]
     # as wide as the axes of a full page and no wider
-    size = 7 * min(1, TITLE / max(map(len, lines)))
-    axes.set_title("\n".join(lines), loc="left", fontsize=size)
+    points = 7 * min(1, TITLE / max(map(len, lines)))
+    axes.set_title("\n".join(lines), loc="left", fontsize=points)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(labelsize=6.5)

@@ -113,7 +113,7 @@ def choices_of(experiment):
 
 def claims_of_readings(experiment):
     """The claims that an experiment's readings bear on."""
-    starts = getattr(getattr(CONFIG, experiment).readings, "claims", None) or [""]
+    starts = getattr(CONFIG, experiment).readings.claims or [""]
     of_experiment = [claim for claim in ALL_CLAIMS if claim["experiment"] == experiment]
     return [claim for claim in of_experiment if claim["id"].startswith(tuple(starts))]
 

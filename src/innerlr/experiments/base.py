@@ -69,7 +69,7 @@ class Experiment(Stages):
         """Sufficient statistics of the features, independent of the learning rates swept."""
 
     def all_stages(self) -> pd.DataFrame:
-        """The estimates, from the data on; for readings, each of which is one job."""
+        """The estimates, from the data on, in one go; for readings."""
         features = self.features()
         return self.estimates(features, self.sweep(features))
 
