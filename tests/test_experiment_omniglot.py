@@ -66,16 +66,16 @@ def trained(images: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_run_has_its_history(trained: dict[str, Any]) -> None:
-    assert set(trained) == {f"{s}-seed{n}" for s in ("default", "online") for n in range(2)}
+    assert set(trained) == {f"{s}-seed{n}" for s in Fig03().schemes for n in range(2)}
     for run, arrays in trained.items():
         history = pd.DataFrame(arrays["history"], columns=list(HISTORY))
         assert list(history.iteration) == [2, 4, 6]
         assert np.isfinite(history).all(axis=None)
         assert history.test_accuracy.between(0, 1).all()
-        if run.startswith("default"):
-            assert (history.alpha == 0.1).all()
-        else:
+        if "online" in run:
             assert history.alpha.nunique() == 3
+        else:  # on the mean loss: a sum is over 5 ways x 1 shot
+            assert (history.alpha == (0.5 if run.startswith("summed") else 0.1)).all()
 
 
 def test_a_job_trains_as_the_experiment_does(
@@ -148,14 +148,29 @@ def test_curves_and_numbers(images: dict[str, Any], trained: dict[str, Any]) -> 
     made = experiment(images)
     features = made.features(trained, device=CPU)
     sweep = made.sweep(features)
-    assert len(sweep) == 4 * 3
+    assert len(sweep) == 4 * 2 * 3
     assert set(sweep.data) == {"stand_in"}
     estimates = made.estimates(features, sweep)
-    assert set(estimates.panel) == {"default", "online", "online against default"}
+    pairs = {"online": "default", "summed_online": "summed"}
+    against = {f"{name} against {base}": (name, base) for name, base in pairs.items()}
+    assert set(estimates.panel) == {*made.cfg.schemes, *against}
     gain = estimates[estimates.quantity == "accuracy_gain"]
+    assert len(gain) == 2 * 2
     mean = sweep.groupby(["panel", "seed"]).test_accuracy.mean()
     for row in gain.itertuples():
-        assert row.value == pytest.approx(mean["online", row.seed] - mean["default", row.seed])
+        name, base = against[row.panel]
+        assert row.value == pytest.approx(mean[name, row.seed] - mean[base, row.seed])
+
+
+def test_a_scheme_is_held_to_the_one_it_names_or_to_the_first() -> None:
+    def held_to(**bases: str | None) -> dict[str, str]:
+        schemes = {name: {"rate": 0.1, "against": base} for name, base in bases.items()}
+        return Fig03.model_validate({"schemes": schemes}).held_to()
+
+    assert held_to(a=None, b=None, c=None) == {"b": "a", "c": "a"}
+    assert held_to(a=None, b=None, c=None, d="c") == {"b": "a", "d": "c"}
+    assert held_to(a=None, b="a", c="b") == {"b": "a", "c": "b"}
+    assert held_to(a="b", b=None) == {"a": "b"}
 
 
 def history_of(accuracies: list[float]) -> np.ndarray:
@@ -170,12 +185,19 @@ def test_speed_of_convergence_by_hand() -> None:
     assert fast["accuracy_area"] == pytest.approx(0.6)
     assert fast["loss_area"] == pytest.approx(0.4)
     assert [slow["iterations_to_50"], slow["iterations_to_80"]] == [80, np.inf]
+    assert (fast["peak_accuracy"], slow["peak_accuracy"]) == (0.95, 0.6)
     ends = {"final_accuracy": 0.5, "final_loss": 1.0}
     gains = against(fast | ends, slow | ends)
     assert gains["accuracy_gain"] == pytest.approx(0.4)
     assert gains["loss_gain"] == pytest.approx(0.4)
     assert (gains["speedup_50"], gains["speedup_80"]) == (2.0, np.inf)
     assert against(slow | ends, slow | ends)["speedup_90"] == 1.0
+
+
+def test_the_gap_is_that_of_the_last_tenth() -> None:
+    history = history_of([0.5] * 18 + [0.6, 0.8])
+    history[:, HISTORY.index("train_accuracy")] = 0.9
+    assert summarise(history, until=60)["gap"] == pytest.approx(0.2)
 
 
 def test_the_table_of_readings(images: dict[str, Any]) -> None:
@@ -259,6 +281,8 @@ def test_the_data_sheet_needs_no_images() -> None:
     [
         ({"schemes": {"x": {"rate": "onlin"}}}, ["fig03.schemes.x.rate"]),
         ({"schemes": {"x": {"rate": 0.0}}}, ["fig03.schemes.x.rate", "greater than 0"]),
+        ({"schemes": {"x": {"rate": 1, "against": "x"}}}, ["schemes.x.against", "itself"]),
+        ({"schemes": {"x": {"rate": 1, "against": "y"}}}, ["schemes.x.against", "no scheme 'y'"]),
         ({"readings": {"alternatives": {"y": {"step": 1}}}}, ["unknown key 'step'", "'steps'"]),
         ({"readings": {"alternatives": {"y": {"steps": 0}}}}, ["y.steps", "greater than 0"]),
         ({"images": {"split": {"test": 0}}}, ["fig03.images.split.test", "greater than 0"]),

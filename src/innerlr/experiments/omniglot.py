@@ -88,7 +88,7 @@ class Omniglot(TrainedExperiment):
             head_init=c.head_init,
             generator=torch.Generator().manual_seed(entropy),
         )
-        settings = scheme.model_dump(exclude={"title"}) | {
+        settings = scheme.trained() | {
             key: getattr(c, key)
             for key in ("ways", "shots", "steps", "batch_norm", "first_rate", "precision")
         }
@@ -193,9 +193,8 @@ class Omniglot(TrainedExperiment):
         return frame[[*first, *HISTORY]]
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        """Speed and final accuracy of each scheme, and the others against the first, by seed."""
+        """Speed and final accuracy of each scheme, and against that it is held to, by seed."""
         rows = []
-        base, *others = self.cfg.schemes
         speed: dict[tuple[str, int], dict[str, float]] = {}
         for run in self.cfg.runs():
             panel, _, seed = run.rpartition("-seed")
@@ -203,8 +202,8 @@ class Omniglot(TrainedExperiment):
             made["final_loss"], made["final_accuracy"] = map(float, features[f"{run}/final"])
             speed[panel, int(seed)] = made
             rows += long(panel, int(seed), made)
-        for panel, at in speed:
-            if panel in others:
+        for panel, base in self.cfg.held_to().items():
+            for at in range(self.cfg.seeds):
                 gains = against(speed[panel, at], speed[base, at])
                 rows += long(f"{panel} against {base}", at, gains)
         return table(rows, ["panel", "seed"])
@@ -248,7 +247,7 @@ class Omniglot(TrainedExperiment):
             made = pd.DataFrame([self._ran(trained, name, seed) for seed in range(run.seeds)])
             setting = "; ".join(f"{key} = {value}" for key, value in change.items())
             labels = {"scheme": name, "setting": setting}
-            labels |= scheme.model_dump(exclude={"title"}) | common | change
+            labels |= scheme.trained() | common | change
             scale = {"iterations": run.iterations, "seeds": run.seeds, "data": source}
             rows.append(labels | scale | made.mean().to_dict())
         return pd.DataFrame(rows)
@@ -285,8 +284,9 @@ def summarise(history: Array, until: int) -> dict[str, float]:
 
     Returns:
         iterations_to_X, the first evaluation with X% of test accuracy (infinite where there is
-        none); accuracy_area and loss_area, means over the evaluations up to `until`; alpha and
-        norm at the last evaluation.
+        none); accuracy_area and loss_area, means over the evaluations up to `until`;
+        peak_accuracy, the highest test accuracy, and gap, training less test accuracy over the last
+        tenth of the run; alpha and norm at the last evaluation.
     """
     columns = dict(zip(HISTORY, history.T, strict=True))
     early = columns["iteration"] <= until
@@ -296,6 +296,9 @@ def summarise(history: Array, until: int) -> dict[str, float]:
         made[f"iterations_to_{level}"] = float(reached.min(initial=np.inf))
     made["accuracy_area"] = float(columns["test_accuracy"][early].mean())
     made["loss_area"] = float(columns["test_loss"][early].mean())
+    late = columns["iteration"] > 0.9 * columns["iteration"][-1]
+    made["peak_accuracy"] = float(columns["test_accuracy"].max())
+    made["gap"] = float((columns["train_accuracy"] - columns["test_accuracy"])[late].mean())
     return made | {"alpha": float(columns["alpha"][-1]), "norm": float(columns["norm"][-1])}
 
 
