@@ -139,12 +139,14 @@ def test_tasks_pass_a_few_at_a_time(in_cache: int, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(anil, "IN_CACHE", in_cache)
     passes = []
     monkeypatch.setattr(
-        *(ConvNet, "_of_tasks"),
-        lambda network, x, real=ConvNet._of_tasks: passes.append(len(x)) or real(network, x),
+        *(ConvNet, "_of_images"),
+        lambda network, x, *more, real=ConvNet._of_images: (
+            passes.append(len(x)) or real(network, x, *more)
+        ),
     )
     made, x = model(), images()
     made(x).loss.backward()
-    assert passes == {1: [1, 1, 1], 30: [2, 1], 1000: [3]}[in_cache]
+    assert passes == {1: [15, 15, 15], 30: [30, 15], 1000: [45]}[in_cache]
     plain, _ = looped(made, x, 0.4)
     for ours, theirs in zip(gradients(made), plain.gradients(), strict=True):
         close(ours, theirs)
@@ -169,10 +171,14 @@ def test_batch_statistics_are_those_of_a_module_a_task() -> None:
     close(alone, made.network(flat)[0])  # other tasks do not matter
 
 
+def first_block(network: ConvNet, x: torch.Tensor) -> torch.Tensor:
+    return network._first_output(*network._first_layer(x))
+
+
 def test_the_first_layer_of_a_task_without_ink_is_its_offset() -> None:
     """No variance in any patch: the folded norm must not divide by zero."""
     made = model()
-    first = made.network._first(torch.zeros(1, 4, 28, 28, dtype=DOUBLE))
+    first = first_block(made.network, torch.zeros(1, 4, 28, 28, dtype=DOUBLE))
     expected = made.network.offsets[0].relu()[None, :, None, None].expand_as(first)
     assert torch.equal(first, expected)
 
@@ -182,8 +188,8 @@ def test_the_folded_norm_keeps_the_digits_of_float32() -> None:
     generator = torch.Generator().manual_seed(6)
     x = (torch.rand(1, 40, 28, 28, generator=generator) < 0.1).float()
     made = model()
-    exact = made.network._first(x.double())
-    single = made.network.float()._first(x)
+    exact = first_block(made.network, x.double())
+    single = first_block(made.network.float(), x)
     assert float((single - exact).detach().abs().max()) < tolerances.SINGLE
 
 

@@ -66,14 +66,45 @@ class ConvNet(nn.Module):
 
         Batch statistics are those of each task's n images.
         """
-        if images.device.type != "cpu":
-            return self._of_tasks(images)
-        tasks_at_once = max(1, IN_CACHE // images.shape[1])
-        return torch.cat([self._of_tasks(part) for part in images.split(tasks_at_once)])
-
-    def _of_tasks(self, images: Tensor) -> Tensor:
         tasks, n = images.shape[:2]
-        x = self._first(images)
+        patches, filters, size = self._first_layer(images)
+        at_once = n * (max(1, IN_CACHE // n) if images.device.type == "cpu" else tasks)
+        parts = zip(patches.split(at_once), filters.split(at_once), strict=True)
+        return torch.cat([self._of_images(*part, size, n) for part in parts]).view(tasks, n, -1)
+
+    def _first_layer(self, images: Tensor) -> tuple[Tensor, Tensor, list[int]]:
+        """First convolution and batch norm as a product of patches and filters.
+
+        The output of filter w on a patch p is w'p, so its mean and variance over a task are
+        w'mean(p) and w'Cov(p) w: batch norm is a product of the centred patches with w over its
+        standard deviation.
+
+        Returns:
+            Of every image its patches (tasks n, h w, 9) and its task's filters (tasks n, 9, width),
+            and the size [h, w] of the output.
+        """
+        tasks, n = images.shape[:2]
+        windows = F.pad(images, (1, 1, 1, 1)).unfold(2, 3, 2).unfold(3, 3, 2)
+        h, w = windows.shape[2:4]
+        # tap by tap: three times as fast to gather as patch by patch
+        taps = windows.permute(0, 1, 4, 5, 2, 3).reshape(tasks, n, 9, h * w)
+        # sums image by image, then over images: one long float32 sum would lose two digits
+        taps = taps - taps.mean(3, keepdim=True).mean(1, keepdim=True)
+        covariance = (taps @ taps.mT).mean(1) / (h * w)
+        filters = self.kernels[0].reshape(-1, 9).T  # 9 x width
+        variance = (filters * (covariance @ filters)).sum(1, keepdim=True)  # tasks x 1 x width
+        folded = filters * (self.gains[0] * torch.rsqrt(variance + EPS))
+        each = folded.unsqueeze(1).expand(-1, n, -1, -1).reshape(tasks * n, 9, -1)
+        return taps.flatten(0, 1).mT, each, [h, w]
+
+    def _first_output(self, patches: Tensor, filters: Tensor, size: list[int]) -> Tensor:
+        """Output of the first block, (images, width, h, w), channels last."""
+        x = torch.baddbmm(self.offsets[0].expand(len(patches), 1, -1), patches, filters).relu_()
+        return x.unflatten(1, size).permute(0, 3, 1, 2)
+
+    def _of_images(self, patches: Tensor, filters: Tensor, size: list[int], n: int) -> Tensor:
+        """Features (images, width) of whole tasks of n images."""
+        x = self._first_output(patches, filters, size)
         for kernel, gain, offset in list(zip(self.kernels, self.gains, self.offsets, strict=True))[
             1:
         ]:
@@ -84,30 +115,7 @@ class ConvNet(nn.Module):
                 for part in x.split(n)
             ]
             x = torch.cat(parts).relu_()
-        return x.mean((2, 3)).reshape(tasks, n, -1)
-
-    def _first(self, images: Tensor) -> Tensor:
-        """First block, (tasks n, width, h, w), channels last.
-
-        The output of filter w on a patch p is w'p, so its mean and variance over a task are
-        w'mean(p) and w'Cov(p) w: batch norm is a product of the centred patches with w over its
-        standard deviation.
-        """
-        tasks, n = images.shape[:2]
-        padded = F.pad(images, (1, 1, 1, 1))
-        windows = padded.unfold(2, 3, 2).unfold(3, 3, 2)  # tasks x n x h x w x 3 x 3
-        h, w = windows.shape[2:4]
-        # sums image by image, then over images: one long float32 sum would lose two digits
-        patches = windows.reshape(tasks, n, h * w, 9)
-        patches = patches - patches.mean(2, keepdim=True).mean(1, keepdim=True)
-        covariance = (patches.mT @ patches).mean(1) / (h * w)
-        filters = self.kernels[0].reshape(-1, 9).T  # 9 x width
-        variance = (filters * (covariance @ filters)).sum(1, keepdim=True)  # tasks x 1 x width
-        folded = filters * (self.gains[0] * torch.rsqrt(variance + EPS))
-        x = torch.baddbmm(
-            self.offsets[0].expand(tasks, 1, -1), patches.flatten(1, 2), folded
-        ).relu_()
-        return x.view(tasks * n, h, w, -1).permute(0, 3, 1, 2)
+        return x.mean((2, 3))
 
 
 def normalised(features: Tensor, how: str) -> Tensor:
