@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat.v4 as nb
@@ -87,6 +88,19 @@ def test_alpha_prints_the_estimate(tmp_path: Path, capsys: pytest.CaptureFixture
     assert f"{alpha_lim(array):.6g}" in capsys.readouterr().out
     assert main(["alpha", str(tmp_path / "f.npz")]) == 0
     assert f"{alpha_lim_split(array[:, :3], array[:, 3:]):.6g}" in capsys.readouterr().out
+    assert main(["alpha", str(tmp_path / "f.npy"), "--steps", "3"]) == 0
+    said = capsys.readouterr().out
+    assert f"{alpha_lim(array, steps=3):.6g}" in said
+    assert "3 steps" in said
+    assert main(["alpha", str(tmp_path / "f.npy"), "--steps", "0"]) == 2
+    assert "steps" in capsys.readouterr().err
+
+
+def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"innerlr {version('innerlr')}\n"
 
 
 def test_bad_input_exits_with_two_and_one_line(

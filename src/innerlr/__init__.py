@@ -18,6 +18,7 @@ from innerlr.estimators import (
     alpha_lim_split,
     heuristic_range,
 )
+from innerlr.models import OnlineAlpha, head_alpha, model_alpha
 from innerlr.moments import GramMoments, pooled_whitener
 from innerlr.rows import RowMoments
 
@@ -28,6 +29,7 @@ __all__ = [
     "IllConditionedWarning",
     "InnerlrError",
     "NoInteriorMinimum",
+    "OnlineAlpha",
     "RowMoments",
     "alpha_bounds",
     "alpha_est",
@@ -37,7 +39,9 @@ __all__ = [
     "alpha_lim_polynomial",
     "alpha_lim_split",
     "distance_gap",
+    "head_alpha",
     "heuristic_range",
     "loss_gap",
+    "model_alpha",
     "pooled_whitener",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from innerlr.errors import InnerlrError
@@ -21,16 +22,19 @@ def _alpha(args: argparse.Namespace) -> int:
             f"{', '.join(arrays) or 'none'}."
         )
     features, query = arrays["features"], arrays.get("query")
-    rows = {}
+    rows, steps = {}, args.steps
+    name = f"alpha_lim ({'3.3' if query is None else 'H.6'})"
+    if steps != 1:
+        name += f", {steps} steps"
     if query is None:
-        rows["alpha_lim (3.3)"] = alpha_lim(features)
+        rows[name] = alpha_lim(features, steps=steps)
     else:
-        rows["alpha_lim (H.6)"] = alpha_lim_split(features, query)
+        rows[name] = alpha_lim_split(features, query, steps=steps)
     rows["alpha_est (H.15)"] = alpha_est(features)
     bounds = alpha_bounds(features)
     rows["lower bound"], rows["upper bound"] = bounds.lower, bounds.upper
     for name, value in rows.items():
-        print(f"{name:18s} {value:.6g}")
+        print(f"{name:25s} {value:.6g}")
     print("Rates of a loss without 1/2; double them for one with 1/2.")
     return 0
 
@@ -99,11 +103,15 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="innerlr", description="The adaptation learning rate of MAML, from features."
     )
+    top.add_argument("--version", action="version", version=f"innerlr {version('innerlr')}")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", required=True)
 
     alpha = commands.add_parser("alpha", help="estimate a learning rate from your features")
     alpha.add_argument("file", help=".npy of features (tasks, shots, dim), or .npz with `features`")
+    alpha.add_argument(
+        "--steps", type=int, default=1, help="of the inner loop; default %(default)d"
+    )
     alpha.set_defaults(run=_alpha)
 
     config = commands.add_parser("config", help="check a configuration")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from scipy.optimize import brentq
 
 from innerlr.errors import Array, InnerlrError, as_array, finite, limit, positive, same_length
 
@@ -285,20 +286,88 @@ class Minimum(NamedTuple):
         return cls(float(x[at] + vertex), float(c0 + c1 * vertex / 2), True)
 
 
-def alpha_lim_gram(grams: Any) -> float:
-    """(3.3) from the tasks' K x K Grams Psi_i Psi_i', (tasks, K, K)."""
+def alpha_lim_modes(shots: int, eigenvalues: Any, weights: Any, *, steps: int = 1) -> float:
+    r"""The limit (3.3) for any number of inner steps, from the modes of all tasks' Grams.
+
+    After J steps the error along an eigenvector of a task's Gram, of eigenvalue l, is
+    :math:`(1 - 2 \alpha l / K)^J` of what it was. With isotropic task optima the risk at their mean
+    is then proportional to
+
+    .. math:: \sum_i q_i (1 - 2 \alpha l_i / K)^{2 J},
+
+    a convex function of alpha; (3.3) and (H.6) are its minimiser for J = 1.
+
+    Args:
+        shots: K, over which the inner loss is a mean.
+        eigenvalues: (n,), l, of all tasks.
+        weights: (n,), q, what the outer loss has along each eigenvector: l itself where it is of
+            the same samples as the inner step.
+        steps: J.
+
+    Returns:
+        The learning rate, of a loss without 1/2.
+
+    Raises:
+        InnerlrError: disagreeing lengths, NaN, no mode with positive eigenvalue and weight.
+
+    Example:
+        >>> alpha_lim_modes(4, [2.0, 2.0], [1.0, 3.0], steps=5)  # all at once: K / (2 l)
+        1.0
+    """
+    k = positive(shots, "shots", integer=True)
+    power = 2 * positive(steps, "steps", integer=True) - 1
+    modes = as_array(eigenvalues, "eigenvalues", ("n",))
+    q = as_array(weights, "weights", ("n",))
+    same_length(modes, q, ("eigenvalues", "weights"), 0, "n")
+    seen = (modes > 0) & (q > 0)  # the others are rounding, or not seen by the outer loss
+    if not seen.any():
+        raise InnerlrError(
+            "eigenvalues: expected one above 0 with a weight above 0, got none, so no learning "
+            "rate minimises the risk. Check that not all features are zero."
+        )
+    largest = modes[seen].max()
+    ratio, slope = modes[seen] / largest, q[seen] * modes[seen]
+    slope = slope / slope.sum()
+
+    def falling(x: float) -> float:  # minus the derivative, falls with x = 2 alpha l_max / K
+        return float(slope @ (1 - x * ratio) ** power)
+
+    high = 1.0  # no mode overshoots yet
+    while falling(high) > 0:
+        high *= 2
+    root = brentq(falling, high / 2, high, xtol=1e-15, rtol=4e-15) if falling(high) < 0 else high
+    return float(root * k / (2 * largest))
+
+
+def alpha_lim_gram(grams: Any, *, steps: int = 1) -> float:
+    """(3.3) from the tasks' K x K Grams Psi_i Psi_i', (tasks, K, K).
+
+    For several inner steps as in :func:`alpha_lim_modes`.
+    """
     g = as_array(grams, "grams", ("tasks", "shots", "shots"))
-    return limit(g.shape[1], float(np.vdot(g, g)), float(np.vdot(g @ g, g)), "alpha_lim_gram")
+    if steps == 1:
+        return limit(g.shape[1], float(np.vdot(g, g)), float(np.vdot(g @ g, g)), "alpha_lim_gram")
+    modes = np.linalg.eigvalsh(g).ravel()
+    return alpha_lim_modes(g.shape[1], modes, modes, steps=steps)
 
 
-def alpha_lim_split_gram(support: Any, cross: Any) -> float:
-    """(H.6) from support Grams Psi_s Psi_s' (tasks, k1, k1) and Psi_q Psi_s' (tasks, k2, k1)."""
+def alpha_lim_split_gram(support: Any, cross: Any, *, steps: int = 1) -> float:
+    """(H.6) from support Grams Psi_s Psi_s' (tasks, k1, k1) and Psi_q Psi_s' (tasks, k2, k1).
+
+    For several inner steps as in :func:`alpha_lim_modes`.
+    """
     g = as_array(support, "support", ("tasks", "k1", "k1"))
     k = as_array(cross, "cross", ("tasks", "k2", "k1"))
     same_length(g, k, ("support", "cross"), 0, "tasks")
     same_length(g, k, ("support", "cross"), 2, "k1")
-    second, third = float(np.vdot(k, k)), float(np.vdot(k @ g, k))
-    return limit(k.shape[2], second, third, "alpha_lim_split_gram")
+    if steps == 1:
+        second, third = float(np.vdot(k, k)), float(np.vdot(k @ g, k))
+        return limit(k.shape[2], second, third, "alpha_lim_split_gram")
+    modes, vectors = np.linalg.eigh(g)  # Psi_s = sum_i sqrt(l_i) u_i v_i'
+    kept = modes > modes[:, -1:] * modes.shape[1] * np.finfo(np.float64).eps
+    # |Psi_q v_i|^2 with v_i = Psi_s' u_i / sqrt(l_i)
+    along = ((k @ vectors) ** 2).sum(1) / np.where(kept, modes, np.inf)
+    return alpha_lim_modes(k.shape[2], modes[kept], along[kept], steps=steps)
 
 
 def alpha_pooled(eigenvalues: Any) -> float:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from innerlr.dual import alpha_lim_modes, alpha_lim_split_gram
 from innerlr.errors import (
     Array,
     InnerlrError,
@@ -24,7 +25,7 @@ from innerlr.errors import (
 from innerlr.rows import RowMoments
 
 
-def alpha_lim(features: Any, *, task_covariance: Any = None) -> float:
+def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> float:
     r"""Limit of the optimal adaptation learning rate, eq. (3.3).
 
     .. math:: \alpha_{\lim} = \frac{K \operatorname{tr} E[G^2]}{2 \operatorname{tr} E[G^3]},
@@ -32,11 +33,13 @@ def alpha_lim(features: Any, *, task_covariance: Any = None) -> float:
 
     Traces are taken on the smaller of the shots and dim sides (tr G^p = tr (Phi Phi')^p).
     With task optima of covariance S not proportional to the identity, eq. (3.3) no longer holds;
-    `task_covariance` gives the form that does, with tr(S E[G^p]).
+    `task_covariance` gives the form that does, with tr(S E[G^p]). Several inner steps have no
+    closed form; see :func:`innerlr.dual.alpha_lim_modes`.
 
     Args:
         features: (tasks, shots, dim), or an iterator (or list) of such chunks.
         task_covariance: (dim, dim), covariance of the task optima; None for isotropic ones.
+        steps: of the inner loop.
 
     Returns:
         The learning rate.
@@ -51,8 +54,16 @@ def alpha_lim(features: Any, *, task_covariance: Any = None) -> float:
     """
     second = third = 0.0
     shots = 0
+    modes: list[tuple[Array, Array]] = []
     for phi in as_chunks(features, "features", fixed=("shots", "dim")):
         shots, d = phi.shape[1:]
+        if steps != 1:
+            _, lengths, axes = np.linalg.svd(phi, full_matrices=False)
+            weight = np.eye(d) if task_covariance is None else task_covariance
+            weight = symmetric(weight, "task_covariance", d)
+            spread = ((axes @ weight) * axes).sum(-1)  # v_i' S v_i
+            modes.append(((lengths**2).ravel(), (lengths**2 * spread).ravel()))
+            continue
         if task_covariance is not None:
             weight = symmetric(task_covariance, "task_covariance", d)
             gram = phi @ phi.swapaxes(1, 2)  # tr(S G^2) = tr(Phi S Phi' Phi Phi')
@@ -63,10 +74,15 @@ def alpha_lim(features: Any, *, task_covariance: Any = None) -> float:
             left = gram
         second += float(np.vdot(left, gram))
         third += float(np.vdot(left, gram @ gram))
+    if modes:
+        eigenvalues, weights = (np.concatenate(parts) for parts in zip(*modes, strict=True))
+        return alpha_lim_modes(shots, eigenvalues, weights, steps=steps)
     return limit(shots, second, third, "alpha_lim")
 
 
-def alpha_lim_split(support: Any, query: Any, *, task_covariance: Any = None) -> float:
+def alpha_lim_split(
+    support: Any, query: Any, *, task_covariance: Any = None, steps: int = 1
+) -> float:
     r"""The limit when the inner step and the loss use different samples, eqs. (H.1), (H.6).
 
     .. math:: \alpha_{\lim} = \frac{k_1 \operatorname{tr} E[G_u G_t]}
@@ -76,6 +92,7 @@ def alpha_lim_split(support: Any, query: Any, *, task_covariance: Any = None) ->
         support: (tasks, k1, dim), u: the samples of the inner step.
         query: (tasks, k2, dim), t: the samples of the outer loss.
         task_covariance: (dim, dim) or None for isotropic task optima.
+        steps: of the inner loop; above 1 for isotropic task optima alone.
 
     Returns:
         The learning rate; equal to :func:`alpha_lim` when support and query are the same.
@@ -88,6 +105,13 @@ def alpha_lim_split(support: Any, query: Any, *, task_covariance: Any = None) ->
     same_length(phi_u, phi_t, ("support", "query"), 0, "tasks")
     same_length(phi_u, phi_t, ("support", "query"), 2, "dim")
     cross = phi_t @ phi_u.swapaxes(1, 2)  # (tasks, k2, k1): tr G_u G_t = |Phi_t Phi_u'|^2
+    if steps != 1:
+        if task_covariance is not None:
+            raise InnerlrError(
+                f"task_covariance: expected None with {steps} inner steps on a split, for which "
+                "there is no form with a covariance. Leave it out, or give steps=1."
+            )
+        return alpha_lim_split_gram(phi_u @ phi_u.swapaxes(1, 2), cross, steps=steps)
     if task_covariance is None:
         second = float(np.vdot(cross, cross))
         third = float(np.vdot(cross @ phi_u, cross @ phi_u))

@@ -1,0 +1,335 @@
+"""A learning rate for the inner loop of a PyTorch model of your own, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from innerlr.dual import alpha_lim_modes
+from innerlr.errors import Array, InnerlrError, as_array, nearest, positive, same_length
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Loss(NamedTuple):
+    """How a loss curves in the model's outputs.
+
+    Attributes:
+        curvature: h. With J the Jacobian of a task's outputs, n of them in all, the Hessian of the
+            loss is h J'J / n.
+        centred: whether an output common to all classes does not count.
+    """
+
+    curvature: float
+    centred: bool = False
+
+
+LOSSES = {
+    "mse": Loss(2.0),
+    "cross_entropy": Loss(1.0, centred=True),
+    "binary_cross_entropy": Loss(0.25),
+}
+TWO_CLASSES = (
+    "loss: expected two classes at least for a cross_entropy, got one output. "
+    "Use binary_cross_entropy, or say how many `classes` there are."
+)
+
+
+def model_alpha(
+    model: nn.Module,
+    tasks: Iterable[Any],
+    *,
+    head: str | nn.Module | None = None,
+    loss: str = "mse",
+    steps: int = 1,
+    block: int = 64,
+) -> float:
+    r"""Inner learning rate of MAML, or of ANIL, for a model at its present parameters.
+
+    The model is linearised: its features are the gradients of its outputs (section 5.1), and
+    (3.3), or (H.6) where support and query are apart, is the rate at which adapting a solution to
+    many tasks leaves the least risk; for several steps as in
+    :func:`innerlr.dual.alpha_lim_modes`. The rate is for the loss as PyTorch has it. A
+    cross-entropy is taken by its curvature where all classes are equally likely, as they are before
+    adaptation:
+    :math:`J^\top P J / n` with the centring P over classes, in the place of :math:`2 J^\top J / n`.
+    This goes beyond the paper, whose theory is of the squared loss.
+
+    Layers whose output depends on the batch, such as batch norm, see a task's support (or query) as
+    one batch; put the model into the mode of your inner loop. Nothing of the model is changed.
+
+    Args:
+        model: its output has one row a sample; of any further shape, (samples, classes) for a
+            cross-entropy.
+        tasks: one item a task: its inputs (samples, ...), on the model's device, or a pair of
+            those of its support and its query. The more steps, the more the few tasks with the
+            largest features decide: give hundreds where you can.
+        head: the linear layer that alone is adapted, as in ANIL, or its name in the model; None
+            where all parameters that require gradients are, as in MAML.
+        loss: of the inner loop: mse (nn.MSELoss), cross_entropy (nn.CrossEntropyLoss) or
+            binary_cross_entropy (nn.BCEWithLogitsLoss), each with its own mean.
+        steps: of the inner loop.
+        block: outputs whose gradients are taken at once. Memory is O(outputs parameters) of a task,
+            with a head O(samples^2).
+
+    Returns:
+        The learning rate.
+
+    Raises:
+        InnerlrError: no tasks; inputs the model does not take, empty or not finite; an unknown loss
+            or head; a head that is not linear or not used once; features all zero.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Linear(1, 1, bias=False)
+        >>> model_alpha(model, [torch.ones(4, 1)])  # one feature, always 1
+        0.5
+    """
+    kind = _loss(loss)
+    size = positive(block, "block", integer=True)
+    features = _TangentFeatures(model, size) if head is None else _HeadFeatures(model, head)
+    modes = []
+    for i, task in enumerate(tasks):
+        pair = tuple(task) if isinstance(task, list | tuple) else (task,)
+        if len(pair) not in (1, 2):
+            raise InnerlrError(
+                f"tasks[{i}]: expected inputs, or a pair of those of support and query, got "
+                f"{len(pair)} things. Leave targets out; the rate does not depend on them."
+            )
+        names = [f"tasks[{i}]"] if len(pair) == 1 else [f"tasks[{i}][0]", f"tasks[{i}][1]"]
+        read = [_features(features, x, kind, name) for x, name in zip(pair, names, strict=True)]
+        (support, n), (query, n_query) = read[0], read[-1]
+        gram, cross = _array(support @ support.mT), _array(query @ support.mT)
+        # shots may differ between tasks: each loss is a mean of its own
+        modes.append(_modes(gram / n, cross / np.sqrt(n * n_query)))
+    if not modes:
+        raise InnerlrError("tasks: expected at least one, got none. An iterator is read only once.")
+    return _of_modes(modes, kind, steps)
+
+
+def head_alpha(
+    support: Any,
+    query: Any = None,
+    *,
+    classes: int = 1,
+    bias: bool = True,
+    loss: str = "mse",
+    steps: int = 1,
+) -> float:
+    """As :func:`model_alpha` with a head, from the features that the head sees.
+
+    Args:
+        support: (tasks, shots, dim), a tensor or array.
+        query: (tasks, query shots, dim); None where support and query are the same.
+        classes: outputs of the head.
+        bias: whether the head has one.
+        loss, steps: as for :func:`model_alpha`.
+
+    Returns:
+        The learning rate.
+
+    Raises:
+        InnerlrError: disagreeing shapes, NaN, features all zero, an unknown loss.
+
+    Example:
+        >>> import numpy as np
+        >>> head_alpha(np.ones((1, 4, 1)), bias=False)
+        0.5
+    """
+    kind, outputs = _loss(loss), positive(classes, "classes", integer=True)
+    if kind.centred and outputs < 2:
+        raise InnerlrError(TWO_CLASSES)
+    both = [_array(value) for value in (support, support if query is None else query)]
+    phi, psi = (
+        as_array(value, name, ("tasks", "shots", "dim"))
+        for value, name in zip(both, ("support", "query"), strict=True)
+    )
+    same_length(phi, psi, ("support", "query"), 0, "tasks")
+    same_length(phi, psi, ("support", "query"), 2, "dim")
+    gram, cross = phi @ phi.swapaxes(1, 2) + bias, psi @ phi.swapaxes(1, 2) + bias
+    n, n_query = phi.shape[1] * outputs, psi.shape[1] * outputs
+    return _of_modes([_modes(gram / n, cross / np.sqrt(n * n_query))], kind, steps)
+
+
+def _modes(gram: Array, cross: Array) -> tuple[Array, Array]:
+    """Eigenvalues l of (..., n, n) Grams J J', and the outer loss along each, |J_query v|^2."""
+    modes, vectors = np.linalg.eigh(gram)
+    kept = modes > modes[..., -1:] * modes.shape[-1] * np.finfo(np.float64).eps
+    # v_i = J' u_i / sqrt(l_i)
+    along = ((cross @ vectors) ** 2).sum(-2) / np.where(kept, modes, np.inf)
+    return np.where(kept, modes, 0).ravel(), along.ravel()
+
+
+def _of_modes(modes: list[tuple[Array, Array]], kind: Loss, steps: int) -> float:
+    eigenvalues, weights = (np.concatenate(parts) for parts in zip(*modes, strict=True))
+    # that of 2 J'J / n, the paper's loss, comes first
+    return alpha_lim_modes(1, eigenvalues, weights, steps=steps) * 2 / kind.curvature
+
+
+def _loss(name: str) -> Loss:
+    if name not in LOSSES:
+        raise InnerlrError(f"loss: unknown {name!r}. {nearest(str(name), LOSSES)}")
+    return LOSSES[name]
+
+
+class OnlineAlpha:
+    """The rate of :func:`model_alpha`, kept up to date while the model is trained (section H.3).
+
+    Args:
+        model, settings: as for :func:`model_alpha`.
+        keep: share of the old value at each update; it starts at the first estimate.
+
+    Attributes:
+        value: the rate; None before the first update.
+    """
+
+    def __init__(self, model: nn.Module, *, keep: float = 0.9, **settings: Any) -> None:
+        if not (isinstance(keep, int | float) and 0 <= keep < 1):
+            raise InnerlrError(
+                f"keep: expected a number from 0 to below 1, got {keep!r}. The paper's is 0.9."
+            )
+        self.model, self.keep, self.settings = model, keep, settings
+        self.value: float | None = None
+
+    def update(self, tasks: Iterable[Any]) -> float:
+        """The rate after a meta-batch: alpha <- keep alpha + (1 - keep) alpha*."""
+        new = model_alpha(self.model, tasks, **self.settings)
+        self.value = new if self.value is None else self.keep * self.value + (1 - self.keep) * new
+        return self.value
+
+
+def _array(value: Any) -> Array:
+    plain = value.detach().cpu().numpy() if hasattr(value, "detach") else value
+    return np.asarray(plain, dtype=np.float64)
+
+
+def _features(features: Any, x: Any, kind: Loss, name: str) -> tuple[Tensor, int]:
+    """Jacobian of a task's outputs in float64, (outputs, parameters), and their number.
+
+    The Jacobian of a head is the same for each class: that of one stands for all.
+    """
+    import torch
+
+    if not isinstance(x, torch.Tensor) or x.ndim == 0 or not len(x):
+        got = f"shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
+        raise InnerlrError(
+            f"{name}: expected a tensor of at least one sample along the first axis, got {got}. "
+            "Give what you call the model with."
+        )
+    try:
+        jacobian, classes = features(x)
+    except (RuntimeError, TypeError, IndexError, ValueError) as error:
+        raise InnerlrError(
+            f"{name}: the model cannot take inputs of shape {tuple(x.shape)} "
+            f"({str(error).splitlines()[0]}). Give what you call the model with."
+        ) from error
+    if not torch.isfinite(jacobian).all():
+        raise InnerlrError(
+            f"{name}: the model's features hold NaN or infinity. Check the inputs and parameters."
+        )
+    if kind.centred and classes < 2:
+        raise InnerlrError(TWO_CLASSES)
+    if kind.centred and jacobian.shape[1] > 1:
+        jacobian = jacobian - jacobian.mean(1, keepdim=True)
+    return jacobian.flatten(0, 1).double(), len(x) * classes
+
+
+class _Features:
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    def call(self, parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        """The model's output; what it writes into its buffers is lost."""
+        from torch.func import functional_call
+
+        buffers = {name: value.clone() for name, value in self.model.named_buffers()}
+        made: Tensor = functional_call(self.model, (parameters, buffers), (x,))
+        return made
+
+
+class _TangentFeatures(_Features):
+    """Gradients of the outputs in all parameters, (samples, outputs, parameters)."""
+
+    def __init__(self, model: nn.Module, block: int) -> None:
+        super().__init__(model)
+        self.block = block
+        if not any(p.requires_grad for p in model.parameters()):
+            raise InnerlrError(
+                "model: expected parameters that require gradients, got none. Tangent features "
+                "are gradients with respect to them."
+            )
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, int]:
+        import torch
+
+        values = {
+            name: p.detach().requires_grad_(p.requires_grad)
+            for name, p in self.model.named_parameters()
+        }
+        adapted = [value for value in values.values() if value.requires_grad]
+        with torch.enable_grad():
+            output = self.call(values, x)
+            if output.ndim == 0 or len(output) != len(x):
+                raise ValueError(f"its output has shape {tuple(output.shape)}, not a row a sample")
+            flat = output.reshape(-1)
+        parts = []
+        for at in torch.eye(len(flat), dtype=flat.dtype, device=flat.device).split(self.block):
+            rows = torch.autograd.grad(
+                flat,
+                adapted,
+                at,
+                retain_graph=True,
+                is_grads_batched=True,
+                allow_unused=True,
+            )
+            filled = [
+                at.new_zeros(len(at), p.numel()) if row is None else row.flatten(1)
+                for row, p in zip(rows, adapted, strict=True)
+            ]
+            parts.append(torch.cat(filled, 1))
+        jacobian = torch.cat(parts).unflatten(0, (len(x), -1))
+        return jacobian, jacobian.shape[1]
+
+
+class _HeadFeatures(_Features):
+    """Inputs of a linear layer, with a 1 for its bias, (samples, 1, features)."""
+
+    def __init__(self, model: nn.Module, head: str | nn.Module) -> None:
+        from torch import nn
+
+        super().__init__(model)
+        layers = dict(model.named_modules())
+        if isinstance(head, str):
+            linear = [name for name, layer in layers.items() if isinstance(layer, nn.Linear)]
+            if head not in layers:
+                raise InnerlrError(f"head: the model has no {head!r}. {nearest(head, linear)}")
+            head = layers[head]
+        elif not any(head is layer for layer in layers.values()):
+            raise InnerlrError("head: expected a layer of the model, got one that is not in it.")
+        if not isinstance(head, nn.Linear):
+            raise InnerlrError(
+                f"head: expected a torch.nn.Linear, got a {type(head).__name__}. "
+                "Leave it out to adapt all parameters."
+            )
+        self.head = head
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, int]:
+        import torch
+
+        seen: list[Tensor] = []
+        handle = self.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        try:
+            with torch.no_grad():
+                self.call(dict(self.model.named_parameters()), x)
+        finally:
+            handle.remove()
+        if len(seen) != 1 or seen[0].ndim != 2 or len(seen[0]) != len(x):
+            shapes = ", ".join(str(tuple(value.shape)) for value in seen) or "nothing"
+            raise ValueError(f"the head sees {shapes}, not one row of features a sample")
+        phi = seen[0]
+        if self.head.bias is not None:
+            phi = torch.cat([phi, phi.new_ones(len(phi), 1)], 1)
+        return phi.unsqueeze(1), self.head.out_features
