@@ -13,8 +13,18 @@ from torch.nn import functional as F
 
 import tolerances
 from innerlr.errors import InnerlrError
+from innerlr.models import head_alpha
 from innerlr.training import anil
-from innerlr.training.anil import FORWARD_NORMS, SIGMA2, Anil, ConvNet, adapt, estimate, normalised
+from innerlr.training.anil import (
+    FORWARD_NORMS,
+    SIGMA2,
+    Anil,
+    ConvNet,
+    adapt,
+    estimate,
+    ideal_loss,
+    normalised,
+)
 
 TASKS, WAYS, WIDTH = 3, 5, 8
 DOUBLE = torch.float64
@@ -116,6 +126,7 @@ def gradients(made: Anil) -> list[Tensor]:
         {"inner_loss": "sum", "rate": 0.1},
         {"shots": 2},
         *({"forward_norm": how} for how in FORWARD_NORMS),
+        {"rate": "alpha_lim", "inner_loss": "sum"},
         *({"rate": "online", "forward_norm": "l2sqrtd", "sigma2": how} for how in SIGMA2),
     ],
     ids=str,
@@ -125,7 +136,7 @@ def test_a_meta_batch_is_the_loop_over_its_tasks(change: dict) -> None:
     x = images(shots=made.shots)
     outcome = made(x, update=True)
     outcome.loss.backward()
-    rate = float(made.buffer) if made.rate == "online" else float(made.rate)
+    rate = float(made.buffer) if made.buffered else float(made.rate)
     plain, loss = looped(made, x, rate)
     close(outcome.loss, loss)
     assert len(gradients(made)) == 14
@@ -214,6 +225,20 @@ def test_the_adapted_head_lowers_the_support_loss() -> None:
     assert losses[0] == pytest.approx(np.log(WAYS))
 
 
+def test_the_ideal_loss_by_hand_and_below_that_of_other_features() -> None:
+    """One step from a head of zeros: the right logit gains rate length^2 / ways on the others."""
+    gap = 0.3 * 4.0 / WAYS
+    by_hand = np.log(1 + (WAYS - 1) * np.exp(-gap))
+    assert ideal_loss(0.3, 1, WAYS, 2.0) == pytest.approx(by_hand, rel=tolerances.SAME)
+    generator = torch.Generator().manual_seed(4)
+    f = 2 * torch.nn.functional.normalize(torch.rand(50, WAYS, WIDTH, generator=generator), dim=-1)
+    start = (torch.zeros(WIDTH, WAYS, dtype=DOUBLE), torch.zeros(WAYS, dtype=DOUBLE))
+    for steps in (1, 5):
+        w, b = adapt(f.double(), torch.eye(WAYS, dtype=DOUBLE), *start, 0.3, steps)
+        losses = -torch.log_softmax(f.double() @ w + b, -1).diagonal(dim1=-2, dim2=-1)
+        assert (losses.mean(-1) > ideal_loss(0.3, steps, WAYS, 2.0)).all()
+
+
 @pytest.mark.parametrize("how", ["l2", "l2sqrtd", "layernorm"])
 def test_normalised_features_have_their_length(how: str) -> None:
     raw = torch.randn(4, 6, WIDTH, generator=torch.Generator().manual_seed(3), dtype=DOUBLE)
@@ -271,6 +296,15 @@ def test_the_buffer_keeps_nine_tenths_and_only_training_updates_it() -> None:
     raw, _ = made.features(second)
     new = estimate(raw, raw, "cov")
     assert float(made.buffer) == pytest.approx(0.9 * one + 0.1 * new, rel=tolerances.SAME)
+
+
+def test_our_own_estimate_is_that_of_the_features_the_head_sees() -> None:
+    made, x = model(rate="alpha_lim", forward_norm="l2", inner_loss="sum"), images()
+    made(x, update=True)
+    support, query = (normalised(f, "l2") for f in made.features(x))
+    settings = {"classes": WAYS, "loss": "cross_entropy", "steps": made.steps}
+    expected = head_alpha(support, query, **settings)
+    assert float(made.buffer) == made.alpha() == pytest.approx(expected, rel=tolerances.SAME)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ SMALL: dict[str, Any] = {
         "seeds": 1,
         "forward_norm": ["none", "l2"],
         "sigma2": ["cov", "trace"],
-        "rates": [0.1, 2.0, "learned"],
+        "rates": [0.1, 2.0, "alpha_lim", "learned"],
         "alternatives": {"steps_1": {"steps": 1}},
     },
 }
@@ -154,6 +154,8 @@ def test_curves_and_numbers(images: dict[str, Any], trained: dict[str, Any]) -> 
     pairs = {"online": "default", "summed_online": "summed"}
     against = {f"{name} against {base}": (name, base) for name, base in pairs.items()}
     assert set(estimates.panel) == {*made.cfg.schemes, *against}
+    ideal = estimates[estimates.quantity == "ideal_loss"]
+    assert set(ideal.panel) == {"default", "online"}  # the others' features have no fixed length
     gain = estimates[estimates.quantity == "accuracy_gain"]
     assert len(gain) == 2 * 2
     mean = sweep.groupby(["panel", "seed"]).test_accuracy.mean()
@@ -204,7 +206,7 @@ def test_the_table_of_readings(images: dict[str, Any]) -> None:
     made = experiment(images)
     runs = made.cfg.reading_runs()
     # the primary forward normalisation, default rates and sigma^2 are always among them
-    assert len(runs) == 3 * (4 + 3) + 2
+    assert len(runs) == 3 * (5 + 3) + 2
     trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
     frame = made.rates(trained).set_index("scheme")
     assert len(frame) == len(runs)
@@ -213,6 +215,8 @@ def test_the_table_of_readings(images: dict[str, Any]) -> None:
     assert frame.setting["l2_cov"] == ""
     assert frame.setting["steps_1_online"] == "steps = 1"
     assert frame.steps["steps_1_online"] == 1
+    ours = frame.loc["none_alpha_lim"]
+    assert (ours.rate, ours.alpha > 0) == ("alpha_lim", True)
     learned = frame.alpha["none_learned"]
     assert learned != 0.1
     assert learned == pytest.approx(0.1, abs=0.01)

@@ -880,7 +880,7 @@ class Fig02(TangentSetting, OpenSection):
         return self
 
 
-Rate = PositiveFloat | Literal["online", "learned"]
+Rate = PositiveFloat | Literal["online", "alpha_lim", "learned"]
 ForwardNorm = Literal["none", "l2", "l2sqrtd", "layernorm"]
 Sigma2 = Literal["gram", "covsum", "cov", "var", "trace"]
 
@@ -968,7 +968,11 @@ class AnilReadings(Section):
     seeds: PositiveInt = 2
     forward_norm: list[ForwardNorm] = list(get_args(ForwardNorm))
     sigma2: list[Sigma2] = list(get_args(Sigma2))
-    rates: list[PositiveFloat | Literal["learned"]] = [0.02, 0.1, 0.5, 2.0, 8.0, "learned"]
+    rates: list[PositiveFloat | Literal["alpha_lim", "learned"]] = [
+        *(0.02, 0.1, 0.5, 2.0, 8.0),
+        "alpha_lim",
+        "learned",
+    ]
     defaults: list[PositiveFloat] = [0.1, 0.5, 2.0]
     # what the first iterations can say: not where training ends, nor how soon it gets to 80%
     claims: list[str] = ["fig03-faster", "fig03-lower-loss"]

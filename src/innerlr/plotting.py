@@ -600,11 +600,15 @@ def mark(axes: Any, value: Interval, height: float, label: str, **look: Any) -> 
     )
 
 
+OTHER_RATES = {"alpha_lim": "(H.6), cross-entropy", "learned": "learned"}
+
+
 def rates_and_accuracy(rates: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
     """Mean test accuracy of every scheme of Fig. 3's readings against the rate it ends with.
 
-    A panel a forward normalisation: fixed rates as a line, the readings of sigma^2 and the learned
-    rate as marks. The last panel has the schemes of the figure in other settings.
+    A panel a forward normalisation: fixed rates as a line, the readings of sigma^2, (H.6) for the
+    cross-entropy and the learned rate as marks. The last panel has the figure's schemes in other
+    settings.
 
     Args:
         rates: columns scheme, setting, forward_norm, rate, sigma2, alpha, accuracy_area, data;
@@ -619,14 +623,14 @@ def rates_and_accuracy(rates: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
     shown = []
     for i, (axes, norm) in enumerate(zip(grid.flat, norms, strict=False)):
         rows = rates[plain & (rates.forward_norm == norm)]
-        chosen = rows.rate.astype(str).isin(["online", "learned"])
+        chosen = rows.rate.astype(str).isin(["online", "alpha_lim", "learned"])
         fixed = rows[~chosen].sort_values("alpha")
         line = {"color": "0.3", "marker": "o", "ms": 3.5}
         axes.plot(fixed.alpha, fixed.accuracy_area, **line, label="fixed rate")
         shown.append(fixed.assign(panel=norm, series="fixed rate"))
         for j, row in enumerate(rows[chosen].itertuples()):
-            series = row.sigma2 if row.rate == "online" else "learned"
-            mark = {"marker": "X^Dsvo"[j % 6], "ms": 7, "mec": "white", "ls": "none"}
+            series = row.sigma2 if row.rate == "online" else OTHER_RATES[row.rate]
+            mark = {"marker": "X^Dsv*P"[j % 7], "ms": 7, "mec": "white", "ls": "none"}
             axes.plot(row.alpha, row.accuracy_area, color=COLOURS[j], **mark, label=series)
             shown.append(rows[rows.scheme == row.scheme].assign(panel=norm, series=series))
         axes.set(xscale="log", xlabel=r"$\alpha$ at the end")
@@ -646,7 +650,7 @@ def rates_and_accuracy(rates: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
         axes.set_axis_off()
     for axes in grid[:, 0]:
         axes.set(ylabel="mean test accuracy", ylim=(0, 1))
-    legend_below(figure, grid[0, 0], columns=7)
+    legend_below(figure, grid[0, 0], columns=4)
     return figure, pd.concat(shown)[["panel", "series", "scheme", "alpha", "accuracy_area", "data"]]
 
 

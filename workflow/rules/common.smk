@@ -210,7 +210,7 @@ TRAINING = ["tasks", "training/checkpoint", "training/maml", "training/mlp"]
 EXTRA_MODULES = {
     "adaptation_gap": ["intervals", "theory"],
     "mixed_regression": ["mixed_regression"],
-    "omniglot": ["omniglot", "training/anil"],
+    "omniglot": ["dual", "models", "omniglot", "training/anil"],
     "pretrained": ["experiments/landscape", *TRAINING],
     "rate_sweep": ["dual", *TRAINING],
     "tangent": ["dual", "experiments/tangent_scaling", "intervals", "ntk", "tasks"],

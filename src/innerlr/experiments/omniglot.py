@@ -200,6 +200,7 @@ class Omniglot(TrainedExperiment):
             panel, _, seed = run.rpartition("-seed")
             made = summarise(features[f"{run}/history"], self.cfg.drawn_iterations)
             made["final_loss"], made["final_accuracy"] = map(float, features[f"{run}/final"])
+            made |= self._ideal(panel, made["alpha"])
             speed[panel, int(seed)] = made
             rows += long(panel, int(seed), made)
         for panel, base in self.cfg.held_to().items():
@@ -207,6 +208,14 @@ class Omniglot(TrainedExperiment):
                 gains = against(speed[panel, at], speed[base, at])
                 rows += long(f"{panel} against {base}", at, gains)
         return table(rows, ["panel", "seed"])
+
+    def _ideal(self, scheme: str, alpha: float) -> dict[str, float]:
+        """ideal_loss at the rate alpha, where the scheme fixes the length of the features."""
+        from innerlr.training.anil import ideal_loss
+
+        c = self.cfg
+        length = {"l2": 1.0, "l2sqrtd": c.width**0.5}.get(c.schemes[scheme].forward_norm)
+        return {"ideal_loss": ideal_loss(alpha, c.steps, c.ways, length)} if length else {}
 
     def readings(self, trained: Mapping[str, Arrays]) -> pd.DataFrame:
         """The estimates of every reading, a pair of schemes each.

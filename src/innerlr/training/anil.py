@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from innerlr.errors import InnerlrError, nearest
+from innerlr.models import head_alpha
 
 EPS = 1e-5  # of batch and layer norm
 IN_CACHE = 80  # images at a time on a CPU, whose caches do not hold a meta-batch's first layer
@@ -169,6 +170,23 @@ def adapt(
     return w, b
 
 
+def ideal_loss(rate: float, steps: int, ways: int, length: float) -> float:
+    """Loss left where a class' features are all the same and orthogonal to every other class'.
+
+    After one step from a head of zeros, no features of that length leave less if their cosines are
+    not negative, as after a ReLU. The number of shots does not matter.
+
+    Args:
+        rate, steps: of the inner loop.
+        ways: classes.
+        length: of the features that the head sees.
+    """
+    features = length * torch.eye(ways, dtype=torch.float64)
+    start = torch.zeros(ways, ways, dtype=torch.float64), torch.zeros(ways, dtype=torch.float64)
+    w, b = adapt(features[None], torch.eye(ways, dtype=torch.float64), *start, rate, steps)
+    return float(F.cross_entropy((features @ w + b)[0], torch.arange(ways)))
+
+
 def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> float:
     """alpha* = 1 / (2 N_way N_shot sigma^2) of a meta-batch (section H.3, deep learning).
 
@@ -231,12 +249,13 @@ class Anil(nn.Module):
         ways, shots: of a task; the first `shots` images of each class are its support.
         steps: of the inner loop.
         forward_norm: of the features before the head.
-        rate: a number; "online", the paper's estimate in a buffer; "learned", a parameter that is
-            trained with the rest (Meta-SGD's scalar).
+        rate: a number; "online", the paper's estimate in a buffer; "alpha_lim", ours in a buffer,
+            :func:`innerlr.head_alpha` of the features that the head sees; "learned", a parameter
+            that is trained with the rest (Meta-SGD's scalar).
         sigma2: reading of the online estimate.
         keep: share of the old value when the buffer is updated; it starts at the first estimate.
-        inner_loss: mean | sum, the loss that `rate` is for; on a sum every rate is worth
-            ways x shots times itself on the mean.
+        inner_loss: mean | sum, the loss that `rate` is for; a rate on the sum is worth ways x shots
+            times itself, but alpha_lim is always for the mean.
         batch_norm: together | separate, whether support and query images share batch statistics.
         first_rate: where a learned rate starts.
         precision: float32, or bfloat16 for the convolutions.
@@ -264,7 +283,8 @@ class Anil(nn.Module):
         super().__init__()
         self.network, self.ways, self.shots, self.steps = network, ways, shots, steps
         self.forward_norm, self.rate, self.sigma2, self.keep = forward_norm, rate, sigma2, keep
-        self.per_rate = ways * shots if inner_loss == "sum" else 1
+        self.per_rate = ways * shots if inner_loss == "sum" and rate != "alpha_lim" else 1
+        self.buffered = rate in ("online", "alpha_lim")
         self.batch_norm, self.precision = batch_norm, precision
         dtype = network.head_weight.dtype
         self.register_buffer("targets", torch.eye(ways, dtype=dtype).repeat_interleave(shots, 0))
@@ -276,16 +296,27 @@ class Anil(nn.Module):
         """The rate in use, on the mean loss."""
         if self.rate == "learned":
             return self.learned * self.per_rate
-        value = float(self.buffer) if self.rate == "online" else float(self.rate)
+        value = float(self.buffer) if self.buffered else float(self.rate)
         if math.isnan(value):
             raise InnerlrError(
-                "rate: 'online' has no estimate yet. Pass update=True for the first meta-batch."
+                f"rate: {self.rate!r} has no estimate yet. Pass update=True for the first "
+                "meta-batch."
             )
         return value * self.per_rate
 
-    def observe(self, raw: Tensor, seen: Tensor) -> None:
-        """The online update of the buffer, 0.9 of the old value and 0.1 of the new estimate."""
-        value = estimate(raw, seen, self.sigma2)
+    def observe(self, raw: Tensor, support: Tensor, query: Tensor) -> None:
+        """The online update of the buffer, 0.9 of the old value and 0.1 of the new estimate.
+
+        Args:
+            raw: (tasks, ways shots, d), features of the support images.
+            support, query: (tasks, ..., d), features as the head sees them.
+        """
+        if self.rate == "online":
+            value = estimate(raw, support, self.sigma2)
+        else:
+            value = head_alpha(
+                support, query, classes=self.ways, loss="cross_entropy", steps=self.steps
+            )
         old = float(self.buffer)
         self.buffer.fill_(value if math.isnan(old) else self.keep * old + (1 - self.keep) * value)
 
@@ -318,8 +349,8 @@ class Anil(nn.Module):
         """
         raw, raw_query = self.features(images)
         support, query = (normalised(f, self.forward_norm) for f in (raw, raw_query))
-        if self.rate == "online" and update:
-            self.observe(raw, support)
+        if self.buffered and update:
+            self.observe(raw, support, query)
         alpha, head = self.alpha(), (self.network.head_weight, self.network.head_bias)
         w, b = adapt(support, self.targets, *head, alpha, self.steps)
         logits = torch.baddbmm(b, query, w)
