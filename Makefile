@@ -63,7 +63,7 @@ smoke: ## the same at a small scale, in about two minutes and without the networ
 	@$(MAKE) --no-print-directory figures PRESET=smoke
 
 test: $(READY) ## the test suite
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(READY) ## ruff, snakefmt, snakemake --lint, mypy: all must be clean
 	@$(BIN)/ruff check --quiet .

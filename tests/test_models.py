@@ -311,10 +311,14 @@ def test_bad_input_gives_one_clear_error(call: Callable[[], Any], parts: list[st
         assert part in str(error.value)
 
 
-def test_the_readme_s_code_runs() -> None:
-    text = (Path(__file__).parents[1] / "README.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 1
+@pytest.mark.parametrize(
+    ("page", "blocks", "rate"), [("README.md", 1, "online"), ("docs/own-models.md", 3, "rate")]
+)
+def test_the_code_of_the_pages_runs(page: str, blocks: int, rate: str) -> None:
+    text = (Path(__file__).parents[1] / page).read_text()
+    found = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(found) == blocks
     names: dict[str, Any] = {}
-    exec(blocks[0], names)
-    assert names["online"].value > 0
+    for block in found:
+        exec(block, names)
+    assert 0 < names[rate].value < np.inf

@@ -114,6 +114,25 @@ def test_a_later_run_takes_the_place_of_an_earlier_one_for_what_it_made() -> Non
         )
 
 
+def test_pages_of_an_earlier_run_are_not_left_among_a_later_one_s() -> None:
+    runs = [make("default", ["fig03", "fig04"], "reproduced"), make("fig03", ["fig03"], "partly")]
+    pages = {
+        0: ["fig03_readings-1", "fig03_readings-2", "fig04a_readings-1"],
+        1: ["fig03_readings"],
+    }
+    for i, names in pages.items():
+        for name in names:
+            path = runs[i] / f"figures/{name}.png"
+            path.write_text(name)
+            write([path], [], rule="specification_curve", data_source="generated")
+    keep(runs, REFERENCE, "claims.yaml")
+    found = {path.stem for path in (REFERENCE / "figures").glob("*_readings*.png")}
+    assert found == {"fig03_readings", "fig04a_readings-1"}
+    first, second = yaml.safe_load(content("runs.yaml"))
+    assert first["shown"] == ["fig04", "fig04a_readings", "table1"]
+    assert second["shown"] == ["fig03", "fig03_readings"]
+
+
 def test_the_reference_says_how_each_run_was_made() -> None:
     runs = [make("default", ["fig03", "fig04"], "reproduced")]
     runs.append(make("fig03", ["fig03"], "reproduced", iterations=15_000))

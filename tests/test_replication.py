@@ -172,6 +172,28 @@ def test_labels_and_numbers() -> None:
     assert replication.cell("a\nb|c") == "a b\\|c"
 
 
+def test_fig_3_has_the_rates_beside_the_best_fixed_one(root: Path) -> None:
+    entries = yaml.safe_load((root / "claims.yaml").read_text())
+    entries.append(entries[-1] | {"id": "fig03-x", "experiment": "fig03"})
+    (root / "claims.yaml").write_text(yaml.safe_dump(entries))
+    assert "best fixed rate" not in replication.report(root)
+    folder = root / replication.REFERENCE / "tables"
+    folder.mkdir()
+    rows = [("0.1", 0.3, "covsum"), ("2.0", 0.5, "covsum"), ("learned", 0.4, "covsum")]
+    rows += [("alpha_lim", 0.6, "covsum"), ("online", 0.2, "gram"), ("online", 0.45, "cov")]
+    table = pd.DataFrame(rows, columns=["rate", "accuracy_area", "sigma2"])
+    table["alpha"] = [0.1, 2.0, 0.3, 1.25, 0.05, 3.0]
+    table = table.assign(setting="", forward_norm="l2", iterations=100, seeds=2)
+    changed = table[:1].assign(setting="steps = 1", accuracy_area=0.9)
+    pd.concat([table, changed]).to_csv(folder / "fig03_rates.csv", index=False)
+    text = replication.report(root)
+    cells = "0.500 (2) | 0.600 (1.2) | 0.400 (0.3) | 0.450 (cov, 3) | 0.200 (gram, 0.05)"
+    assert f"| l2 | {cells} |" in text
+    assert "first 100 iterations, 2 seeds" in " ".join(text.split())
+    table[table.rate != "alpha_lim"].to_csv(folder / "fig03_rates.csv", index=False)
+    assert "best fixed rate" not in replication.report(root)
+
+
 def test_readings_are_counted_by_claim(root: Path) -> None:
     folder = root / replication.REFERENCE / "tables"
     assert "have no readings" in replication.report(root)

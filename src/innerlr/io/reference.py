@@ -42,15 +42,17 @@ VERDICTS = ("claims.csv", "tables/claims.html")
 ESTIMATORS = tuple(f"tables/estimators.{kind}" for kind in ("csv", "tex", "html"))
 # a file was made from an experiment if its record names one of these
 STAGE = re.compile(r"(?:sweeps|estimates|claims)/([^/]+)\.csv$")
+# of one of several pages
+PAGE = re.compile(r"-\d+(?=\.\w+$)")
 
 
 def keep(runs: Sequence[str | Path], reference: str | Path, claims: str | Path) -> list[Path]:
     """Copy what is committed of a run: its pictures, tables and claims with their records.
 
     Of several runs a later one takes the place of an earlier one for the experiments that it has
-    judged: their figures, tables, verdicts and estimates. Beside them stand each run's
-    configuration, as config-<run>.yaml, what came from it, in runs.yaml, and the time that it took,
-    in compute.csv.
+    judged: their figures, tables, verdicts and estimates. Specification curves are of the last
+    run that drew them. Beside them stand each run's configuration, as config-<run>.yaml, what came
+    from it, in runs.yaml, and the time that it took, in compute.csv.
 
     Args:
         runs: folders of results, each of which verifies.
@@ -74,7 +76,11 @@ def keep(runs: Sequence[str | Path], reference: str | Path, claims: str | Path) 
         )
     entries = yaml.safe_load(_text(claims))
     owner = {experiment: run for run in made for experiment in run.judged}
-    files = {path: run for run in made for path in run.kept()}
+    files: dict[str, _Run] = {}
+    for run in made:
+        anew = {PAGE.sub("", path) for path in run.kept()}
+        files = {path: other for path, other in files.items() if PAGE.sub("", path) not in anew}
+        files |= dict.fromkeys(run.kept(), run)
     for path, run in files.items():
         for experiment in run.made_from(path):
             if owner.get(experiment, run) is not run:
@@ -165,8 +171,9 @@ class _Run:
         """What runs.yaml says of it."""
         records = [json.loads(path.read_text()) for path in self.folder.rglob(f"*{SUFFIX}")]
         # specification curves may fill several pages
-        stems = (Path(path).stem for path, run in files.items() if run is self)
-        shown = sorted({re.sub(r"-\d+$", "", stem) for stem in stems})
+        shown = sorted(
+            {Path(PAGE.sub("", path)).stem for path, run in files.items() if run is self}
+        )
         return {
             "run": self.name,
             "config": f"config-{self.name}.yaml",
