@@ -23,6 +23,7 @@ from innerlr import omniglot
 from innerlr.errors import InnerlrError
 from innerlr.glyphs import stand_in
 from innerlr.io import omniglot as sources
+from innerlr.io.provenance import write
 from innerlr.omniglot import SIDE, ImageBank, TaskSampler, distinct, rotated, split
 
 REAL = os.environ.get(sources.ENVIRONMENT)
@@ -118,6 +119,20 @@ def test_nearest_is_pillows_resize_of_one_bit_images() -> None:
         by_pillow = Image.fromarray(image).resize((28, 28), Image.Resampling.NEAREST)
         assert np.array_equal(made == 255, np.asarray(by_pillow))
         assert set(np.unique(made)) <= {0, 255}
+
+
+@pytest.mark.parametrize("made", ["directory", "stand_in"])
+@pytest.mark.parametrize("asked", ["auto", "stand_in"])
+def test_a_stand_in_that_nobody_asked_for_is_told(tmp_path: Path, made: str, asked: str) -> None:
+    bank = tmp_path / "omniglot.npz"
+    assert sources.unasked_stand_in(bank, asked, "x.log") == ""  # none was made
+    bank.write_bytes(b"")
+    write([bank], [], data_source=made)
+    said = sources.unasked_stand_in(bank, asked, "x.log")
+    if (made, asked) == ("stand_in", "auto"):
+        assert all(part in said for part in ("WARNING", "x.log", "OMNIGLOT_DIR"))
+    else:
+        assert said == ""
 
 
 def test_turning_and_shrinking_commute() -> None:

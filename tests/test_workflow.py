@@ -72,6 +72,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     n = len(FIGURES)
     assert f"{n} of {n} figures are in results/smoke/figures" in said
     assert "the report is results/smoke/report.html" in said
+    assert "WARNING" not in said  # the stand-in was asked for
     return made
 
 

@@ -16,6 +16,8 @@ import yaml
 from innerlr.config import OpenSection, TrainedSection, load
 from innerlr.errors import InnerlrError
 from innerlr.experiments import EXPERIMENTS as CLASSES
+from innerlr.io.omniglot import ENVIRONMENT as IMAGES_FOLDER
+from innerlr.io.omniglot import unasked_stand_in
 from innerlr.specification import pages
 
 try:
@@ -28,6 +30,7 @@ LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
 ENVIRONMENT = "../../environment.yml"
 IMAGE_BANK = RESULTS / "data/omniglot.npz"
+NAMED_IMAGES = bool(CONFIG.fig03.images.directory or os.environ.get(IMAGES_FOLDER))
 
 # figure: the experiments it draws
 PAPER_FIGURES = {
@@ -298,6 +301,7 @@ def write_report():
     figures = sum((RESULTS / f"figures/{name}.pdf").exists() for name in FIGURES)
     print(
         f"\n{figures} of {len(FIGURES)} figures are in {RESULTS / 'figures'}; "
-        f"the report is {REPORT}\n",
+        f"the report is {REPORT}\n"
+        + unasked_stand_in(IMAGE_BANK, CONFIG.fig03.images.source, LOGS / "image_bank.log"),
         file=sys.stderr,
     )

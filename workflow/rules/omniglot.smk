@@ -1,5 +1,10 @@
 # Omniglot's images, once for all jobs that train on them, and the readings of Fig. 3.
 
+# said at once: what is trained on a stand-in may take hours
+IMAGES_MESSAGE = "omniglot: images"
+if not NAMED_IMAGES and CONFIG.fig03.images.source == "auto":
+    IMAGES_MESSAGE += ", downloaded or else a STAND-IN; OMNIGLOT_DIR names a folder of them"
+
 
 rule image_bank:
     input:
@@ -20,10 +25,10 @@ rule image_bank:
     params:
         images=CONFIG.fig03.images.model_dump(),
         # a folder that is named later takes the place of a stand-in
-        named="OMNIGLOT_DIR" in os.environ and CONFIG.fig03.images.source != "stand_in",
+        named=NAMED_IMAGES and CONFIG.fig03.images.source != "stand_in",
         seed=CONFIG.seed,
     message:
-        "omniglot: images"
+        IMAGES_MESSAGE
     script:
         "../../scripts/image_bank.py"
 

@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from innerlr.errors import InnerlrError
 from innerlr.glyphs import stand_in
+from innerlr.io.provenance import data_source
 from innerlr.omniglot import SIDE, SPLITS, ImageBank
 
 ENVIRONMENT = "OMNIGLOT_DIR"
@@ -73,6 +74,23 @@ OFFICIAL = Contents(
     drawers=20,
     digest="815d3191ebf4bf5907f0ab32a30c37ba3ec728e400dcbeab9bf3c15c4ac93c55",
 )
+
+
+def unasked_stand_in(bank: str | Path, source: str, log: str | Path) -> str:
+    """What to do where a run's images are a stand-in that nobody asked for; else nothing.
+
+    Args:
+        bank: the image bank, with its record.
+        source: fig03.images.source.
+        log: says why Omniglot could not be had.
+    """
+    if source == "stand_in" or data_source([bank]) != "stand_in":
+        return ""
+    return (
+        "WARNING: fig03 shows a STAND-IN, letters of a font, since Omniglot could not be had (why: "
+        f"{log}); no claim on it is judged. Set {ENVIRONMENT} to the folder that holds "
+        "images_background.zip and images_evaluation.zip, and run again.\n"
+    )
 
 
 def obtain(
