@@ -363,11 +363,24 @@ def alpha_lim_split_gram(support: Any, cross: Any, *, steps: int = 1) -> float:
     if steps == 1:
         second, third = float(np.vdot(k, k)), float(np.vdot(k @ g, k))
         return limit(k.shape[2], second, third, "alpha_lim_split_gram")
-    modes, vectors = np.linalg.eigh(g)  # Psi_s = sum_i sqrt(l_i) u_i v_i'
-    kept = modes > modes[:, -1:] * modes.shape[1] * np.finfo(np.float64).eps
-    # |Psi_q v_i|^2 with v_i = Psi_s' u_i / sqrt(l_i)
-    along = ((k @ vectors) ** 2).sum(1) / np.where(kept, modes, np.inf)
-    return alpha_lim_modes(k.shape[2], modes[kept], along[kept], steps=steps)
+    return alpha_lim_modes(k.shape[2], *gram_modes(g, k), steps=steps)
+
+
+def gram_modes(support: Array, cross: Array) -> tuple[Array, Array]:
+    """Eigenvalues of the support's Grams, and what the outer loss has along each eigenvector.
+
+    Args:
+        support: (..., k1, k1), Psi_s Psi_s'.
+        cross: (..., k2, k1), Psi_q Psi_s'.
+
+    Returns:
+        l and |Psi_q v|^2 as :func:`alpha_lim_modes` takes them; 0 where l is rounding.
+    """
+    modes, vectors = np.linalg.eigh(support)
+    kept = modes > modes[..., -1:] * modes.shape[-1] * np.finfo(np.float64).eps
+    # v = Psi_s' u / sqrt(l)
+    along = ((cross @ vectors) ** 2).sum(-2) / np.where(kept, modes, np.inf)
+    return np.where(kept, modes, 0).ravel(), along.ravel()
 
 
 def alpha_pooled(eigenvalues: Any) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from innerlr.dual import alpha_lim_modes
+from innerlr.dual import alpha_lim_modes, gram_modes
 from innerlr.errors import Array, InnerlrError, as_array, nearest, positive, same_length
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def model_alpha(
         (support, n), (query, n_query) = read[0], read[-1]
         gram, cross = _array(support @ support.mT), _array(query @ support.mT)
         # shots may differ between tasks: each loss is a mean of its own
-        modes.append(_modes(gram / n, cross / np.sqrt(n * n_query)))
+        modes.append(gram_modes(gram / n, cross / np.sqrt(n * n_query)))
     if not modes:
         raise InnerlrError("tasks: expected at least one, got none. An iterator is read only once.")
     return _of_modes(modes, kind, steps)
@@ -151,16 +151,7 @@ def head_alpha(
     same_length(phi, psi, ("support", "query"), 2, "dim")
     gram, cross = phi @ phi.swapaxes(1, 2) + bias, psi @ phi.swapaxes(1, 2) + bias
     n, n_query = phi.shape[1] * outputs, psi.shape[1] * outputs
-    return _of_modes([_modes(gram / n, cross / np.sqrt(n * n_query))], kind, steps)
-
-
-def _modes(gram: Array, cross: Array) -> tuple[Array, Array]:
-    """Eigenvalues l of (..., n, n) Grams J J', and the outer loss along each, |J_query v|^2."""
-    modes, vectors = np.linalg.eigh(gram)
-    kept = modes > modes[..., -1:] * modes.shape[-1] * np.finfo(np.float64).eps
-    # v_i = J' u_i / sqrt(l_i)
-    along = ((cross @ vectors) ** 2).sum(-2) / np.where(kept, modes, np.inf)
-    return np.where(kept, modes, 0).ravel(), along.ravel()
+    return _of_modes([gram_modes(gram / n, cross / np.sqrt(n * n_query))], kind, steps)
 
 
 def _of_modes(modes: list[tuple[Array, Array]], kind: Loss, steps: int) -> float:
