@@ -8,14 +8,9 @@ with job(snakemake) as facts:
     p = snakemake.params
     experiment = make(p.experiment, p.section, p.seed)
     if p.runs:
-        import torch
+        from innerlr.training.device import begin
 
-        from innerlr.training.device import describe, keep_memory, resolve
-
-        torch.set_num_threads(snakemake.threads)
-        keep_memory()
-        device = resolve(p.device)
-        facts["device"] = describe(device)
+        device, facts["device"] = begin(p.device, snakemake.threads)
         files = zip(p.runs, snakemake.input.trained, strict=True)
         trained = {run: load_arrays(file) for run, file in files}
         arrays = experiment.features(trained, device=device)

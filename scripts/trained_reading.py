@@ -1,19 +1,14 @@
 """Rule trained_reading: an experiment's networks and estimates under one reading."""
 
-import torch
-
 from innerlr.experiments import make
 from innerlr.io import write_table
 from innerlr.io.job import job
 from innerlr.training.checkpoint import Checkpoint
-from innerlr.training.device import describe, keep_memory, resolve
+from innerlr.training.device import begin
 
 with job(snakemake) as facts:
     p = snakemake.params
-    torch.set_num_threads(snakemake.threads)
-    keep_memory()
-    device = resolve(p.device)
-    facts["device"] = describe(device)
+    device, facts["device"] = begin(p.device, snakemake.threads)
     experiment = make(p.experiment, p.section, p.seed)
     settings = {"section": p.section, "seed": p.seed, "device": facts["device"]}
     checkpoints = {

@@ -1,19 +1,14 @@
 """Rule training: one run of an experiment's networks, resumed where it was cut off."""
 
-import torch
-
 from innerlr.experiments import make
 from innerlr.io import load_arrays, write_arrays
 from innerlr.io.job import job
 from innerlr.training.checkpoint import Checkpoint
-from innerlr.training.device import describe, keep_memory, resolve
+from innerlr.training.device import begin
 
 with job(snakemake) as facts:
     p = snakemake.params
-    torch.set_num_threads(snakemake.threads)
-    keep_memory()
-    device = resolve(p.device)
-    facts["device"] = describe(device)
+    device, facts["device"] = begin(p.device, snakemake.threads)
     settings = {"section": p.section, "seed": p.seed, "run": p.run, "device": facts["device"]}
     checkpoint = Checkpoint(p.checkpoint, settings)
     experiment = make(p.experiment, p.section, p.seed)

@@ -294,7 +294,7 @@ def test_the_buffer_keeps_nine_tenths_and_only_training_updates_it() -> None:
     assert float(made.buffer) == one
     made(second, update=True)
     raw, _ = made.features(second)
-    new = estimate(raw, raw, "cov")
+    new = float(estimate(raw, raw, "cov"))
     assert float(made.buffer) == pytest.approx(0.9 * one + 0.1 * new, rel=tolerances.SAME)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from innerlr.config import Config, Fig03, load
 from innerlr.errors import InnerlrError
@@ -18,6 +19,7 @@ from innerlr.glyphs import stand_in
 from innerlr.training.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")
+SCHEMES = Fig03().model_dump()["schemes"]
 SMALL: dict[str, Any] = {
     "images": {"split": {"train": 12, "validation": 0, "test": 8}},
     "ways": 5,
@@ -133,6 +135,49 @@ def test_it_learns(images: dict[str, Any]) -> None:
     history = made.training("online-seed0", device=CPU)["history"]
     accuracy = dict(zip(HISTORY, history[-1], strict=True))["test_accuracy"]
     assert accuracy > 0.3  # chance is 0.2; its standard error below 0.03
+
+
+class Reads(TorchDispatchMode):
+    """Counts the numbers handed from tensors to Python, for each of which a GPU is waited for."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("scheme", ["online", "summed", "learned"])
+def test_training_waits_for_the_device_at_evaluations_only(
+    images: dict[str, Any], scheme: str
+) -> None:
+    schemes = {**SCHEMES, "learned": {"rate": "learned"}}
+    counts = []
+    for steps in (1, 5):
+        every = {"iterations": 2 * steps, "evaluate_every": steps}
+        made = experiment(images, schemes=schemes, **every)
+        with Reads() as reads:
+            made.training(f"{scheme}-seed0", device=CPU)
+        counts.append(reads.count)
+    assert counts[0] == counts[1] > 0
+
+
+def test_a_gpu_rounds_convolutions_only_where_tf32_is_asked_for(images: dict[str, Any]) -> None:
+    backend = torch.backends.cudnn.conv
+    before, seen = backend.fp32_precision, []
+
+    class Noting(Checkpoint):
+        def load(self) -> None:
+            seen.append(backend.fp32_precision)
+
+        def save(self, state: Any) -> None:
+            pass
+
+    for precision in ("float32", "tf32", "bfloat16"):
+        made = experiment(images, precision=precision)
+        made.training("default-seed0", device=CPU, checkpoint=Noting("x", {}))
+    assert seen == ["ieee", "tf32", "ieee"]
+    assert backend.fp32_precision == before
 
 
 def test_bfloat16_changes_little(images: dict[str, Any], trained: dict[str, Any]) -> None:

@@ -630,7 +630,9 @@ def rates_and_accuracy(rates: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
         shown.append(fixed.assign(panel=norm, series="fixed rate"))
         for j, row in enumerate(rows[chosen].itertuples()):
             series = row.sigma2 if row.rate == "online" else OTHER_RATES[row.rate]
+            # ours on top where two rates are the same
             mark = {"marker": "X^Dsv*P"[j % 7], "ms": 7, "mec": "white", "ls": "none"}
+            mark["zorder"] = 6 if row.rate == "alpha_lim" else 5
             axes.plot(row.alpha, row.accuracy_area, color=COLOURS[j], **mark, label=series)
             shown.append(rows[rows.scheme == row.scheme].assign(panel=norm, series=series))
         axes.set(xscale="log", xlabel=r"$\alpha$ at the end")

@@ -110,6 +110,12 @@ class Omniglot(TrainedExperiment):
         Raises:
             InnerlrError: no images, or a split that cannot give the tasks asked for.
         """
+        from innerlr.training.device import convolutions
+
+        with convolutions(self.cfg.precision):
+            return self._train(run, device, checkpoint)
+
+    def _train(self, run: str, device: torch.device, checkpoint: Checkpoint | None) -> Arrays:
         import torch
 
         from innerlr.training.anil import as_input
@@ -122,7 +128,8 @@ class Omniglot(TrainedExperiment):
         optimiser = torch.optim.Adam(model.parameters(), c.learning_rate, fused=True)
 
         history: list[list[float]] = []
-        since = np.zeros(2)  # training loss and accuracy since the last evaluation
+        # training loss and accuracy since the last evaluation
+        since = torch.zeros(2, dtype=torch.float64, device=device)
         start = 0
         state = checkpoint.load() if checkpoint else None
         if state:
@@ -141,17 +148,17 @@ class Omniglot(TrainedExperiment):
             optimiser.zero_grad(set_to_none=True)
             outcome.loss.backward()
             optimiser.step()
-            since += outcome.loss.item(), outcome.accuracy
+            since += torch.stack([outcome.loss.detach(), outcome.accuracy])
             done = iteration + 1
             if done % c.evaluate_every and done < c.iterations:
                 continue
             loss, accuracy = evaluate(model, held_out, c.meta_batch, device)
             last = int(history[-1][0]) if history else 0
-            means = since / (done - last)
-            row = [done, loss, accuracy, *means, outcome.alpha, outcome.norm]
-            history.append([float(value) for value in row])
-            since[:] = 0
-            bar.set_postfix(accuracy=f"{accuracy:.3f}", alpha=f"{outcome.alpha:.3g}", refresh=False)
+            means = (since / (done - last)).tolist()
+            alpha, norm = float(outcome.alpha), float(outcome.norm)
+            history.append([float(done), loss, accuracy, *means, alpha, norm])
+            since.zero_()
+            bar.set_postfix(accuracy=f"{accuracy:.3f}", alpha=f"{alpha:.3g}", refresh=False)
             if checkpoint and done < c.iterations:
                 checkpoint.save(
                     {
@@ -274,14 +281,14 @@ def evaluate(model: Anil, images: Images, chunk: int, device: torch.device) -> t
 
     from innerlr.training.anil import as_input
 
-    sums = np.zeros(2)
+    sums = torch.zeros(2, dtype=torch.float64, device=device)
     with torch.no_grad():
         for first in range(0, len(images), chunk):
             part = images[first : first + chunk]
             outcome = model(as_input(part, device))
-            sums += len(part) * np.array([float(outcome.loss), outcome.accuracy])
-    loss, accuracy = sums / len(images)
-    return float(loss), float(accuracy)
+            sums += len(part) * torch.stack([outcome.loss, outcome.accuracy]).double()
+    loss, accuracy = (sums / len(images)).tolist()
+    return loss, accuracy
 
 
 def summarise(history: Array, until: int) -> dict[str, float]:

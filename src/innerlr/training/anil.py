@@ -187,7 +187,7 @@ def ideal_loss(rate: float, steps: int, ways: int, length: float) -> float:
     return float(F.cross_entropy((features @ w + b)[0], torch.arange(ways)))
 
 
-def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> float:
+def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> Tensor:
     """alpha* = 1 / (2 N_way N_shot sigma^2) of a meta-batch (section H.3, deep learning).
 
     F is the n x d matrix of the raw features of a task's n = N_way N_shot support images, each
@@ -202,7 +202,7 @@ def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> float:
             the features seen.
 
     Returns:
-        The rate, for the mean loss.
+        The rate, for the mean loss; a scalar in float64 where the features are.
     """
     (n, d), raw, seen = raw.shape[1:], raw.detach(), seen.detach()
     if sigma2 == "trace":
@@ -210,7 +210,7 @@ def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> float:
         gram = phi @ phi.mT if n < d else phi.mT @ phi
         square = gram @ gram
         second, third = gram.square().sum(), (square * gram).sum()
-        return float(n * second / (2 * third))
+        return n * second / (2 * third)
     unit = F.normalize(raw.double(), dim=-1)
     if sigma2 == "gram":
         value = unit.sum(1).square().sum(-1) / n**2
@@ -221,12 +221,12 @@ def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> float:
         value = unit.flatten(1).var(1, correction=0)
     else:
         raise InnerlrError(f"sigma2: unknown {sigma2!r}. {nearest(sigma2, SIGMA2)}")
-    return float(1 / (2 * n * value.mean()))
+    return 1 / (2 * n * value.mean())
 
 
 @dataclass
 class Outcome:
-    """A meta-batch.
+    """A meta-batch; all are scalars where the images are, so that a step waits for none of them.
 
     Attributes:
         loss: mean cross-entropy of the queries after adaptation; carries the gradient.
@@ -236,9 +236,9 @@ class Outcome:
     """
 
     loss: Tensor
-    accuracy: float
-    alpha: float
-    norm: float
+    accuracy: Tensor
+    alpha: Tensor
+    norm: Tensor
 
 
 class Anil(nn.Module):
@@ -258,7 +258,8 @@ class Anil(nn.Module):
             times itself, but alpha_lim is always for the mean.
         batch_norm: together | separate, whether support and query images share batch statistics.
         first_rate: where a learned rate starts.
-        precision: float32, or bfloat16 for the convolutions.
+        precision: float32, or bfloat16 for the convolutions; tf32 is for whoever trains it to set
+            (:func:`innerlr.training.device.convolutions`).
     """
 
     buffer: Tensor
@@ -296,13 +297,7 @@ class Anil(nn.Module):
         """The rate in use, on the mean loss."""
         if self.rate == "learned":
             return self.learned * self.per_rate
-        value = float(self.buffer) if self.buffered else float(self.rate)
-        if math.isnan(value):
-            raise InnerlrError(
-                f"rate: {self.rate!r} has no estimate yet. Pass update=True for the first "
-                "meta-batch."
-            )
-        return value * self.per_rate
+        return (self.buffer if self.buffered else float(self.rate)) * self.per_rate
 
     def observe(self, raw: Tensor, support: Tensor, query: Tensor) -> None:
         """The online update of the buffer, 0.9 of the old value and 0.1 of the new estimate.
@@ -314,11 +309,13 @@ class Anil(nn.Module):
         if self.rate == "online":
             value = estimate(raw, support, self.sigma2)
         else:
-            value = head_alpha(
-                support, query, classes=self.ways, loss="cross_entropy", steps=self.steps
+            value = self.buffer.new_tensor(
+                head_alpha(
+                    support, query, classes=self.ways, loss="cross_entropy", steps=self.steps
+                )
             )
-        old = float(self.buffer)
-        self.buffer.fill_(value if math.isnan(old) else self.keep * old + (1 - self.keep) * value)
+        kept = self.keep * self.buffer + (1 - self.keep) * value
+        self.buffer.copy_(torch.where(self.buffer.isnan(), value, kept))
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Raw features of support (tasks, ways shots, d) and query (tasks, ways queries, d).
@@ -335,7 +332,7 @@ class Anil(nn.Module):
         return made[:, :, : self.shots].flatten(1, 2), made[:, :, self.shots :].flatten(1, 2)
 
     def _network(self, images: Tensor) -> Tensor:
-        if self.precision == "float32":
+        if self.precision != "bfloat16":
             return self.network(images)
         with torch.autocast(images.device.type, dtype=torch.bfloat16):
             return self.network(images).to(images.dtype)
@@ -351,6 +348,11 @@ class Anil(nn.Module):
         support, query = (normalised(f, self.forward_norm) for f in (raw, raw_query))
         if self.buffered and update:
             self.observe(raw, support, query)
+        elif self.buffered and self.buffer.isnan():
+            raise InnerlrError(
+                f"rate: {self.rate!r} has no estimate yet. Pass update=True for the first "
+                "meta-batch."
+            )
         alpha, head = self.alpha(), (self.network.head_weight, self.network.head_bias)
         w, b = adapt(support, self.targets, *head, alpha, self.steps)
         logits = torch.baddbmm(b, query, w)
@@ -360,10 +362,13 @@ class Anil(nn.Module):
         accuracy = (logits.detach().flatten(0, 1).argmax(-1) == labels).float().mean()
         with torch.no_grad():
             norm = torch.linalg.vector_norm(raw, dim=-1).mean()
-        used = float(alpha.detach()) if isinstance(alpha, Tensor) else alpha
-        return Outcome(loss, float(accuracy), used, float(norm))
+        used = torch.as_tensor(alpha, dtype=torch.float64, device=images.device).detach()
+        return Outcome(loss, accuracy, used, norm)
 
 
 def as_input(images: Any, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
     """Images of bytes as a tensor with ink in [0, 1] on `device`."""
-    return torch.from_numpy(images).to(device).to(dtype) / 255
+    ink = torch.from_numpy(images)
+    if device.type == "cuda":
+        ink = ink.pin_memory()  # a copy from other memory would wait for the steps before it
+    return ink.to(device, non_blocking=True).to(dtype) / 255

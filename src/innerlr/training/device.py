@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -31,6 +34,40 @@ def resolve(name: str) -> torch.device:
 def describe(device: torch.device) -> str:
     """The device as records name it: cpu, or the GPU's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def begin(name: str, threads: int) -> tuple[torch.device, str]:
+    """Ready this process for training.
+
+    Args:
+        name: as for :func:`resolve`.
+        threads: of the processor.
+
+    Returns:
+        The device, and how records name it.
+    """
+    torch.set_num_threads(threads)
+    keep_memory()
+    device = resolve(name)
+    return device, describe(device)
+
+
+@contextmanager
+def convolutions(precision: str) -> Iterator[None]:
+    """A block in which a GPU's convolutions of float32 are exact, or with tf32 rounded to 10 bits.
+
+    PyTorch rounds them unless told otherwise. A processor's are not changed.
+
+    Args:
+        precision: tf32; all others are exact.
+    """
+    backend: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # not in its stubs
+    before = backend.fp32_precision
+    backend.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+    try:
+        yield
+    finally:
+        backend.fp32_precision = before
 
 
 def keep_memory() -> bool:
