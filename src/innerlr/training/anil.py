@@ -8,6 +8,7 @@ share their batch statistics, so that the first layer, of one channel, is a matr
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,9 @@ from torch.nn import functional as F
 from innerlr.errors import InnerlrError, nearest
 from innerlr.models import head_alpha
 
+STEP: dict[str, Any] = {"stride": 2, "padding": 1}  # of a convolution
 EPS = 1e-5  # of batch and layer norm
-IN_CACHE = 80  # images at a time on a CPU, whose caches do not hold a meta-batch's first layer
+IN_CACHE = 1 << 19  # numbers that a block takes in at once on a CPU, 2 MB of float32
 FORWARD_NORMS = ("none", "l2", "l2sqrtd", "layernorm")
 SIGMA2 = ("gram", "covsum", "cov", "var", "trace")
 
@@ -62,61 +64,116 @@ class ConvNet(nn.Module):
         self.head_weight = nn.Parameter((head_init * weight).to(dtype))
         self.head_bias = nn.Parameter(torch.zeros(ways, dtype=dtype))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, *, dtype: torch.dtype | None = None) -> Tensor:
         """Features (tasks, n, width) of images (tasks, n, height, width), with ink in [0, 1].
 
         Batch statistics are those of each task's n images.
+
+        Args:
+            images: of the dtype of the parameters.
+            dtype: of the convolutions, if another one.
         """
-        tasks, n = images.shape[:2]
-        patches, filters, size = self._first_layer(images)
-        at_once = n * (max(1, IN_CACHE // n) if images.device.type == "cpu" else tasks)
-        parts = zip(patches.split(at_once), filters.split(at_once), strict=True)
-        return torch.cat([self._of_images(*part, size, n) for part in parts]).view(tasks, n, -1)
+        n, dtype = images.shape[1], dtype or images.dtype
+        kernels = [kernel.to(dtype) for kernel in self.kernels[1:]]
+        rows, filters, size = self._first_layer(images)
+        few = _at_once(n * math.prod(size) * filters.shape[-1], images.device)
+        firsts = (x.to(dtype).split(few) for x in (rows, filters))
+        outputs = [  # of a block, one tensor a task
+            output
+            for part in zip(*firsts, strict=True)
+            for output in self._normed(1, _FirstTwo.apply(*part, kernels[0], size), n)
+        ]
+        for layer in (2, 3):
+            few = _at_once(outputs[0].numel(), images.device)
+            inputs = [torch.cat(outputs[i : i + few]).relu_() for i in range(0, len(outputs), few)]
+            outputs = [
+                output
+                for x in inputs
+                for output in self._normed(layer, F.conv2d(x, kernels[layer - 1], **STEP), n)
+            ]
+        # the gradient gets the order of these axes, that of memory; in another one the backward
+        # pass of the ReLU would take many times as long
+        means = torch.cat(outputs).relu_().permute(0, 2, 3, 1).mean((1, 2))
+        return means.to(images.dtype).unflatten(0, (-1, n))
 
     def _first_layer(self, images: Tensor) -> tuple[Tensor, Tensor, list[int]]:
         """First convolution and batch norm as a product of patches and filters.
 
         The output of filter w on a patch p is w'p, so its mean and variance over a task are
         w'mean(p) and w'Cov(p) w: batch norm is a product of the centred patches with w over its
-        standard deviation.
+        standard deviation, and the offset one with a last row of ones.
 
         Returns:
-            Of every image its patches (tasks n, h w, 9) and its task's filters (tasks n, 9, width),
-            and the size [h, w] of the output.
+            Of every task the taps of its patches (tasks, 10, n h w) and its filters
+            (tasks, 10, width), and the size [h, w] of the output.
         """
         tasks, n = images.shape[:2]
         windows = F.pad(images, (1, 1, 1, 1)).unfold(2, 3, 2).unfold(3, 3, 2)
         h, w = windows.shape[2:4]
+        rows = images.new_ones(tasks, 10, n * h * w)
+        taps = rows[:, :9]
         # tap by tap: three times as fast to gather as patch by patch
-        taps = windows.permute(0, 1, 4, 5, 2, 3).reshape(tasks, n, 9, h * w)
+        taps.view(tasks, 3, 3, n, h, w).copy_(windows.permute(0, 4, 5, 1, 2, 3))
+        taps -= taps.mean(2, keepdim=True)
         # sums image by image, then over images: one long float32 sum would lose two digits
-        taps = taps - taps.mean(3, keepdim=True).mean(1, keepdim=True)
-        covariance = (taps @ taps.mT).mean(1) / (h * w)
+        each = _of_images(taps, n)
+        covariance = torch.stack([(x @ x.mT).mean(0) for x in each]) / (h * w)
         filters = self.kernels[0].reshape(-1, 9).T  # 9 x width
         variance = (filters * (covariance @ filters)).sum(1, keepdim=True)  # tasks x 1 x width
         folded = filters * (self.gains[0] * torch.rsqrt(variance + EPS))
-        each = folded.unsqueeze(1).expand(-1, n, -1, -1).reshape(tasks * n, 9, -1)
-        return taps.flatten(0, 1).mT, each, [h, w]
+        return rows, torch.cat([folded, self.offsets[0].expand(tasks, 1, -1)], 1), [h, w]
 
-    def _first_output(self, patches: Tensor, filters: Tensor, size: list[int]) -> Tensor:
-        """Output of the first block, (images, width, h, w), channels last."""
-        x = torch.baddbmm(self.offsets[0].expand(len(patches), 1, -1), patches, filters).relu_()
-        return x.unflatten(1, size).permute(0, 3, 1, 2)
+    def _normed(self, layer: int, x: Tensor, n: int) -> list[Tensor]:
+        """Batch norm of tasks of n images, one tensor a task."""
+        affine = {"weight": self.gains[layer], "bias": self.offsets[layer]}
+        # faster task by task than as one reduction over a reshaped axis; the backward pass of a
+        # split copies, even of one into one
+        tasks = x.split(n) if len(x) > n else [x]
+        return [F.batch_norm(x, None, None, **affine, training=True, eps=EPS) for x in tasks]
 
-    def _of_images(self, patches: Tensor, filters: Tensor, size: list[int], n: int) -> Tensor:
-        """Features (images, width) of whole tasks of n images."""
-        x = self._first_output(patches, filters, size)
-        for kernel, gain, offset in list(zip(self.kernels, self.gains, self.offsets, strict=True))[
-            1:
-        ]:
-            x = F.conv2d(x, kernel, stride=2, padding=1)
-            # faster task by task than as one reduction over a reshaped axis
-            parts = [
-                F.batch_norm(part, None, None, gain, offset, training=True, eps=EPS)
-                for part in x.split(n)
-            ]
-            x = torch.cat(parts).relu_()
-        return x.mean((2, 3))
+
+def _of_images(rows: Tensor, n: int) -> Tensor:
+    """Rows (tasks, taps, n h w) by image, (tasks, n, taps, h w)."""
+    return rows.unflatten(2, (n, -1)).transpose(1, 2)
+
+
+def _first_output(rows: Tensor, filters: Tensor, size: list[int]) -> Tensor:
+    """Output of the first block, (tasks n, width, h, w), channels last."""
+    x = (rows.mT @ filters).relu_()
+    return x.view(-1, *size, x.shape[-1]).permute(0, 3, 1, 2)
+
+
+class _FirstTwo(torch.autograd.Function):
+    """Second convolution of the first block's output, which the backward pass makes anew.
+
+    All tasks' outputs do not fit a processor's caches; making one costs less than fetching it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, filters: Tensor, kernel: Tensor, size: list[int]) -> Tensor:
+        ctx.save_for_backward(rows, filters, kernel)
+        ctx.size = size
+        return F.conv2d(_first_output(rows, filters, size), kernel, **STEP)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[None, Tensor, Tensor, None]:
+        rows, filters, kernel = ctx.saved_tensors
+        x = _first_output(rows, filters, ctx.size)
+        # both gradients at once; PyTorch's public functions take each by itself
+        of_x, of_kernel, _ = torch.ops.aten.convolution_backward(
+            *(slope, x, kernel, None, [2, 2], [1, 1], [1, 1], False, [0, 0], 1),
+            [True, True, False],
+        )
+        torch.ops.aten.threshold_backward.grad_input(of_x, x, 0, grad_input=of_x)  # of the ReLU
+        of_x = of_x.permute(0, 2, 3, 1).reshape(len(rows), -1, math.prod(ctx.size), x.shape[1])
+        of_filters = (_of_images(rows, of_x.shape[1]) @ of_x).sum(1)
+        return None, of_filters, of_kernel, None
+
+
+def _at_once(numbers: int, device: torch.device) -> int:
+    """Tasks that pass a block together, of so many numbers each: more would leave the caches."""
+    return max(1, IN_CACHE // numbers) if device.type == "cpu" else sys.maxsize
 
 
 def normalised(features: Tensor, how: str) -> Tensor:
@@ -332,10 +389,7 @@ class Anil(nn.Module):
         return made[:, :, : self.shots].flatten(1, 2), made[:, :, self.shots :].flatten(1, 2)
 
     def _network(self, images: Tensor) -> Tensor:
-        if self.precision != "bfloat16":
-            return self.network(images)
-        with torch.autocast(images.device.type, dtype=torch.bfloat16):
-            return self.network(images).to(images.dtype)
+        return self.network(images, dtype=torch.bfloat16 if self.precision == "bfloat16" else None)
 
     def forward(self, images: Tensor, *, update: bool = False) -> Outcome:
         """Adapt to every task and classify its queries.
