@@ -182,6 +182,17 @@ def test_batch_statistics_are_those_of_a_module_a_task() -> None:
     close(alone, made.network(flat)[0])  # other tasks do not matter
 
 
+def test_the_gradient_in_the_images_is_that_of_a_module() -> None:
+    made, x = model(), images().flatten(1, 2).requires_grad_()
+    generator = torch.Generator().manual_seed(8)
+    weights = torch.randn(TASKS, x.shape[1], WIDTH, generator=generator, dtype=DOUBLE)
+    (ours,) = torch.autograd.grad((made.network(x) * weights).sum(), x)
+    plain = Plain(made.network)
+    features = torch.stack([plain.features(task) for task in x])
+    (theirs,) = torch.autograd.grad((features * weights).sum(), x)
+    close(ours, theirs)
+
+
 def first_block(network: ConvNet, x: torch.Tensor) -> torch.Tensor:
     return anil._first_output(*network._first_layer(x))
 

@@ -157,7 +157,7 @@ class _FirstTwo(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[None, Tensor, Tensor, None]:
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         rows, filters, kernel = ctx.saved_tensors
         x = _first_output(rows, filters, ctx.size)
         # both gradients at once; PyTorch's public functions take each by itself
@@ -168,7 +168,9 @@ class _FirstTwo(torch.autograd.Function):
         torch.ops.aten.threshold_backward.grad_input(of_x, x, 0, grad_input=of_x)  # of the ReLU
         of_x = of_x.permute(0, 2, 3, 1).reshape(len(rows), -1, math.prod(ctx.size), x.shape[1])
         of_filters = (_of_images(rows, of_x.shape[1]) @ of_x).sum(1)
-        return None, of_filters, of_kernel, None
+        # of the images, for whoever asks for it
+        of_rows = filters @ of_x.flatten(1, 2).mT if ctx.needs_input_grad[0] else None
+        return of_rows, of_filters, of_kernel, None
 
 
 def _at_once(numbers: int, device: torch.device) -> int:
