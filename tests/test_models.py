@@ -302,6 +302,11 @@ X = torch.ones(3, 2)
         (lambda: head_alpha(X), ["support", "(tasks, shots, dim)"]),
         (lambda: head_alpha(X[None], X[None, :, :1]), ["support and query", "dim"]),
         (lambda: OnlineAlpha(nn.Linear(2, 1), keep=1.0), ["keep", "1.0"]),
+        # before any task is seen, not in the middle of a training loop
+        (lambda: OnlineAlpha(nn.Linear(2, 1), loss="mae"), ["loss", "'mae'", "'mse'"]),
+        (lambda: OnlineAlpha(nn.Linear(2, 1), steps=0), ["steps", "positive integer"]),
+        (lambda: OnlineAlpha(nn.Linear(2, 1), block=0), ["block", "positive integer"]),
+        (lambda: OnlineAlpha(Twice(), head="heed"), ["head", "'heed'", "'head'"]),
     ],
 )
 def test_bad_input_gives_one_clear_error(call: Callable[[], Any], parts: list[str]) -> None:

@@ -88,9 +88,7 @@ def model_alpha(
         >>> model_alpha(model, [torch.ones(4, 1)])  # one feature, always 1
         0.5
     """
-    kind = _loss(loss)
-    size = positive(block, "block", integer=True)
-    features = _TangentFeatures(model, size) if head is None else _HeadFeatures(model, head)
+    kind, features = _loss(loss), _reader(model, head, block)
     modes = []
     for i, task in enumerate(tasks):
         pair = tuple(task) if isinstance(task, list | tuple) else (task,)
@@ -170,19 +168,40 @@ class OnlineAlpha:
     """The rate of :func:`model_alpha`, kept up to date while the model is trained (section H.3).
 
     Args:
-        model, settings: as for :func:`model_alpha`.
+        model, head, loss, steps, block: as for :func:`model_alpha`.
         keep: share of the old value at each update; it starts at the first estimate.
 
     Attributes:
         value: the rate; None before the first update.
+
+    Raises:
+        InnerlrError: an unknown loss or head, a setting out of its range.
     """
 
-    def __init__(self, model: nn.Module, *, keep: float = 0.9, **settings: Any) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        head: str | nn.Module | None = None,
+        loss: str = "mse",
+        steps: int = 1,
+        block: int = 64,
+        keep: float = 0.9,
+    ) -> None:
         if not (isinstance(keep, int | float) and 0 <= keep < 1):
             raise InnerlrError(
                 f"keep: expected a number from 0 to below 1, got {keep!r}. The paper's is 0.9."
             )
-        self.model, self.keep, self.settings = model, keep, settings
+        positive(steps, "steps", integer=True)
+        _loss(loss)
+        _reader(model, head, block)
+        self.model, self.keep = model, keep
+        self.settings: dict[str, Any] = {
+            "head": head,
+            "loss": loss,
+            "steps": steps,
+            "block": block,
+        }
         self.value: float | None = None
 
     def update(self, tasks: Iterable[Any]) -> float:
@@ -226,6 +245,13 @@ def _features(features: Any, x: Any, kind: Loss, name: str) -> tuple[Tensor, int
     if kind.centred and jacobian.shape[1] > 1:
         jacobian = jacobian - jacobian.mean(1, keepdim=True)
     return jacobian.flatten(0, 1).double(), len(x) * classes
+
+
+def _reader(
+    model: nn.Module, head: str | nn.Module | None, block: int
+) -> _TangentFeatures | _HeadFeatures:
+    size = positive(block, "block", integer=True)
+    return _TangentFeatures(model, size) if head is None else _HeadFeatures(model, head)
 
 
 class _Features:
