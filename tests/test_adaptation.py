@@ -42,6 +42,13 @@ def test_adapted_weights_are_those_of_plain_descent(steps: int, rate: float) -> 
     assert np.abs(found - plain).max() < STEPS * np.abs(plain).max()
 
 
+def test_several_numbers_of_steps_at_once() -> None:
+    phi, a, w = tasks()
+    made = Adaptation(phi, a, 0.3)  # odd and even powers of factors below 0
+    found = made.adapted(w, [0, 1, 2, 7])
+    np.testing.assert_array_equal(found, [made.adapted(w, steps) for steps in (0, 1, 2, 7)])
+
+
 def test_two_hundred_steps() -> None:
     phi, a, w = tasks()
     found = Adaptation(phi, a, 0.05).adapted(w, 200)
@@ -152,6 +159,14 @@ def test_gaps_are_antisymmetric_and_vanish_for_equal_weights(steps: int, rate: f
     forth, back = made.distance_gap(w, v, [steps]), made.distance_gap(v, w, [steps])
     assert forth == pytest.approx(-back, rel=1e-12)
     assert made.loss_gap(w, w, [steps])[0] == 0
+
+
+def test_no_difference_leaves_no_gap_where_adaptation_diverges() -> None:
+    phi, a, w = tasks(2)
+    made = Adaptation(phi, a, 10.0)
+    with np.errstate(over="ignore"):
+        assert np.isinf(made.distance(w, [10_000])[0])
+        assert made.distance_gap(w, w, [1, 100, 10_000]).tolist() == [0, 0, 0]
 
 
 @given(st.floats(1e-4, 0.04))

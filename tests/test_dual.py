@@ -193,6 +193,15 @@ def test_two_modes_by_hand() -> None:
         assert alpha == pytest.approx(0.5, rel=SAME)
 
 
+@pytest.mark.parametrize("steps", [50, 500, 100_000])
+def test_two_modes_by_hand_after_many_steps(steps: int) -> None:
+    """l = 1 and 0.6: (x - 1)^p = 0.6 (1 - 0.6 x)^p with p = 2 J - 1; both sides underflow."""
+    root = 0.6 ** (1 / (2 * steps - 1))
+    x = (1 + root) / (1 + 0.6 * root)
+    alpha = alpha_lim_modes(1, [1.0, 0.6], [1.0, 1.0], steps=steps)
+    assert alpha == pytest.approx(x / 2, rel=SAME)
+
+
 @pytest.mark.parametrize("steps", [2, 5])
 def test_several_steps_from_grams_are_those_of_the_matrix_powers(steps: int) -> None:
     """d = 3 below K: the Grams have zero eigenvalues, which must not matter."""
@@ -277,6 +286,16 @@ GOOD = np.eye(4)
         (lambda: alpha_lim_gram(np.ones((2, 3, 3)), steps=1.5), "steps"),
         (lambda: alpha_lim_modes(2, [1.0, 2.0], [1.0]), "eigenvalues and weights"),
         (lambda: alpha_lim_split_gram(np.ones((2, 3, 3)), np.ones((2, 4, 2))), "k1"),
+        (lambda: alpha_lim_split_gram(np.ones((2, 4, 3)), np.ones((2, 5, 3))), "support.*square"),
+        (lambda: alpha_lim_gram(np.ones((2, 3, 4))), "grams.*square"),
+        (lambda: alpha_lim_kernel(3, np.ones((2, 3)), [0.5, 0.5]), "gram.*square"),
+        (lambda: StackedTasks(np.ones((4, 3)), np.ones(4), tasks=2, support=1, dim=5), "square"),
+        (
+            lambda: loss_coefficients(
+                np.ones((1, 2)), np.ones((1, 2)), np.ones((1, 2, 2)), shots=0
+            ),
+            "shots",
+        ),
     ],
 )
 def test_bad_input_is_named(call, part: str) -> None:

@@ -146,6 +146,7 @@ CASES: dict[str, tuple[Callable[[], object], list[str]]] = {
         ["moment", "finite"],
     ),
     "observations": (lambda: innerlr.heuristic_range(1, 1, 1, 0), ["n_observations", "0"]),
+    "one_observation": (lambda: innerlr.heuristic_range(1, 1, 1, 1), ["n_observations", "two"]),
     "no task yet": (lambda: GramMoments().w_erm(), ["at least one task"]),
     "singular Gram": (
         lambda: moments(GOOD * [1, 1, 0]).w_erm(),

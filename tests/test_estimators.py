@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -24,6 +25,7 @@ from innerlr import (
     heuristic_range,
 )
 from innerlr.distributions import ChiSquare, Exponential, Normal, Uniform
+from innerlr.dual import alpha_lim_gram
 from innerlr.features import GaussianBasis, Polynomial, RandomMatrix, TaskLaw
 from oracles import (
     Law,
@@ -362,12 +364,31 @@ def test_bounds_are_tight(k: int, d: int) -> None:
     assert (bounds.upper == pytest.approx(bounds.alpha_lim, rel=SAME)) == (k >= d)
 
 
+def test_several_steps_form_nothing_of_dim_by_dim() -> None:
+    """The paper's tangent features have d = 30,001: a d x d matrix would take 7 GB."""
+    features = np.random.default_rng(0).normal(size=(2, 5, 30_001))
+    tracemalloc.start()
+    alpha = alpha_lim(features, steps=2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * features.nbytes
+    grams = features @ features.swapaxes(1, 2)
+    assert alpha == pytest.approx(alpha_lim_gram(grams, steps=2), rel=SAME)
+
+
 # ---------------------------------------------------------------- the other estimators
 
 
 def test_alpha_est_by_hand() -> None:
     """Entries 0, 0, 0, 4: mean 1, variance 3; N = 1, K = 2: 1 / (2 * 2 * 3)."""
     assert alpha_est([[[0, 0], [0, 4]]]) == pytest.approx(1 / 12, rel=SAME)
+
+
+def test_equal_entries_have_no_variance_though_rounding_leaves_some() -> None:
+    features = np.full((100, 10, 7), 3.3)
+    assert features.var() > 0
+    with pytest.raises(InnerlrError, match=r"entries that differ, got 3\.3"):
+        alpha_est(features)
 
 
 @pytest.mark.parametrize("dim", [100, 100_000])

@@ -6,9 +6,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from innerlr import alpha_lim, alpha_lim_polynomial
-from innerlr.distributions import Normal, Uniform, Zipf
+from innerlr.distributions import Exponential, Normal, Uniform, Zipf
 from innerlr.errors import InnerlrError
 from innerlr.features import (
     GaussianBasis,
@@ -65,6 +66,34 @@ def test_the_population_is_the_limit_of_many_tasks(name: str) -> None:
     error = np.std(losses, axis=0, ddof=1) / np.sqrt(20)
     assert np.all(np.abs(np.mean(losses, axis=0) - population.loss(w, alphas)) < Z * error)
     assert population.alpha_lim() == pytest.approx(law.alpha_lim(), rel=SAME)
+
+
+def bump(law: Normal | Exponential, centre: float, width: float) -> float:
+    """E exp(-(x - centre)^2 / (2 width^2)) in closed form."""
+    if isinstance(law, Normal):
+        spread = width**2 + law.sd**2
+        return width / np.sqrt(spread) * np.exp(-((centre - law.mean) ** 2) / (2 * spread))
+    s = law.scale
+    inside = stats.norm.cdf(centre / width - width / s)
+    lift = np.exp(-centre / s + width**2 / (2 * s**2))
+    return lift * width * np.sqrt(2 * np.pi) / s * inside
+
+
+@pytest.mark.parametrize("entrywise", [True, False])
+@pytest.mark.parametrize("width", [1e-3, 0.01, 0.1, 1.0, 10.0])
+@pytest.mark.parametrize("law", [Normal(0.0, 1.0), Exponential(1.0), Exponential(7.0)], ids=repr)
+def test_gaussians_of_any_width_have_exact_moments(
+    law: Normal | Exponential, width: float, entrywise: bool
+) -> None:
+    """Of a scalar input a product of two is a Gaussian as well, smaller the farther apart."""
+    centres = (0.3, 1.0)
+    made = GaussianBasis(centres, (width, width), entrywise).row_moments(law)
+    c, d = centres
+    apart = np.exp(-((c - d) ** 2) / (4 * width**2))
+    joint = apart * bump(law, (c + d) / 2, width / np.sqrt(2))
+    other = bump(law, c, width) * bump(law, d, width) if entrywise else joint
+    m = [[bump(law, c, width / np.sqrt(2)), other], [other, bump(law, d, width / np.sqrt(2))]]
+    np.testing.assert_allclose(made.m, m, rtol=1e-11, atol=1e-300)  # far tails: fewer digits
 
 
 def test_polynomials_are_polynomials() -> None:

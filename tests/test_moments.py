@@ -277,6 +277,21 @@ def test_a_whitener_changes_nothing(tasks: Tasks) -> None:
     assert_equal_results(moments_of(tasks, whitener=whitener), moments_of(tasks))
 
 
+def test_features_of_very_different_lengths_are_not_dependent() -> None:
+    """Powers of x in U(0, 1000) are those of x / 1000 but for their lengths."""
+    rng = np.random.default_rng(5)
+    x = rng.uniform(size=(200, 30, 1))
+    powers = np.arange(10)
+    targets = rng.normal(size=(200, 30))
+    near, far = GramMoments(), GramMoments()
+    near.update(x**powers, targets)
+    far.update((1000 * x) ** powers, targets)
+    assert near.whitener is not None
+    assert far.whitener is not None
+    pooled_whitener((1000 * x) ** powers)
+    assert far.training_loss(0.0) == pytest.approx(near.training_loss(0.0), rel=LOSS)
+
+
 def test_targets_from_optima(tasks: Tasks) -> None:
     rng = np.random.default_rng(3)
     optima = rng.normal(size=(len(tasks.support), tasks.support.shape[2]))
@@ -542,3 +557,12 @@ def test_expected_needs_no_samples() -> None:
     assert exact.alpha_lim() == pytest.approx(rows.alpha_lim(3), rel=SAME)
     # trained on the whole population at alpha = 0: E |Phi a|^2 / K = tr E y y'
     assert exact.training_loss(0.0) == pytest.approx(np.trace(rows.m), rel=SAME)
+
+
+def test_expected_keeps_a_copy_of_the_mean() -> None:
+    rows = RowMoments.from_quadrature([[1.0, 2.0], [0.0, -1.0]], [0.5, 0.5])
+    mean = np.ones(2)
+    exact = GramMoments.expected(rows.gram_powers(3), 3, mean=mean, covariance=np.eye(2))
+    before = exact.loss(np.zeros(2), 0.1)
+    mean[:] = 5
+    assert exact.loss(np.zeros(2), 0.1) == before

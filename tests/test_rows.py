@@ -99,7 +99,7 @@ def test_gaussian_rows_are_the_enumeration(entrywise: bool) -> None:
     values, weights = np.array([-0.5, 1.0]), np.array([0.25, 0.75])
 
     class Finite:
-        def quadrature(self) -> tuple[np.ndarray, np.ndarray]:
+        def quadrature(self, around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             return values, weights
 
     basis = GaussianBasis((-1.0, 0.5), (0.7, 1.5), entrywise)

@@ -53,8 +53,9 @@ def test_adapted_sums_are_those_of_the_adapted_features(query: np.ndarray | None
         np.testing.assert_allclose(sums.covariance(ALPHAS)[i], spread, rtol=1e-10, atol=1e-12)
         # (B.5), the population being these tasks themselves
         mean = b.mean(0)
-        risk = (np.trace(mean) + np.einsum("nji,jk,nki->", weights, mean, weights)) / 5
-        one = AdaptedSums(sums.first / 6, sums.second, 5)
+        k2 = 5 if query is None else 4
+        risk = (np.trace(mean) + np.einsum("nji,jk,nki->", weights, mean, weights)) / k2
+        one = AdaptedSums(sums.first / 6, sums.second, 5, k2)
         assert sums.average_risk(alpha, one)[0] == pytest.approx(risk, rel=1e-10)
 
 

@@ -68,11 +68,26 @@ class Adaptation:
         with np.errstate(invalid="ignore", over="ignore"):  # 0 * -inf, and divergence
             return np.exp(np.where(t > 0, power * t * self._log, 0.0))
 
-    def adapted(self, w: Any, steps: int) -> Array:
-        """Parameters after `steps` steps from w, eq. (3.6): (tasks, dim)."""
-        sign = np.where(self.contraction < 0, -1.0, 1.0) ** (steps % 2)
-        error = self._coordinates(w) * sign * self._decay(steps, power=1)[0]
-        return self.optima + np.einsum("nij,nj->ni", self.vectors, error)
+    def _decayed(self, steps: Any, squares: Array) -> Array:
+        """(n_steps,): sum over tasks and dim of Q^2t times `squares`, (tasks, dim)."""
+        return _product(squares, self._decay(steps)).sum((1, 2))
+
+    def adapted(self, w: Any, steps: Any) -> Array:
+        """Parameters after `steps` steps from w, eq. (3.6).
+
+        Args:
+            w: (dim,), initial weights.
+            steps: scalar or (n_steps,), numbers of steps.
+
+        Returns:
+            (tasks, dim), or (n_steps, tasks, dim).
+        """
+        decay = self._decay(steps, power=1)
+        odd = np.reshape(np.asarray(steps) % 2 == 1, (-1, 1, 1))
+        sign = np.where(odd & (self.contraction < 0), -1.0, 1.0)
+        error = _product(self._coordinates(w), sign * decay)
+        made = self.optima + np.einsum("nij,tnj->tni", self.vectors, error)
+        return made[0] if np.ndim(steps) == 0 else made
 
     def distance(self, w: Any, steps: Any) -> Array:
         """F_t, the mean squared distance to the task optima after t steps, Definition 1/4.
@@ -85,12 +100,12 @@ class Adaptation:
             (n_steps,).
         """
         z = self._coordinates(w) ** 2
-        return np.einsum("tnd,nd->t", self._decay(steps), z) / len(z)
+        return self._decayed(steps, z) / len(z)
 
     def loss(self, w: Any, steps: Any) -> Array:
         """Sum over tasks of |Phi w_t - y|^2 after t steps (section 5.3): (n_steps,)."""
         z = self._coordinates(w) ** 2 * self.values
-        return np.einsum("tnd,nd->t", self._decay(steps), z)
+        return self._decayed(steps, z)
 
     def _difference(self, w: Any, other: Any) -> Array:
         """z(w)^2 - z(other)^2 without cancellation: the gaps are 1e-6 of the terms."""
@@ -100,12 +115,12 @@ class Adaptation:
 
     def loss_gap(self, w: Any, other: Any, steps: Any) -> Array:
         """loss(w) - loss(other) after t steps, Fig. 5a: (n_steps,)."""
-        return np.einsum("tnd,nd->t", self._decay(steps), self._difference(w, other) * self.values)
+        return self._decayed(steps, self._difference(w, other) * self.values)
 
     def distance_gap(self, w: Any, other: Any, steps: Any) -> Array:
         """distance(w) - distance(other) after t steps, Fig. 5b: (n_steps,)."""
         gap = self._difference(w, other)
-        return np.einsum("tnd,nd->t", self._decay(steps), gap) / len(gap)
+        return self._decayed(steps, gap) / len(gap)
 
     def _expected_difference(self, change: Any) -> Array:
         """E z(w)^2 - E z(other)^2 for a change of covariance from other to w: (tasks, dim)."""
@@ -129,12 +144,17 @@ class Adaptation:
             (n_steps,); the tasks' features are as given.
         """
         gap = self._expected_difference(change) * self.values
-        return np.einsum("tnd,nd->t", self._decay(steps), gap)
+        return self._decayed(steps, gap)
 
     def expected_distance_gap(self, change: Any, steps: Any) -> Array:
         """Expectation of :meth:`distance_gap`, tr(P change) with P the mean of Q^2t: (n_steps,)."""
         gap = self._expected_difference(change)
-        return np.einsum("tnd,nd->t", self._decay(steps), gap) / len(gap)
+        return self._decayed(steps, gap) / len(gap)
+
+
+def _product(error: Array, decay: Array) -> Array:
+    """Of which no error leaves none, where the decay has overflowed too."""
+    return np.where(error == 0, 0.0, error * np.where(error == 0, 0.0, decay))
 
 
 def loss_gap(features: Any, optima: Any, w: Any, other: Any, steps: Any, rate: float) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -26,6 +26,17 @@ class Distribution(Protocol):
         """Raw moment E x^order; raises where it is infinite."""
         ...
 
+    @property
+    def variance(self) -> float:
+        """Var x."""
+        ...
+
+
+def _as_floats(law: Any, check: Callable[[Any, str], float], **names: str) -> None:
+    """Check parameters and keep them as floats: the powers of a numpy integer would overflow."""
+    for parameter, name in names.items():
+        object.__setattr__(law, parameter, float(check(getattr(law, parameter), name)))
+
 
 class _Continuous(ABC):
     """Quadrature for a law with a density: composite Gauss-Legendre between far quantiles.
@@ -40,21 +51,25 @@ class _Continuous(ABC):
     def _law(self) -> Any:
         """The same law in scipy.stats."""
 
-    def quadrature(self, panels: int = 256) -> tuple[Array, Array]:
+    def quadrature(self, panels: int = 256, *, around: Any = ()) -> tuple[Array, Array]:
         """Nodes (n,) and weights (n,) summing to 1, for expectations of smooth functions.
 
         Args:
             panels: pieces of the interval, of 32 nodes each.
+            around: further ends of pieces, where the function changes within less than a piece.
         """
         law = self._law()
-        nodes, weights = _panels(law.ppf(self.tail), law.isf(self.tail), panels)
+        nodes, weights = _panels(law.ppf(self.tail), law.isf(self.tail), panels, around)
         weights = weights * law.pdf(nodes)
         return nodes, weights / weights.sum()
 
 
-def _panels(low: float, high: float, panels: int, order: int = 32) -> tuple[Array, Array]:
-    """Composite Gauss-Legendre rule on [low, high]: nodes and weights, shape (panels * order,)."""
+def _panels(
+    low: float, high: float, panels: int, around: Any, order: int = 32
+) -> tuple[Array, Array]:
+    """Composite Gauss-Legendre rule on [low, high]: nodes and weights, (pieces * order,)."""
     edges = np.linspace(low, high, panels + 1)
+    edges = np.unique(np.concatenate([edges, np.clip(around, low, high)]))
     x, w = np.polynomial.legendre.leggauss(order)
     half = np.diff(edges)[:, None] / 2
     return (edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
@@ -68,7 +83,8 @@ class Uniform(_Continuous):
     high: float
 
     def __post_init__(self) -> None:
-        if finite(self.low, "uniform: low") >= finite(self.high, "uniform: high"):
+        _as_floats(self, finite, low="uniform: low", high="uniform: high")
+        if self.low >= self.high:
             raise InnerlrError(
                 f"uniform: expected low < high, got {self.low}, {self.high}. "
                 "Give the lower end first."
@@ -81,11 +97,15 @@ class Uniform(_Continuous):
         p = order + 1
         return (self.high**p - self.low**p) / (p * (self.high - self.low))
 
+    @property
+    def variance(self) -> float:
+        return (self.high - self.low) ** 2 / 12
+
     def _law(self) -> Any:
         return stats.uniform(self.low, self.high - self.low)
 
-    def quadrature(self, panels: int = 256) -> tuple[Array, Array]:
-        nodes, weights = _panels(self.low, self.high, panels)
+    def quadrature(self, panels: int = 256, *, around: Any = ()) -> tuple[Array, Array]:
+        nodes, weights = _panels(self.low, self.high, panels, around)
         return nodes, weights / (self.high - self.low)
 
 
@@ -97,8 +117,8 @@ class Normal(_Continuous):
     sd: float
 
     def __post_init__(self) -> None:
-        finite(self.mean, "normal: mean")
-        positive(self.sd, "normal: standard deviation")
+        _as_floats(self, finite, mean="normal: mean")
+        _as_floats(self, positive, sd="normal: standard deviation")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.normal(self.mean, self.sd, shape)
@@ -111,6 +131,10 @@ class Normal(_Continuous):
             total += math.comb(order, q) * self.mean ** (order - q) * self.sd**q * double_factorial
         return total
 
+    @property
+    def variance(self) -> float:
+        return self.sd**2
+
     def _law(self) -> Any:
         return stats.norm(self.mean, self.sd)
 
@@ -122,13 +146,17 @@ class Exponential(_Continuous):
     scale: float
 
     def __post_init__(self) -> None:
-        positive(self.scale, "exponential: scale")
+        _as_floats(self, positive, scale="exponential: scale")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.exponential(self.scale, shape)
 
     def moment(self, order: int) -> float:
         return math.factorial(order) * self.scale**order
+
+    @property
+    def variance(self) -> float:
+        return self.scale**2
 
     def _law(self) -> Any:
         return stats.expon(scale=self.scale)
@@ -141,7 +169,7 @@ class ChiSquare(_Continuous):
     df: float
 
     def __post_init__(self) -> None:
-        positive(self.df, "chi_square: df")
+        _as_floats(self, positive, df="chi_square: df")
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.chisquare(self.df, shape)
@@ -149,14 +177,23 @@ class ChiSquare(_Continuous):
     def moment(self, order: int) -> float:
         return math.prod(self.df + 2 * i for i in range(order))
 
+    @property
+    def variance(self) -> float:
+        return 2 * self.df
+
     def _law(self) -> Any:
         return stats.chi2(self.df)
 
-    def quadrature(self, panels: int = 256) -> tuple[Array, Array]:
-        # in u = sqrt(x), in which the density u^(df - 1) exp(-u^2 / 2) is smooth at 0
-        u, weights = _panels(0.0, float(np.sqrt(self._law().isf(self.tail))), panels)
-        weights = weights * stats.chi(self.df).pdf(u)
-        return u**2, weights / weights.sum()
+    def quadrature(self, panels: int = 256, *, around: Any = ()) -> tuple[Array, Array]:
+        # in v = x^(df / 2 m), close to sqrt(x), of density v^(m - 1) exp(-x / 2): smooth at 0
+        m = max(1, round(self.df))
+        power = self.df / (2 * m)
+        ends = np.maximum(around, 0.0) ** power
+        v, weights = _panels(0.0, float(self._law().isf(self.tail) ** power), panels, ends)
+        x = v ** (1 / power)
+        log = (m - 1) * np.log(v) - x / 2
+        weights = weights * np.exp(log - log.max())
+        return x, weights / weights.sum()
 
 
 @dataclass(frozen=True)
@@ -166,7 +203,7 @@ class Zipf:
     s: float
 
     def __post_init__(self) -> None:
-        positive(self.s, "zipf: s")
+        _as_floats(self, positive, s="zipf: s")
         if self.s <= 3:
             raise InnerlrError(
                 f"zipf: s = {self.s} has no finite variance, which every result here needs. "
@@ -183,15 +220,9 @@ class Zipf:
             )
         return float(zeta(self.s - order) / zeta(self.s))
 
-
-def mean(law: Distribution) -> float:
-    """E x."""
-    return law.moment(1)
-
-
-def variance(law: Distribution) -> float:
-    """Var x."""
-    return law.moment(2) - law.moment(1) ** 2
+    @property
+    def variance(self) -> float:
+        return self.moment(2) - self.moment(1) ** 2
 
 
 def _uniform(spec: dict[str, Any]) -> Uniform:

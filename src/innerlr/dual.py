@@ -13,7 +13,16 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from scipy.optimize import brentq
 
-from innerlr.errors import Array, InnerlrError, as_array, finite, limit, positive, same_length
+from innerlr.errors import (
+    Array,
+    InnerlrError,
+    as_array,
+    finite,
+    limit,
+    positive,
+    same_length,
+    square,
+)
 
 # The name of the eigenvalue cut that reproduces a float32 pseudo-inverse of the features.
 FLOAT32_PINV = "float32_pinv"
@@ -72,9 +81,7 @@ class PseudoInverse:
     """
 
     def __init__(self, gram: Any, *, rcond: float | str, dim: int) -> None:
-        g = as_array(gram, "gram", ("n", "n"))
-        if g.shape[0] != g.shape[1]:
-            raise InnerlrError(f"gram: expected a square matrix, got {g.shape}.")
+        g = square(gram, "gram", ("n", "n"))
         scale = float(np.abs(g).max())
         if not scale > np.finfo(np.float64).tiny / np.finfo(np.float64).eps:
             raise InnerlrError(
@@ -115,7 +122,7 @@ def minimum_norm(gram: Any, targets: Any, *, rcond: float | str, dim: int) -> Ar
         (n,).
     """
     y = as_array(targets, "targets", ("n",))
-    g = as_array(gram, "gram", ("n", "n"))
+    g = square(gram, "gram", ("n", "n"))
     same_length(g, y, ("gram", "targets"), 0, "n")
     return PseudoInverse(g, rcond=rcond, dim=dim).solve(y)
 
@@ -133,7 +140,7 @@ class StackedTasks:
     """
 
     def __init__(self, gram: Any, targets: Any, *, tasks: int, support: int, dim: int) -> None:
-        self.gram = as_array(gram, "gram", ("n", "n"))
+        self.gram = square(gram, "gram", ("n", "n"))
         self.targets = as_array(targets, "targets", ("n",))
         same_length(self.gram, self.targets, ("gram", "targets"), 0, "n")
         self.tasks = positive(tasks, "tasks", integer=True)
@@ -165,7 +172,7 @@ class StackedTasks:
             alpha: learning rate.
             shots: K in the step; the support rows if None.
         """
-        rate = 2 * finite(alpha, "alpha") / (shots or self.support)
+        rate = 2 * finite(alpha, "alpha") / _shots(shots, self.support)
         start = 0 if self.shared else self.support
         operator = np.zeros((self.tasks, self.rows - start, self.rows))
         operator[:, :, : self.support] = -rate * self.blocks()[:, start:, : self.support]
@@ -212,6 +219,10 @@ class StackedTasks:
         return np.concatenate(solutions) / self.tasks
 
 
+def _shots(shots: float | None, rows: int) -> float:
+    return rows if shots is None else positive(shots, "shots")
+
+
 def loss_coefficients(support: Any, query: Any, cross: Any, *, shots: float | None = None) -> Array:
     """The loss after one inner step as a quadratic in alpha: three numbers a task.
 
@@ -235,7 +246,7 @@ def loss_coefficients(support: Any, query: Any, cross: Any, *, shots: float | No
             f"cross: expected shape {(len(r_q), r_q.shape[1], r_s.shape[1])} to match the "
             f"residuals, got {k.shape}. Give inner products of query rows with support rows."
         )
-    move = 2 / (shots or r_s.shape[1]) * np.einsum("tqs,ts->tq", k, r_s)
+    move = 2 / _shots(shots, r_s.shape[1]) * np.einsum("tqs,ts->tq", k, r_s)
     return np.stack(
         [(r_q**2).mean(1), -2 * (r_q * move).mean(1), (move**2).mean(1)],
         axis=1,
@@ -329,8 +340,10 @@ def alpha_lim_modes(shots: int, eigenvalues: Any, weights: Any, *, steps: int = 
     ratio, slope = modes[seen] / largest, q[seen] * modes[seen]
     slope = slope / slope.sum()
 
-    def falling(x: float) -> float:  # minus the derivative, falls with x = 2 alpha l_max / K
-        return float(slope @ (1 - x * ratio) ** power)
+    def falling(x: float) -> float:  # of the sign of minus the derivative at x = 2 alpha l_max / K
+        left = 1 - x * ratio
+        most = np.abs(left).max()
+        return float(slope @ (left / most) ** power) if most > 0 else 0.0  # else all underflow
 
     high = 1.0  # no mode overshoots yet
     while falling(high) > 0:
@@ -344,7 +357,7 @@ def alpha_lim_gram(grams: Any, *, steps: int = 1) -> float:
 
     For several inner steps as in :func:`alpha_lim_modes`.
     """
-    g = as_array(grams, "grams", ("tasks", "shots", "shots"))
+    g = square(grams, "grams", ("tasks", "shots", "shots"))
     if steps == 1:
         return limit(g.shape[1], float(np.vdot(g, g)), float(np.vdot(g @ g, g)), "alpha_lim_gram")
     modes = np.linalg.eigvalsh(g).ravel()
@@ -356,7 +369,7 @@ def alpha_lim_split_gram(support: Any, cross: Any, *, steps: int = 1) -> float:
 
     For several inner steps as in :func:`alpha_lim_modes`.
     """
-    g = as_array(support, "support", ("tasks", "k1", "k1"))
+    g = square(support, "support", ("tasks", "k1", "k1"))
     k = as_array(cross, "cross", ("tasks", "k2", "k1"))
     same_length(g, k, ("support", "cross"), 0, "tasks")
     same_length(g, k, ("support", "cross"), 2, "k1")
@@ -401,7 +414,7 @@ def alpha_lim_kernel(shots: int, gram: Any, weights: Any) -> float:
         weights: (n,), nonnegative, summing to 1.
     """
     k = positive(shots, "shots", integer=True)
-    g = as_array(gram, "gram", ("nodes", "nodes"))
+    g = square(gram, "gram", ("nodes", "nodes"))
     w = as_array(weights, "weights", ("nodes",))
     same_length(g, w, ("gram", "weights"), 0, "nodes")
     if w.min() < 0 or abs(w.sum() - 1) > 1e-6:
@@ -441,9 +454,9 @@ def entry_statistics(
         dim: d.
     """
     sums = as_array(row_sums, "row_sums", ("n",))
-    g = as_array(gram, "gram", ("n", "n"))
+    g = square(gram, "gram", ("n", "n"))
     same_length(g, sums, ("gram", "row_sums"), 0, "n")
-    d, n, square = positive(dim, "dim", integer=True), len(sums), float(np.vdot(g, g))
+    d, n, squares = positive(dim, "dim", integer=True), len(sums), float(np.vdot(g, g))
 
     def statistics(mean: float, second: float) -> EntryStatistics:
         variance = max(second - mean**2, 0.0)
@@ -451,6 +464,6 @@ def entry_statistics(
 
     return (
         statistics(float(sums.sum()) / (n * d), float(np.trace(g)) / (n * d)),
-        statistics(float((sums**2).sum()) / d**2, square / d**2),
-        statistics(float(g.sum()) / n**2, square / n**2),
+        statistics(float((sums**2).sum()) / d**2, squares / d**2),
+        statistics(float(g.sum()) / n**2, squares / n**2),
     )

@@ -162,6 +162,17 @@ def same_length(a: Array, b: Array, names: tuple[str, str], axis: int, label: st
         )
 
 
+def square(value: Any, name: str, axes: Sequence[str]) -> Array:
+    """`value` with the given axes, of which the last two are equally long."""
+    array = as_array(value, name, axes)
+    if array.shape[-1] != array.shape[-2]:
+        raise InnerlrError(
+            f"{name}: expected a square matrix, shape ({', '.join(axes)}), got {array.shape}. "
+            "Give inner products of rows with the same rows."
+        )
+    return array
+
+
 def symmetric(value: Any, name: str, d: int) -> Array:
     """A (d, d) symmetric positive semidefinite matrix."""
     matrix = as_array(value, name, ("dim", "dim"))

@@ -54,18 +54,19 @@ def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> 
     """
     second = third = 0.0
     shots = 0
+    weight: Array | None = None
     modes: list[tuple[Array, Array]] = []
     for phi in as_chunks(features, "features", fixed=("shots", "dim")):
         shots, d = phi.shape[1:]
+        if task_covariance is not None and weight is None:
+            weight = symmetric(task_covariance, "task_covariance", d)
         if steps != 1:
             _, lengths, axes = np.linalg.svd(phi, full_matrices=False)
-            weight = np.eye(d) if task_covariance is None else task_covariance
-            weight = symmetric(weight, "task_covariance", d)
-            spread = ((axes @ weight) * axes).sum(-1)  # v_i' S v_i
-            modes.append(((lengths**2).ravel(), (lengths**2 * spread).ravel()))
+            values = lengths**2
+            spread = 1.0 if weight is None else ((axes @ weight) * axes).sum(-1)  # v_i' S v_i
+            modes.append((values.ravel(), (values * spread).ravel()))
             continue
-        if task_covariance is not None:
-            weight = symmetric(task_covariance, "task_covariance", d)
+        if weight is not None:
             gram = phi @ phi.swapaxes(1, 2)  # tr(S G^2) = tr(Phi S Phi' Phi Phi')
             left = (phi @ weight) @ phi.swapaxes(1, 2)
         else:
@@ -232,7 +233,7 @@ def alpha_est(features: Any) -> float:
     """
     phi = as_array(features, "features", ("tasks", "shots", "dim"))
     variance = float(phi.var())
-    if not variance > 0:
+    if phi.min() == phi.max():  # of which rounding leaves a variance above 0
         raise InnerlrError(
             f"features: expected entries that differ, got {phi.flat[0]:g} everywhere: their "
             "variance is zero and (H.15) has no value. Check the feature map."
@@ -307,5 +308,10 @@ def heuristic_range(n_tasks: int, shots: int, dim: int, n_observations: int) -> 
     k = positive(shots, "shots", integer=True)
     d = positive(dim, "dim", integer=True)
     observations = positive(n_observations, "n_observations", integer=True)
+    if observations < 2:
+        raise InnerlrError(
+            "n_observations: expected two at least, got 1, for which (H.18) lies above (H.19). "
+            "Give the observations behind the lower bound on the variance."
+        )
     size = min(n * k, d)
     return 2 / size, observations / size

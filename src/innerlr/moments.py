@@ -83,8 +83,7 @@ def pooled_whitener(features: Any) -> Array:
         factor = qr(stack, mode="r", check_finite=False)[0][: chunk.shape[-1]]
     assert factor is not None  # as_chunks yields at least one
     d = factor.shape[1]
-    diagonal = np.abs(np.diag(factor))
-    if factor.shape[0] < d or diagonal.min() <= d * _EPS * diagonal.max():
+    if factor.shape[0] < d or _dependent(factor):
         raise InnerlrError(
             f"features: expected pooled features of rank dim = {d}, got fewer rows or dependent "
             "features, so no whitener exists. Give more rows, or drop dependent features."
@@ -647,7 +646,7 @@ class GramMoments:
         self.n_tasks = 1
         scale = np.array([1.0, 2.0, 1.0])
         self._gram = powers * scale[:, None, None]
-        self._centre, self._cross = centre, np.zeros((3, d))
+        self._centre, self._cross = centre.copy(), np.zeros((3, d))
         self._energy = np.einsum("pij,ji->p", self._gram, spread)
         return self
 
@@ -760,6 +759,15 @@ def _quotient(a: Array | None, b: Array | None) -> Array | None:
     return _divide(np.eye(len(b)) if a is None else a, b)
 
 
+def _dependent(factor: Array) -> bool:
+    """Whether the columns of R are dependent to rounding, whatever their lengths."""
+    lengths = np.linalg.norm(factor, axis=0)
+    if not lengths.min() > 0:
+        return True
+    singular = np.linalg.svd(factor / lengths, compute_uv=False)
+    return bool(singular[-1] <= len(factor) * _EPS * singular[0])
+
+
 def _whitener_if_needed(rows: Array) -> Array | None:
     """R of a QR of these rows (n, dim), or None where plain sums do or no R exists."""
     d = rows.shape[1]
@@ -769,6 +777,6 @@ def _whitener_if_needed(rows: Array) -> Array | None:
     singular = np.linalg.svd(factor, compute_uv=False)
     if singular[-1] ** 2 * WHITEN_ABOVE >= singular[0] ** 2:
         return None
-    if singular[-1] <= d * _EPS * singular[0]:
-        return None  # rank deficient: the solve will say so
+    if _dependent(factor):
+        return None  # the solve will say so
     return factor * np.where(np.diag(factor) < 0, -1.0, 1.0)[:, None]

@@ -28,11 +28,13 @@ class AdaptedSums:
         first: (..., 3, dim, dim), coefficients of 1, c, c^2 in sum B; leading axes are sets.
         second: (..., 5, dim, dim), of 1, c, ..., c^4 in sum B^2.
         shots: k1.
+        query_shots: k2.
     """
 
     first: Array
     second: Array
     shots: int
+    query_shots: int
 
     @classmethod
     def of(cls, support: Any, query: Any = None) -> Self:
@@ -57,7 +59,8 @@ class AdaptedSums:
         for p in range(3):
             for q in range(3):
                 second[p + q] += (x[p] @ x[q]).sum(0)
-        return cls(np.stack([term.sum(0) for term in x]), second, phi_u.shape[1])
+        first = np.stack([term.sum(0) for term in x])
+        return cls(first, second, phi_u.shape[1], phi_t.shape[1])
 
     def _at(self, coefficients: Array, alpha: Any) -> Array:
         c = 2 * as_array(alpha, "alpha", ("n_alpha",), lift=True) / self.shots
@@ -97,11 +100,11 @@ class AdaptedSums:
             population: exact expectations for one task, in the form of sums.
 
         Returns:
-            (..., n_alpha); (tr A + tr A W) / K with A = E C'C.
+            (..., n_alpha); (tr A + tr A W) / k2 with A = E C'C.
         """
         mean = population.gram(alpha)
         spread = np.einsum("nij,...nji->...n", mean, self.covariance(alpha))
-        return (np.trace(mean, axis1=-2, axis2=-1) + spread) / self.shots
+        return (np.trace(mean, axis1=-2, axis2=-1) + spread) / population.query_shots
 
 
 def schur_complement(features: Any) -> Array:

@@ -74,7 +74,7 @@ class AdaptationGap(Experiment):
         law = self._law(name)
         parts = [AdaptedSums.of(phi) for phi, _ in law.chunks(self.rng(*cell), self.cfg.tasks)]
         first, second = (sum(getattr(p, key) for p in parts) for key in ("first", "second"))
-        sums = AdaptedSums(np.asarray(first), np.asarray(second), self.cfg.shots)
+        sums = AdaptedSums(np.asarray(first), np.asarray(second), self.cfg.shots, self.cfg.shots)
         w_erm, w_maml = sums.covariance([0.0, self.cfg.alpha])
         variance = law.optima.moment(2) - law.optima.moment(1) ** 2
         change = variance * (w_maml - w_erm)

@@ -135,7 +135,8 @@ class Theory(Experiment):
         m1, m2, m3 = (self.law.moment(p) for p in (1, 2, 3))
         terms = (m1, -2 * m1 * m1, m2 * m1) if kind == "split" else (m1, -2 * m2, m3)
         d = self.cfg.dim
-        return AdaptedSums(np.array(terms)[:, None, None] * np.eye(d), np.zeros((5, d, d)), d)
+        first = np.array(terms)[:, None, None] * np.eye(d)
+        return AdaptedSums(first, np.zeros((5, d, d)), d, d)
 
     def limit(self, kind: str) -> float:
         """alpha_lim, exact: (3.3), or (H.1) for a split."""
@@ -761,7 +762,8 @@ class Theory(Experiment):
 
     def _group(self, features: Arrays, key: str, shots: int | None = None) -> AdaptedSums:
         first, second = features[f"{key}/first"], features[f"{key}/second"]
-        return AdaptedSums(first, second, shots or self.cfg.dim)
+        shots = shots or self.cfg.dim
+        return AdaptedSums(first, second, shots, shots)
 
 
 def stacked(key: str, sums: Any) -> Arrays:
