@@ -15,7 +15,7 @@ from scipy import stats
 from innerlr import claims
 from innerlr.config import Config, Section, load
 from innerlr.errors import InnerlrError
-from innerlr.intervals import Interval, mean_interval, slope_interval
+from innerlr.intervals import Interval, bootstrap_interval, mean_interval, slope_interval
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRIES = yaml.safe_load((ROOT / "claims.yaml").read_text())
@@ -434,6 +434,20 @@ def test_slope_interval_recovers_a_line() -> None:
     slope = slope_interval(x, noisy)
     assert slope.low < -0.5 < slope.high
     assert slope.high - slope.low < 0.02
+
+
+@pytest.mark.parametrize(
+    ("call", "part"),
+    [
+        (lambda: mean_interval([1.0, 2.0], level=95), "level.*95"),
+        (lambda: slope_interval([1.0, 2.0], [1.0, 2.0]), "three points"),
+        (lambda: slope_interval([1.0, 2.0, 3.0], [1.0, 2.0]), "x and y"),
+        (lambda: bootstrap_interval([1.0, np.nan, 2.0, 3.0]), "finite"),
+    ],
+)
+def test_intervals_of_bad_input(call, part: str) -> None:
+    with pytest.raises(InnerlrError, match=part):
+        call()
 
 
 def test_interval_is_a_plain_tuple() -> None:

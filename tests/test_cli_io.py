@@ -96,6 +96,29 @@ def test_alpha_prints_the_estimate(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "steps" in capsys.readouterr().err
 
 
+def test_bounds_stand_only_beside_the_rate_that_they_bound(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features(tmp_path)
+    for arguments, shown in (
+        (["f.npy"], True),
+        (["f.npy", "--steps", "3"], False),
+        (["f.npz"], False),
+    ):
+        assert main(["alpha", str(tmp_path / arguments[0]), *arguments[1:]]) == 0
+        assert ("upper bound" in capsys.readouterr().out) == shown
+
+
+def test_equal_entries_have_a_rate_though_no_variance(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "ones.npy", np.ones((1, 4, 1)))
+    assert main(["alpha", str(tmp_path / "ones.npy")]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0].split()[-1] == "0.5"
+    assert "H.15" not in said
+
+
 def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--version"])
@@ -115,6 +138,17 @@ def test_bad_input_exits_with_two_and_one_line(
     with pytest.raises(InnerlrError):
         main(["--debug", "alpha", str(tmp_path / "other.npz")])
     assert main(["verify", str(tmp_path / "nowhere")]) == 2
+    capsys.readouterr()
+    assert main(["config", str(tmp_path)]) == 2
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_replication_outside_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["replication"]) == 2
+    assert "top folder of a checkout" in capsys.readouterr().err
 
 
 def test_config_checks_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

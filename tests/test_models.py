@@ -236,6 +236,11 @@ def test_outputs_without_an_effect_do_not_break_it() -> None:
     assert np.isfinite(model_alpha(model, draw(3, 4, 2)))
 
 
+def test_features_in_half_precision_are_read() -> None:
+    x = torch.randn(4, 5, 3).bfloat16()
+    assert head_alpha(x) == head_alpha(x.double())
+
+
 # ---------------------------------------------------------------- kept up to date
 
 
@@ -300,6 +305,14 @@ X = torch.ones(3, 2)
         (lambda: head_alpha(X[None], loss="mae"), ["loss", "'mae'", "'mse'"]),
         (lambda: head_alpha(X[None], loss="cross_entropy"), ["cross_entropy", "`classes`"]),
         (lambda: head_alpha(X), ["support", "(tasks, shots, dim)"]),
+        (lambda: head_alpha([[[1.0, 2.0], [3.0]]]), ["support", "rectangular"]),
+        (lambda: head_alpha("abc"), ["support", "real numbers"]),
+        (lambda: head_alpha(X[None] + 0j), ["support", "complex"]),
+        (lambda: model_alpha(nn.LSTM(2, 1), [X]), ["tasks[0]", "one tensor"]),
+        (
+            lambda: model_alpha(nn.Conv1d(2, 3, 1), [X.T[None]], loss="cross_entropy"),
+            ["tasks[0]", "(samples, 3, 3)", "a row of its own"],
+        ),
         (lambda: head_alpha(X[None], X[None, :, :1]), ["support and query", "dim"]),
         (lambda: OnlineAlpha(nn.Linear(2, 1), keep=1.0), ["keep", "1.0"]),
         # before any task is seen, not in the middle of a training loop

@@ -176,6 +176,16 @@ def test_empirical_gram_is_the_product_of_gradients(
     torch.testing.assert_close(result, expected, rtol=rtol, atol=rtol * float(expected.abs().max()))
 
 
+def test_a_model_in_training_mode_is_not_changed() -> None:
+    """It writes into its running statistics, which no derivative passes through."""
+    model = convolutional(1).train()
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    with pytest.raises(InnerlrError, match="evaluation mode"):
+        empirical_gram(model, torch.randn(2, 1, 6, 6))
+    for name, value in model.named_buffers():
+        assert torch.equal(value, before[name])
+
+
 def test_frozen_parameters_do_not_count() -> None:
     model = convolutional(1).double()
     for parameter in model[0].parameters():
@@ -239,6 +249,8 @@ WIDE = TwoLayerNTK(5, 2, seed=0)
         (lambda: empirical_gram(MODEL.to_torch(), [[np.nan]]), "NaN"),
         (lambda: empirical_gram(MODEL.to_torch(), np.zeros((2, 3))), "cannot take"),
         (lambda: empirical_gram(MODEL.to_torch(), [[0.0]], method="jacobi"), "'jacobian'"),
+        (lambda: empirical_gram(torch.nn.BatchNorm1d(2), np.ones((3, 2))), "evaluation mode"),
+        (lambda: empirical_gram(torch.nn.LSTM(2, 1), np.ones((3, 4, 2))), "one tensor"),
     ],
 )
 def test_bad_input_is_named(call, part: str) -> None:

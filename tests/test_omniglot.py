@@ -186,6 +186,11 @@ def numbered(classes: int, drawers: int = 20) -> np.ndarray:
     return np.arange(classes * drawers, dtype=np.int64).reshape(classes, drawers, 1, 1)
 
 
+def test_more_different_numbers_than_there_are() -> None:
+    with pytest.raises(InnerlrError, match="expected 5 at least"):
+        distinct(np.random.default_rng(0), 3, (2, 5))
+
+
 def test_a_task_has_distinct_classes_and_distinct_drawings() -> None:
     sampler = TaskSampler(numbered(30), 20, 3, 4, np.random.default_rng(0))
     for _ in range(20):
@@ -233,6 +238,8 @@ def test_the_sampler_is_its_generator() -> None:
 def test_the_stand_in_looks_like_omniglot() -> None:
     bank = stand_in(40, np.random.default_rng(0))
     assert bank.small().shape == (40, 20, 28, 28)
+    with pytest.raises(InnerlrError, match="Did you mean 'nearest'"):
+        bank.small("neerest")
     assert len(np.unique(bank.packed, axis=0)) == 800  # no two drawings are the same
     assert 0.01 < bank.ink().mean() < 0.2
     again = stand_in(40, np.random.default_rng(0))

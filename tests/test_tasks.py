@@ -57,3 +57,10 @@ def test_a_family_is_made_from_its_description() -> None:
     assert made == SineTasks((0.0, 1.0), (0.0, 2.0))
     with pytest.raises(InnerlrError, match="Did you mean 'sine'"):
         tasks_from_spec({"name": "sin"})
+    with pytest.raises(InnerlrError, match="Did you mean 'noise'"):
+        tasks_from_spec({"name": "quadratic", "nois": 0.1})
+    with pytest.raises(InnerlrError, match=r"missing .*amplitude"):
+        tasks_from_spec({"name": "sine", "phase": [0.0, 1.0]})
+    for amplitude in (3.0, (0.0, 1.0, 2.0)):
+        with pytest.raises(InnerlrError, match="amplitude: expected the two ends"):
+            SineTasks(amplitude, (0.0, 1.0))

@@ -12,6 +12,8 @@ from innerlr.errors import InnerlrError
 
 
 def _alpha(args: argparse.Namespace) -> int:
+    import numpy as np
+
     from innerlr.estimators import alpha_bounds, alpha_est, alpha_lim, alpha_lim_split
     from innerlr.io.files import load_arrays
 
@@ -21,18 +23,17 @@ def _alpha(args: argparse.Namespace) -> int:
             f"{args.file}: no array 'features' (tasks, shots, dim); it holds "
             f"{', '.join(arrays) or 'none'}."
         )
-    features, query = arrays["features"], arrays.get("query")
-    rows, steps = {}, args.steps
-    name = f"alpha_lim ({'3.3' if query is None else 'H.6'})"
-    if steps != 1:
-        name += f", {steps} steps"
+    features, query, steps = arrays["features"], arrays.get("query"), args.steps
     if query is None:
-        rows[name] = alpha_lim(features, steps=steps)
+        name, value = "alpha_lim (3.3)", alpha_lim(features, steps=steps)
     else:
-        rows[name] = alpha_lim_split(features, query, steps=steps)
-    rows["alpha_est (H.15)"] = alpha_est(features)
-    bounds = alpha_bounds(features)
-    rows["lower bound"], rows["upper bound"] = bounds.lower, bounds.upper
+        name, value = "alpha_lim (H.6)", alpha_lim_split(features, query, steps=steps)
+    rows = {name + (f", {steps} steps" if steps != 1 else ""): value}
+    if query is None and steps == 1:  # what the others are for
+        bounds = alpha_bounds(features)
+        rows |= {"lower bound": bounds.lower, "upper bound": bounds.upper}
+        if np.ptp(features) > 0:
+            rows["alpha_est (H.15)"] = alpha_est(features)
     for name, value in rows.items():
         print(f"{name:25s} {value:.6g}")
     print("Rates of a loss without 1/2; double them for one with 1/2.")
@@ -76,6 +77,10 @@ def _replication(args: argparse.Namespace) -> int:
     from innerlr.io.replication import FILES
 
     root, differ = Path(), []
+    if not (root / "results/reference").is_dir():
+        raise InnerlrError(
+            "results/reference: no such folder. Run it in the top folder of a checkout."
+        )
     for name, make in FILES.items():
         text = make(root)
         if args.write:
@@ -143,9 +148,14 @@ def parser() -> argparse.ArgumentParser:
     replication.set_defaults(run=_replication)
 
     compare = commands.add_parser("compare", help="compare the tables of two runs")
-    compare.add_argument("first")
-    compare.add_argument("second")
-    compare.add_argument("--rtol", type=float, default=1e-6, help="default %(default)g")
+    compare.add_argument("first", help="such as results/default")
+    compare.add_argument("second", help="the same of another machine, or results/reference")
+    compare.add_argument(
+        "--rtol",
+        type=float,
+        default=1e-6,
+        help="difference allowed, relative to the largest value alike; default %(default)g",
+    )
     compare.set_defaults(run=_compare)
     return top
 
@@ -155,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         return int(args.run(args))
-    except InnerlrError as error:
+    except (InnerlrError, OSError) as error:
         if args.debug:
             raise
         print(f"innerlr: {error}", file=sys.stderr)

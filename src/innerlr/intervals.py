@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from innerlr.errors import InnerlrError, as_array
+from innerlr.errors import InnerlrError, as_array, same_length
 
 
 class Interval(NamedTuple):
@@ -16,6 +16,13 @@ class Interval(NamedTuple):
     mean: float
     low: float
     high: float
+
+
+def _t(level: float, freedom: int) -> float:
+    """Quantile of Student's t for a two-sided interval."""
+    if not 0 < level < 1:
+        raise InnerlrError(f"level: expected a coverage between 0 and 1, got {level!r}.")
+    return float(stats.t.ppf((1 + level) / 2, freedom))
 
 
 def mean_interval(values: Any, level: float = 0.95) -> Interval:
@@ -32,7 +39,7 @@ def mean_interval(values: Any, level: float = 0.95) -> Interval:
     mean = float(x.mean())
     if len(x) == 1:
         return Interval(mean, -np.inf, np.inf)
-    half = float(stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
+    half = _t(level, len(x) - 1) * float(x.std(ddof=1)) / np.sqrt(len(x))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -68,10 +75,11 @@ def bootstrap_interval(values: Any, level: float = 0.95) -> Interval:
     Returns:
         The interval; infinitely wide below two resamples, since their spread is unknown.
     """
-    estimate, resampled = float(np.asarray(values)[0]), np.asarray(values)[1:]
+    x = as_array(values, "values", ("1 + resamples",))
+    estimate, resampled = float(x[0]), x[1:]
     if len(resampled) < 2:
         return Interval(estimate, -np.inf, np.inf)
-    half = float(stats.t.ppf((1 + level) / 2, len(resampled) - 1) * resampled.std(ddof=1))
+    half = _t(level, len(resampled) - 1) * float(resampled.std(ddof=1))
     return Interval(estimate, estimate - half, estimate + half)
 
 
@@ -81,8 +89,12 @@ def slope_interval(x: Any, y: Any, level: float = 0.95) -> Interval:
     Args:
         x, y: (points,), at least three.
     """
-    fit = stats.linregress(as_array(x, "x", ("points",)), as_array(y, "y", ("points",)))
-    half = float(stats.t.ppf((1 + level) / 2, len(x) - 2) * fit.stderr)
+    at, values = as_array(x, "x", ("points",)), as_array(y, "y", ("points",))
+    same_length(at, values, ("x", "y"), 0, "points")
+    if len(at) < 3:
+        raise InnerlrError(f"x: expected three points at least for a slope, got {len(at)}.")
+    fit = stats.linregress(at, values)
+    half = _t(level, len(at) - 2) * float(fit.stderr)
     return Interval(float(fit.slope), float(fit.slope) - half, float(fit.slope) + half)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -100,7 +101,7 @@ def model_alpha(
         names = [f"tasks[{i}]"] if len(pair) == 1 else [f"tasks[{i}][0]", f"tasks[{i}][1]"]
         read = [_features(features, x, kind, name) for x, name in zip(pair, names, strict=True)]
         (support, n), (query, n_query) = read[0], read[-1]
-        gram, cross = _array(support @ support.mT), _array(query @ support.mT)
+        gram, cross = _plain(support @ support.mT), _plain(query @ support.mT)
         # shots may differ between tasks: each loss is a mean of its own
         modes.append(gram_modes(gram / n, cross / np.sqrt(n * n_query)))
     if not modes:
@@ -140,10 +141,9 @@ def head_alpha(
     kind, outputs = _loss(loss), positive(classes, "classes", integer=True)
     if kind.centred and outputs < 2:
         raise InnerlrError(TWO_CLASSES)
-    both = [_array(value) for value in (support, support if query is None else query)]
+    both = {"support": support, "query": support if query is None else query}
     phi, psi = (
-        as_array(value, name, ("tasks", "shots", "dim"))
-        for value, name in zip(both, ("support", "query"), strict=True)
+        as_array(_plain(value), name, ("tasks", "shots", "dim")) for name, value in both.items()
     )
     same_length(phi, psi, ("support", "query"), 0, "tasks")
     same_length(phi, psi, ("support", "query"), 2, "dim")
@@ -211,9 +211,12 @@ class OnlineAlpha:
         return self.value
 
 
-def _array(value: Any) -> Array:
-    plain = value.detach().cpu().numpy() if hasattr(value, "detach") else value
-    return np.asarray(plain, dtype=np.float64)
+def _plain(value: Any) -> Any:
+    """A tensor as an array, in float64 if it is real; anything else as it is."""
+    if not hasattr(value, "detach"):
+        return value
+    tensor = value.detach().cpu()
+    return (tensor if tensor.is_complex() else tensor.double()).numpy()
 
 
 def _features(features: Any, x: Any, kind: Loss, name: str) -> tuple[Tensor, int]:
@@ -230,18 +233,25 @@ def _features(features: Any, x: Any, kind: Loss, name: str) -> tuple[Tensor, int
             "Give what you call the model with."
         )
     try:
-        jacobian, classes = features(x)
-    except (RuntimeError, TypeError, IndexError, ValueError) as error:
+        jacobian, shape = features(x)
+    except (RuntimeError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise InnerlrError(
-            f"{name}: the model cannot take inputs of shape {tuple(x.shape)} "
-            f"({str(error).splitlines()[0]}). Give what you call the model with."
+            f"{name}: the model cannot take inputs of shape {tuple(x.shape)}, or its output is not "
+            f"one tensor with a row a sample ({str(error).splitlines()[0]}). Give what you call "
+            "the model with."
         ) from error
     if not torch.isfinite(jacobian).all():
         raise InnerlrError(
             f"{name}: the model's features hold NaN or infinity. Check the inputs and parameters."
         )
+    classes = math.prod(shape)
     if kind.centred and classes < 2:
         raise InnerlrError(TWO_CLASSES)
+    if kind.centred and len(shape) > 1:
+        raise InnerlrError(
+            f"{name}: expected an output of shape (samples, classes) for a cross_entropy, got "
+            f"(samples, {', '.join(map(str, shape))}). Make each position a row of its own."
+        )
     if kind.centred and jacobian.shape[1] > 1:
         jacobian = jacobian - jacobian.mean(1, keepdim=True)
     return jacobian.flatten(0, 1).double(), len(x) * classes
@@ -268,7 +278,10 @@ class _Features:
 
 
 class _TangentFeatures(_Features):
-    """Gradients of the outputs in all parameters, (samples, outputs, parameters)."""
+    """Gradients of the outputs in all parameters, (samples, outputs, parameters).
+
+    With them comes the shape of the outputs of a sample.
+    """
 
     def __init__(self, model: nn.Module, block: int) -> None:
         super().__init__(model)
@@ -279,7 +292,7 @@ class _TangentFeatures(_Features):
                 "are gradients with respect to them."
             )
 
-    def __call__(self, x: Tensor) -> tuple[Tensor, int]:
+    def __call__(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
         import torch
 
         values = {
@@ -307,8 +320,7 @@ class _TangentFeatures(_Features):
                 for row, p in zip(rows, adapted, strict=True)
             ]
             parts.append(torch.cat(filled, 1))
-        jacobian = torch.cat(parts).unflatten(0, (len(x), -1))
-        return jacobian, jacobian.shape[1]
+        return torch.cat(parts).unflatten(0, (len(x), -1)), tuple(output.shape[1:])
 
 
 class _HeadFeatures(_Features):
@@ -333,7 +345,7 @@ class _HeadFeatures(_Features):
             )
         self.head = head
 
-    def __call__(self, x: Tensor) -> tuple[Tensor, int]:
+    def __call__(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
         import torch
 
         seen: list[Tensor] = []
@@ -349,4 +361,4 @@ class _HeadFeatures(_Features):
         phi = seen[0]
         if self.head.bias is not None:
             phi = torch.cat([phi, phi.new_ones(len(phi), 1)], 1)
-        return phi.unsqueeze(1), self.head.out_features
+        return phi.unsqueeze(1), (self.head.out_features,)

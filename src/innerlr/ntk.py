@@ -395,7 +395,7 @@ def empirical_gram(
             "Tangent features are gradients with respect to them."
         )
     fixed = {k: p.detach() for k, p in model.named_parameters() if not p.requires_grad}
-    fixed |= dict(model.named_buffers())
+    fixed |= {k: b.clone() for k, b in model.named_buffers()}  # training mode writes into them
     like = next(iter(trained.values()))
 
     def inputs(value: Any, name: str) -> Any:
@@ -414,13 +414,17 @@ def empirical_gram(
     def output(parameters: Any, sample: Any) -> Any:
         return functional_call(model, (parameters, fixed), (sample[None],)).reshape(-1)
 
+    def gradient(sample: Any) -> Any:
+        return vjp(lambda p: output(p, sample), trained)[0]
+
     try:
-        outputs = len(output(trained, rows[0]))
-        len(output(trained, columns[0]))
-    except RuntimeError as error:
+        outputs = len(gradient(rows[0]))
+        gradient(columns[0])
+    except (RuntimeError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise InnerlrError(
-            f"x: the model cannot take a sample of shape {tuple(rows.shape[1:])} ({error}). "
-            "Give inputs of the shape that the model was made for."
+            f"x: the model cannot take a sample of shape {tuple(rows.shape[1:])} by itself "
+            f"({str(error).splitlines()[0]}). Give inputs of the shape that the model was made "
+            "for, one tensor as output, and layers such as batch norm in evaluation mode."
         ) from error
 
     def jacobians(part: Any) -> Any:

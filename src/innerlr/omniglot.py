@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from innerlr.errors import InnerlrError, positive
+from innerlr.errors import nearest as closest
 
 SIDE = 105  # pixels of an original image
 SMALL = 28  # pixels of an image that networks see
@@ -77,8 +78,9 @@ class ImageBank:
                 f"{self.alphabet[at]} character {self.character[at]} and up to {counts.max()} of "
                 "others. Complete that character's folder."
             )
-        shrink = nearest if resize == "nearest" else lanczos
-        return shrink(self.ink()).reshape(len(counts), counts[0], SMALL, SMALL)
+        if resize not in RESIZES:
+            raise InnerlrError(f"resize: unknown {resize!r}. {closest(str(resize), RESIZES)}")
+        return RESIZES[resize](self.ink()).reshape(len(counts), counts[0], SMALL, SMALL)
 
 
 def nearest(ink: NDArray[np.bool_]) -> Images:
@@ -101,6 +103,12 @@ def lanczos(ink: NDArray[np.bool_]) -> Images:
     grey = ink.astype(np.uint8) * np.uint8(255)
     size, how = (SMALL, SMALL), Image.Resampling.LANCZOS
     return np.stack([np.asarray(Image.fromarray(image).resize(size, how)) for image in grey])
+
+
+RESIZES: dict[str, Callable[[NDArray[np.bool_]], Images]] = {
+    "nearest": nearest,
+    "lanczos": lanczos,
+}
 
 
 def split(characters: int, sizes: Mapping[str, int], rng: np.random.Generator) -> dict[str, Any]:
@@ -148,6 +156,11 @@ def distinct(rng: np.random.Generator, n: int, shape: tuple[int, ...]) -> NDArra
         n: how many numbers there are.
         shape: of the answer; its last entry is at most n.
     """
+    if shape[-1] > n:
+        raise InnerlrError(
+            f"n: expected {shape[-1]} at least for as many different numbers, got {n}. Ask for "
+            "fewer."
+        )
     drawn = rng.integers(n, size=shape)
     again = np.arange(drawn[..., 0].size)
     rows = drawn.reshape(-1, shape[-1])

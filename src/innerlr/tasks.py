@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +25,8 @@ class Tasks(Protocol):
 
 
 def _interval(value: Any, name: str) -> tuple[float, float]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise InnerlrError(f"{name}: expected the two ends of an interval, got {value!r}.")
     low, high = (finite(end, name) for end in value)
     if not low < high:
         raise InnerlrError(
@@ -108,7 +110,12 @@ def tasks_from_spec(spec: Mapping[str, Any]) -> Tasks:
     name = values.pop("name", None)
     if name not in KINDS:
         raise InnerlrError(f"tasks: unknown name {name!r}. {nearest(str(name), KINDS)}")
-    made: Tasks = KINDS[name](
-        **{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-    )
+    kind, known = KINDS[name], {f.name: f for f in fields(KINDS[name])}
+    for key in values:
+        if key not in known:
+            raise InnerlrError(f"tasks {name!r}: unknown {key!r}. {nearest(key, known)}")
+    missing = [k for k, f in known.items() if f.default is MISSING and k not in values]
+    if missing:
+        raise InnerlrError(f"tasks {name!r}: missing {missing}, got {sorted(spec)}. Add them.")
+    made: Tasks = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
     return made
