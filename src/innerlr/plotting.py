@@ -600,6 +600,7 @@ def mark(axes: Any, value: Interval, height: float, label: str, **look: Any) -> 
     )
 
 
+FIXED = {"color": "0.3", "marker": "o", "ms": 3.5}
 OTHER_RATES = {"alpha_lim": "(H.6), cross-entropy", "learned": "learned"}
 
 
@@ -619,39 +620,41 @@ def rates_and_accuracy(rates: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
     """
     plain = rates.setting.fillna("") == ""
     norms = list(dict.fromkeys(rates.forward_norm[plain]))
-    figure, grid = panels(2, -(-(len(norms) + 1) // 2), height=2.3, sharey=True)
-    shown = []
+    figure, grid = panels(2, -(-(len(norms) + 1) // 2), height=2.3)
+    shown, looks = [], {}
     for i, (axes, norm) in enumerate(zip(grid.flat, norms, strict=False)):
         rows = rates[plain & (rates.forward_norm == norm)]
         chosen = rows.rate.astype(str).isin(["online", "alpha_lim", "learned"])
         fixed = rows[~chosen].sort_values("alpha")
-        line = {"color": "0.3", "marker": "o", "ms": 3.5}
-        axes.plot(fixed.alpha, fixed.accuracy_area, **line, label="fixed rate")
+        axes.plot(fixed.alpha, fixed.accuracy_area, **FIXED, label="fixed rate")
         shown.append(fixed.assign(panel=norm, series="fixed rate"))
         for j, row in enumerate(rows[chosen].itertuples()):
             series = row.sigma2 if row.rate == "online" else OTHER_RATES[row.rate]
-            # ours on top where two rates are the same
-            mark = {"marker": "X^Dsv*P"[j % 7], "ms": 7, "mec": "white", "ls": "none"}
-            mark["zorder"] = 6 if row.rate == "alpha_lim" else 5
-            axes.plot(row.alpha, row.accuracy_area, color=COLOURS[j], **mark, label=series)
+            # hollow, and smaller the later, so that none hides another of the same rate
+            look = {"marker": "X^Dsv*P"[j % 7], "ms": 8 - 0.5 * j, "mfc": "none", "mew": 1.3}
+            looks[series] = {**look, "color": COLOURS[j], "ls": "none", "zorder": 5}
+            axes.plot(row.alpha, row.accuracy_area, **looks[series], label=series)
             shown.append(rows[rows.scheme == row.scheme].assign(panel=norm, series=series))
-        axes.set(xscale="log", xlabel=r"$\alpha$ at the end")
+        axes.set(xscale="log", xlabel=r"$\alpha$ at the end", ylim=(0, 1))
         letter(axes, "abcdefgh"[i], f"features {norm}")
     others = rates[~plain]
     if len(others):
-        axes = grid.flat[len(norms)]
-        bars = {"color": COLOURS[0], "alpha": 0.4, "width": 0.8}
-        axes.bar(range(len(others)), others.accuracy_area, **bars)
-        look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 6.5}
-        for x, name in enumerate(others.scheme):
-            axes.text(x, 0.02, name.replace("_", " "), **look)
-        axes.set_xticks([])
+        axes = grid.flat[-1]
+        settings = list(dict.fromkeys(others.setting))
+        for row in others.itertuples():
+            look = looks.get(row.sigma2, {}) if row.rate == "online" else FIXED
+            axes.plot(row.accuracy_area, settings.index(row.setting), **look)
+        axes.set_yticks(range(len(settings)), [name.replace("_", " ") for name in settings])
+        for text in axes.get_yticklabels():  # over the free panel to the left, if there is one
+            text.set(fontsize=6.5, in_layout=grid.size == len(norms) + 1)
+        axes.set(xlabel="mean test accuracy", xlim=(0, 1), ylim=(len(settings) - 0.5, -0.5))
+        axes.grid(axis="y", color="0.9")
         shown.append(others.assign(panel="other settings", series=others.rate.astype(str)))
         letter(axes, "abcdefgh"[len(norms)], "other settings")
-    for axes in grid.flat[len(norms) + bool(len(others)) :]:
+    for axes in grid.flat[len(norms) : grid.size - bool(len(others))]:
         axes.set_axis_off()
     for axes in grid[:, 0]:
-        axes.set(ylabel="mean test accuracy", ylim=(0, 1))
+        axes.set_ylabel("mean test accuracy")
     legend_below(figure, grid[0, 0], columns=4)
     return figure, pd.concat(shown)[["panel", "series", "scheme", "alpha", "accuracy_area", "data"]]
 
