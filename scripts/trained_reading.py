@@ -10,7 +10,8 @@ with job(snakemake) as facts:
     p = snakemake.params
     device, facts["device"] = begin(p.device, snakemake.threads)
     experiment = make(p.experiment, p.section, p.seed)
-    settings = {"section": p.section, "seed": p.seed, "device": facts["device"]}
+    made_from = {key: facts[key] for key in ("device", "inputs", "code")}
+    settings = {"section": p.section, "seed": p.seed, **made_from}
     checkpoints = {
         run: Checkpoint(f"{p.checkpoints}/{run}.pt", {**settings, "run": run})
         for run in experiment.cfg.runs()

@@ -9,7 +9,8 @@ from innerlr.training.device import begin
 with job(snakemake) as facts:
     p = snakemake.params
     device, facts["device"] = begin(p.device, snakemake.threads)
-    settings = {"section": p.section, "seed": p.seed, "run": p.run, "device": facts["device"]}
+    made_from = {key: facts[key] for key in ("device", "inputs", "code")}
+    settings = {"section": p.section, "seed": p.seed, "run": p.run, **made_from}
     checkpoint = Checkpoint(p.checkpoint, settings)
     experiment = make(p.experiment, p.section, p.seed)
     if snakemake.input.images:

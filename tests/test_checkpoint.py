@@ -49,6 +49,22 @@ def test_of_other_settings(tmp_path: Path) -> None:
     assert f"Remove {path}" in str(error.value)
 
 
+def test_of_other_images_or_code(tmp_path: Path) -> None:
+    """Nested settings are named one by one."""
+    made_from = {"inputs": {"data/omniglot.npz": "a1"}, "code": {"src/x.py": "b1", "src/y.py": "c"}}
+    path = tmp_path / "run.pt"
+    Checkpoint(path, {**SETTINGS, **made_from}).save({"step": 3})
+    now = {"inputs": {"data/omniglot.npz": "a2"}, "code": {"src/x.py": "b2", "src/y.py": "c"}}
+    with pytest.raises(InnerlrError) as error:
+        Checkpoint(path, {**SETTINGS, **now}).load()
+    said = str(error.value)
+    assert "other settings: code.src/x.py, inputs.data/omniglot.npz (" in said
+    assert "code.src/x.py was 'b1', is 'b2'" in said
+    assert f"Remove {path}" in said
+    with pytest.raises(InnerlrError, match=r"code\.src/x\.py was None, is 'b2'"):
+        Checkpoint(saved(tmp_path).path, {**SETTINGS, **now}).load()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
 def test_cut_short(tmp_path: Path, share: float) -> None:
     path = saved(tmp_path).path

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat.v4 as nb
 import numpy as np
@@ -18,7 +19,8 @@ import pytest
 from innerlr import alpha_lim, alpha_lim_split
 from innerlr.cli import main
 from innerlr.errors import InnerlrError
-from innerlr.io import atomic, load_arrays, read_table, write_arrays, write_table
+from innerlr.io import atomic, load_arrays, provenance, read_table, write_arrays, write_table
+from innerlr.io import job as jobs
 from innerlr.io.compare import compare
 from innerlr.io.notebook import to_html
 from innerlr.io.provenance import SUFFIX, config_digest, verify, write
@@ -196,6 +198,40 @@ def test_verify_finds_mixed_revisions_and_broken_records(run: Path) -> None:
     assert any("several code revisions" in line for line in verify(run))
     record.write_text("{")
     assert any("not a provenance record" in line for line in verify(run))
+
+
+@pytest.mark.parametrize("edited", [None, "src/code.py", "bank.npz"])
+def test_a_record_is_of_what_ran_and_not_of_what_came_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("src/code.py", "bank.npz"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("before")
+    revisions = iter(["first", "second"])
+    monkeypatch.setattr(provenance, "code_revision", lambda: next(revisions))
+    monkeypatch.setattr(jobs.os, "dup2", lambda *_: None)  # the log is not what is tested
+    out = Path("results/x/run.npz")
+    snakemake = SimpleNamespace(
+        **{"log": ["log"], "input": ["src/code.py", "bank.npz"], "output": [f"{out}{SUFFIX}"]},
+        **{"rule": "training", "params": {}, "config": {"seed": 1}, "threads": 1},
+    )
+    kept = {name: provenance.digest(name) for name in snakemake.input}
+    with jobs.job(snakemake) as facts:
+        assert facts["inputs"] | facts["code"] == kept
+        if edited:
+            Path(edited).write_text("after")
+        write_arrays(out, {"x": 1.0})
+    record = json.loads(Path(f"{out}{SUFFIX}").read_text())
+    assert record["revision"] == "first"
+    assert record["inputs"] | record["code"] == kept
+    now = {edited: provenance.digest(edited)} if edited else {}
+    assert record["changed_meanwhile"] == {"revision": "second", **now}
+    said = [line for line in verify("results/x") if "changed while" in line]
+    # a commit alone is no problem
+    assert said == (
+        [f"{edited} changed while {out} was made from it; make it again"] * bool(edited)
+    )
 
 
 def test_an_empty_folder_does_not_verify(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         snakemake: the object that Snakemake hands to a script.
 
     Yields:
-        Facts for the records, which the body may change: `device`, where the numbers were
-        computed, and `data_source`, one of generated, directory, download and stand_in: that of
-        the inputs, unless the body says otherwise.
+        Facts for the records. The body may change two: `device`, where the numbers were computed,
+        and `data_source`, one of generated, directory, download and stand_in: that of the inputs,
+        unless the body says otherwise. The others are what ran, as it was when the job began:
+        `revision`, and the digests of `inputs` and `code`.
 
     An InnerlrError ends the job with its message alone; set INNERLR_DEBUG=1 for the traceback.
     """
@@ -33,7 +34,8 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         os.dup2(log.fileno(), 2)
     wall, cpu = time.perf_counter(), time.process_time()
     inputs = [str(path) for path in snakemake.input]
-    facts: dict[str, Any] = {"device": "cpu", "data_source": provenance.data_source(inputs)}
+    facts = provenance.origin(inputs)
+    facts |= {"device": "cpu", "data_source": provenance.data_source(inputs)}
     try:
         yield facts
         records = [str(p) for p in snakemake.output if str(p).endswith(provenance.SUFFIX)]

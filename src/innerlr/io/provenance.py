@@ -62,24 +62,42 @@ def data_source(inputs: Iterable[str | Path]) -> str:
     return "+".join(sorted(found - {"generated"})) or "generated"
 
 
-def write(outputs: Iterable[str | Path], inputs: Iterable[str | Path], **facts: Any) -> None:
-    """One record beside each output.
+def origin(inputs: Iterable[str | Path]) -> dict[str, Any]:
+    """What is run and read now: the revision, and the digests of `inputs` and of code among them.
 
-    Args:
-        outputs: files just written.
-        inputs: files they were made from. Code among them is recorded but, unlike data, not
-            held against later: the revision stands for it.
-        facts: rule, config digest, seed, threads, device, wall and CPU seconds, data source.
+    Code is recorded but, unlike data, not held against later: the revision stands for it.
     """
-    digests = {str(path): digest(path) for path in inputs}
-    shared = {
+    digests = {str(path): _digest(path) for path in inputs}
+    return {
         "revision": code_revision(),
         "inputs": {path: value for path, value in digests.items() if not _is_code(path)},
         "code": {path: value for path, value in digests.items() if _is_code(path)},
-        "versions": versions(),
-        "machine": platform.machine(),
-        **facts,
     }
+
+
+def _digest(path: str | Path) -> str:
+    return digest(path) if Path(path).is_file() else "missing"
+
+
+def write(outputs: Iterable[str | Path], inputs: Iterable[str | Path], /, **facts: Any) -> None:
+    """One record beside each output.
+
+    What :func:`origin` says now and did not say when the job began stands under
+    `changed_meanwhile`.
+
+    Args:
+        outputs: files just written.
+        inputs: files they were made from, code among them.
+        facts: rule, config digest, seed, threads, device, wall and CPU seconds, data source; of a
+            job that took time, what :func:`origin` said when it began.
+    """
+    now = origin(inputs)
+    shared = {**now, "versions": versions(), "machine": platform.machine(), **facts}
+    then = {"revision": shared["revision"], **shared["inputs"], **shared["code"]}
+    end = {"revision": now["revision"], **now["inputs"], **now["code"]}
+    changed = {key: value for key, value in end.items() if then.get(key) != value}
+    if changed:
+        shared["changed_meanwhile"] = changed
     for path in outputs:
         record = {"file": Path(path).name, "sha256": digest(path), **shared}
         with atomic(f"{path}{SUFFIX}") as temporary:
@@ -117,9 +135,12 @@ def verify(root: str | Path) -> list[str]:
         except (json.JSONDecodeError, KeyError) as error:
             problems.append(f"{record_path}: not a provenance record ({error!r})")
             continue
+        # a commit alone changes nothing that ran
+        for path in sorted(set(record.get("changed_meanwhile", ())) - {"revision"}):
+            problems.append(f"{path} changed while {artefact} was made from it; make it again")
         for path, value in expected.items():
             if path not in digests:
-                digests[path] = digest(path) if Path(path).is_file() else "missing"
+                digests[path] = _digest(path)
             if digests[path] != value:
                 state = "is missing" if digests[path] == "missing" else "has changed"
                 role = "" if path == str(artefact) else f", an input of {artefact},"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import torch
 
 from innerlr.errors import InnerlrError
 from innerlr.io.files import atomic
-from innerlr.io.provenance import config_digest
 
 
 class Checkpoint:
@@ -21,7 +20,8 @@ class Checkpoint:
 
     Args:
         path: where it lies; its folder is made if needed.
-        settings: what the run depends on, plain values. A checkpoint of other settings is refused.
+        settings: what the run depends on, plain values: of a job its section, and the digests of
+            its inputs and code. A checkpoint of other settings is refused.
         interval: seconds between two saves.
     """
 
@@ -53,16 +53,14 @@ class Checkpoint:
                 f"checkpoint: {self.path} cannot be read; it was cut short or is no checkpoint "
                 f"({reason}). {mend}"
             ) from error
-        if config_digest(settings) != config_digest(self.settings):
-            keys = sorted(
-                key
-                for key in {*settings, *self.settings}
-                if settings.get(key) != self.settings.get(key)
-            )
+        was, now = dict(_leaves(settings)), dict(_leaves(self.settings))
+        keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
+        if keys:
             key = keys[0]
             raise InnerlrError(
                 f"checkpoint: {self.path} is of a run with other settings: {', '.join(keys)} "
-                f"({key} was {settings.get(key)!r}, is {self.settings.get(key)!r}). {mend}"
+                f"({key} was {was.get(key)!r}, is {now.get(key)!r}). {mend} Or put back what it "
+                "was to go on."
             )
         return dict(state)
 
@@ -74,3 +72,12 @@ class Checkpoint:
     def remove(self) -> None:
         """Forget the run."""
         self.path.unlink(missing_ok=True)
+
+
+def _leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values of nested settings."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
