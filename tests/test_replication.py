@@ -13,7 +13,7 @@ from innerlr.cli import main
 from innerlr.config import Config
 from innerlr.errors import InnerlrError
 from innerlr.io import replication
-from innerlr.io.provenance import write
+from innerlr.io.provenance import verify, write
 from innerlr.io.reference import compute
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +23,17 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_generated_pages_have_not_drifted(name: str) -> None:
     made = replication.FILES[name](ROOT)
     assert (ROOT / name).read_text() == made, "run `innerlr replication --write`"
+
+
+def test_the_reference_results_are_what_their_records_say(tmp_path: Path) -> None:
+    """Though their inputs are not kept, and they are of several revisions."""
+    assert verify(ROOT / replication.REFERENCE) == []
+    copy = tmp_path / "reference"
+    shutil.copytree(ROOT / replication.REFERENCE, copy)
+    with (copy / "figures/fig08.csv").open("a") as table:
+        table.write("\n")
+    (problem,) = verify(copy)
+    assert "fig08.csv has changed" in problem
 
 
 @pytest.fixture

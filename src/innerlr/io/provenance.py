@@ -112,9 +112,12 @@ def verify(root: str | Path) -> list[str]:
     """What does not agree below `root`: an empty list means that everything does.
 
     Every artefact must have a record with its digest; the inputs that a record names must still
-    have the digests with which it was made; all records must come from one code revision.
+    have the digests with which it was made; all records must come from one code revision. Of
+    reference results, which are of several runs and keep no inputs, the artefacts alone are held
+    against their records.
     """
     folder = Path(root)
+    kept = (folder / "runs.yaml").is_file()
     problems: list[str] = []
     revisions: dict[str, list[str]] = {}
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -123,14 +126,16 @@ def verify(root: str | Path) -> list[str]:
         return [f"{folder}: holds no artefact with a {SUFFIX} record"]
     known = {path.with_name(path.name.removesuffix(SUFFIX)) for path in records}
     for path in files:
-        if path not in known and path not in records and not _exempt(path.relative_to(folder)):
+        within = path.relative_to(folder)
+        exempt = _exempt(within) or (kept and len(within.parts) == 1)
+        if path not in known and path not in records and not exempt:
             problems.append(f"{path}: has no {path.name}{SUFFIX}")
     digests: dict[str, str] = {}
     for record_path in records:
         artefact = record_path.with_name(record_path.name.removesuffix(SUFFIX))
         try:
             record: Mapping[str, Any] = json.loads(record_path.read_text())
-            expected = {str(artefact): record["sha256"], **record["inputs"]}
+            expected = {str(artefact): record["sha256"]} | ({} if kept else record["inputs"])
             revisions.setdefault(record["revision"], []).append(artefact.name)
         except (json.JSONDecodeError, KeyError) as error:
             problems.append(f"{record_path}: not a provenance record ({error!r})")
@@ -145,7 +150,7 @@ def verify(root: str | Path) -> list[str]:
                 state = "is missing" if digests[path] == "missing" else "has changed"
                 role = "" if path == str(artefact) else f", an input of {artefact},"
                 problems.append(f"{path}{role} {state} since it was recorded")
-    if len(revisions) > 1:
+    if len(revisions) > 1 and not kept:
         counts = ", ".join(f"{key[:12]} ({len(names)})" for key, names in revisions.items())
         problems.append(f"{folder}: made by several code revisions: {counts}; run it afresh")
     return problems
