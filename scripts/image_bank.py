@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from innerlr.config import load
 from innerlr.features import generator
 from innerlr.io import write_arrays
 from innerlr.io.job import job
@@ -9,6 +10,7 @@ from innerlr.io.omniglot import obtain
 
 with job(snakemake) as facts:
     p = snakemake.params
-    bank, source = obtain(p.images, generator(p.seed, "omniglot"))
+    images = load(snakemake.config).fig03.images.model_dump()
+    bank, source = obtain(images, generator(p.seed, "omniglot"))
     facts["data_source"] = source
     write_arrays(snakemake.output.arrays, {**bank.to_arrays(), "source": np.array(source)})

@@ -87,6 +87,14 @@ def test_a_job_trains_as_the_experiment_does(
     assert np.array_equal(arrays["history"], trained["online-seed1"]["history"])
 
 
+def test_training_does_not_depend_on_where_the_images_lie() -> None:
+    moved = SMALL | {"images": {**SMALL["images"], "source": "directory", "directory": "/moved"}}
+    section = Fig03.model_validate(SMALL).for_run("online-seed0")
+    assert Fig03.model_validate(moved).for_run("online-seed0") == section
+    larger = SMALL | {"images": {"split": {"train": 13, "validation": 0, "test": 8}}}
+    assert Fig03.model_validate(larger).for_run("online-seed0") != section
+
+
 class CutOff(Exception):
     """Stands for a kill."""
 

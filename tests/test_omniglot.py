@@ -23,7 +23,6 @@ from innerlr import omniglot
 from innerlr.errors import InnerlrError
 from innerlr.glyphs import stand_in
 from innerlr.io import omniglot as sources
-from innerlr.io.provenance import write
 from innerlr.omniglot import SIDE, ImageBank, TaskSampler, distinct, rotated, split
 
 REAL = os.environ.get(sources.ENVIRONMENT)
@@ -121,18 +120,44 @@ def test_nearest_is_pillows_resize_of_one_bit_images() -> None:
         assert set(np.unique(made)) <= {0, 255}
 
 
-@pytest.mark.parametrize("made", ["directory", "stand_in"])
+@pytest.mark.parametrize("made", ["generated", "directory", "stand_in"])
 @pytest.mark.parametrize("asked", ["auto", "stand_in"])
-def test_a_stand_in_that_nobody_asked_for_is_told(tmp_path: Path, made: str, asked: str) -> None:
-    bank = tmp_path / "omniglot.npz"
-    assert sources.unasked_stand_in(bank, asked, "x.log") == ""  # none was made
-    bank.write_bytes(b"")
-    write([bank], [], data_source=made)
-    said = sources.unasked_stand_in(bank, asked, "x.log")
+def test_a_stand_in_that_nobody_asked_for_is_told(made: str, asked: str) -> None:
+    said = sources.unasked_stand_in(made, asked, "x.log")
     if (made, asked) == ("stand_in", "auto"):
         assert all(part in said for part in ("WARNING", "x.log", "OMNIGLOT_DIR"))
     else:
         assert said == ""
+
+
+# source, whether a folder is named, and what can be made of it
+BANKS = [
+    *(("auto", False, "download"), ("auto", False, "stand_in"), ("auto", True, "directory")),
+    *(("directory", True, "directory"), ("download", False, "download")),
+    *(("download", True, "download"), ("stand_in", False, "stand_in")),
+    ("stand_in", True, "stand_in"),
+]
+
+
+@pytest.mark.parametrize(("source", "named", "made"), BANKS)
+def test_an_image_bank_is_made_anew_only_where_it_must(source: str, named: bool, made: str) -> None:
+    asked = sources.wanted(source, named, "generated")
+    # the same again has nothing to do
+    assert sources.wanted(source, named, made) == asked
+    # without the variable, or with another folder, Omniglot stays
+    if made != "stand_in" and source == "auto":
+        assert {sources.wanted("auto", any_, made) for any_ in (False, True)} == {asked}
+    if made == "directory":
+        assert sources.wanted("directory", True, made) == asked
+    # a stand-in gives way where Omniglot can be had, and was not asked for itself
+    if made == "stand_in" and source == "auto":
+        for later in ("auto", "directory"):
+            again = sources.wanted(later, True, made)
+            assert again == sources.wanted(later, True, "directory") != asked
+    # what is asked for by name is made
+    for other in ("stand_in", "download"):
+        if (made == "stand_in") != (other == "stand_in"):
+            assert sources.wanted(other, named, made) != asked
 
 
 def test_turning_and_shrinking_commute() -> None:

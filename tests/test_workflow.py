@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,47 +21,15 @@ from playwright.sync_api import Browser
 from browser import WIDTHS, assert_readable, chromium, opened
 from innerlr.config import Config
 from innerlr.io.provenance import SUFFIX, verify
+from project import Project, counts
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
-ROOT = Path(__file__).resolve().parent.parent
 SMOKE = ("--configfile", "workflow/presets/smoke.yaml")
 FIGURES = [
     *("fig01", "fig02", "fig03", "fig04", "fig05", "fig06", "fig07", "fig08", "fig09", "fig10"),
     *("fig11", "fig12", "h3", "table2", "theory"),
 ]
-
-
-class Project:
-    """A copy of the project in which Snakemake is run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        git = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-        listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True)
-        for name in listed.stdout.split():
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-
-    def snakemake(self, *arguments: str, ok: bool = True) -> str:
-        run = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        said = run.stdout + run.stderr
-        assert (run.returncode == 0) == ok, said
-        return said
-
-    def results(self, preset: str = "smoke") -> Path:
-        return self.folder / "results" / preset
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +41,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert "the report is results/smoke/report.html" in said
     assert "WARNING" not in said  # the stand-in was asked for
     return made
-
-
-def counts(said: str) -> dict[str, int]:
-    """Jobs of a dry run by rule."""
-    table = said[said.index("Job stats:") :]
-    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -1171,6 +1171,11 @@ class Fig03(AnilSetting, TrainedSection):
             f"{READING}{name}-seed{seed}" for name in names for seed in range(self.readings.seeds)
         ]
 
+    def for_stage(self, stage: str) -> dict[str, Any]:
+        # the image bank alone reads where the images come from: archives may be moved
+        values = super().for_stage(stage)
+        return values | {"images": _without(values["images"], "source", "directory")}
+
     def for_run(self, run: str) -> dict[str, Any]:
         """The section as the one job `run` needs it: its own scheme in its own setting."""
         name = run.rpartition("-seed")[0]

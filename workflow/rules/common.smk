@@ -17,7 +17,8 @@ from innerlr.config import OpenSection, TrainedSection, load
 from innerlr.errors import InnerlrError
 from innerlr.experiments import EXPERIMENTS as CLASSES
 from innerlr.io.omniglot import ENVIRONMENT as IMAGES_FOLDER
-from innerlr.io.omniglot import unasked_stand_in
+from innerlr.io.omniglot import unasked_stand_in, wanted
+from innerlr.io.provenance import data_source
 from innerlr.specification import pages
 
 try:
@@ -302,6 +303,8 @@ def write_report():
     print(
         f"\n{figures} of {len(FIGURES)} figures are in {RESULTS / 'figures'}; "
         f"the report is {REPORT}\n"
-        + unasked_stand_in(IMAGE_BANK, CONFIG.fig03.images.source, LOGS / "image_bank.log"),
+        + unasked_stand_in(
+            data_source([IMAGE_BANK]), CONFIG.fig03.images.source, LOGS / "image_bank.log"
+        ),
         file=sys.stderr,
     )

@@ -23,9 +23,9 @@ rule image_bank:
         mem_mb=2000,
         runtime=60,
     params:
-        images=CONFIG.fig03.images.model_dump(),
-        # a folder that is named later takes the place of a stand-in
-        named=NAMED_IMAGES and CONFIG.fig03.images.source != "stand_in",
+        # where the archives lie is no parameter: moved, they are the same images
+        wanted=wanted(CONFIG.fig03.images.source, NAMED_IMAGES, data_source([IMAGE_BANK])),
+        split=CONFIG.fig03.images.split.model_dump(),
         seed=CONFIG.seed,
     message:
         IMAGES_MESSAGE
@@ -61,7 +61,7 @@ rule omniglot_readings:
         mem_mb=1000,
         runtime=10,
     params:
-        section=CONFIG.fig03.model_dump(),
+        section=CONFIG.fig03.model_dump(exclude={"images": {"source", "directory"}}),
         runs=CONFIG.fig03.reading_runs(),
         seed=CONFIG.seed,
     message:

@@ -4,7 +4,6 @@
 rule training:
     input:
         source=lambda wc: source_of_experiment(wc.experiment),
-        data=RESULTS / "data/{experiment}.csv",
         images=lambda wc: images_of(wc.experiment),
     output:
         arrays=RESULTS / "training/{experiment}/{run}.npz",

@@ -20,7 +20,6 @@ from PIL import Image, UnidentifiedImageError
 
 from innerlr.errors import InnerlrError
 from innerlr.glyphs import stand_in
-from innerlr.io.provenance import data_source
 from innerlr.omniglot import SIDE, SPLITS, ImageBank
 
 ENVIRONMENT = "OMNIGLOT_DIR"
@@ -76,15 +75,35 @@ OFFICIAL = Contents(
 )
 
 
-def unasked_stand_in(bank: str | Path, source: str, log: str | Path) -> str:
+def wanted(source: str, named: bool, had: str) -> str:
+    """What an image bank must be: omniglot, stand_in or either. It is made anew where this changes.
+
+    Omniglot, once had, stays wherever its archives lie later; a stand-in that nobody asked for
+    gives way to it when a folder is named.
+
+    Args:
+        source: fig03.images.source.
+        named: whether a folder is.
+        had: the data source of the bank there is, as its record says; generated for none.
+    """
+    if source == "stand_in":
+        return "stand_in"
+    if had == "directory":
+        return "omniglot"
+    if had == "download":  # whether or not one was insisted upon
+        named = False
+    return "omniglot" if named or source != "auto" else "either"
+
+
+def unasked_stand_in(had: str, source: str, log: str | Path) -> str:
     """What to do where a run's images are a stand-in that nobody asked for; else nothing.
 
     Args:
-        bank: the image bank, with its record.
+        had: the data source of the image bank, as its record says.
         source: fig03.images.source.
         log: says why Omniglot could not be had.
     """
-    if source == "stand_in" or data_source([bank]) != "stand_in":
+    if source == "stand_in" or had != "stand_in":
         return ""
     return (
         "WARNING: fig03 shows a STAND-IN, letters of a font, since Omniglot could not be had (why: "
