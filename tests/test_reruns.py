@@ -18,6 +18,7 @@ fig10a: {iterations: 2, seeds: 1, test_tasks: 4, estimate_tasks: 2}
 fig03: {images: {split: {train: 3, validation: 0, test: 3}}}
 """
 FEATURES = "results/small/features/fig10a.npz"
+UNTRAINED = "results/small/features/fig06.npz"
 BANK = "results/small/data/omniglot.npz"
 NOTHING = "Nothing to be done"
 
@@ -27,6 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("project"))
     (made.folder / "small.yaml").write_text(SMALL)
     run(made, FEATURES)
+    run(made, UNTRAINED)
     return made
 
 
@@ -58,6 +60,27 @@ def test_more_seeds_train_only_the_new_ones(project: Project) -> None:
 
 def test_keys_that_training_reads_train_anew(project: Project) -> None:
     assert jobs(project, FEATURES, "fig10a: {meta_batch: 3}")["training"] == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "reruns"), [("dual", True), ("training/device", True), ("adaptation", False)]
+)
+def test_editing_a_module_reruns_what_it_is_behind(
+    project: Project, module: str, reruns: bool
+) -> None:
+    file = project.folder / f"src/innerlr/{module}.py"
+    stat, text = file.stat(), file.read_bytes()
+    file.write_bytes(text + b"# edited\n")
+    try:
+        assert bool(jobs(project, FEATURES)) == reruns
+    finally:
+        file.write_bytes(text)
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_the_device_matters_where_networks_are_trained(project: Project) -> None:
+    assert jobs(project, UNTRAINED, "device: cpu") == {}
+    assert jobs(project, FEATURES, "device: cpu")["training"] == 1
 
 
 def test_a_stand_in_gives_way_once_a_folder_is_named(project: Project, tmp_path: Path) -> None:

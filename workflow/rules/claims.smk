@@ -3,7 +3,7 @@
 
 rule judge:
     input:
-        source=sources("claims", "intervals"),
+        source=sources("claims"),
         estimates=RESULTS / "estimates/{experiment}.csv",
     output:
         table=RESULTS / "claims/{experiment}.csv",

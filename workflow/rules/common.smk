@@ -16,6 +16,7 @@ import yaml
 from innerlr.config import OpenSection, TrainedSection, load
 from innerlr.errors import InnerlrError
 from innerlr.experiments import EXPERIMENTS as CLASSES
+from innerlr.io.imports import behind
 from innerlr.io.omniglot import ENVIRONMENT as IMAGES_FOLDER
 from innerlr.io.omniglot import unasked_stand_in, wanted
 from innerlr.io.provenance import data_source
@@ -184,43 +185,32 @@ def provenance(*files):
     return [f"{path}.provenance.json" for path in files]
 
 
+PACKAGE = Path(workflow.basedir) / "src/innerlr"
+
+
+def files_of(*roots):
+    """The package's modules that `roots` run, so that editing one reruns a rule."""
+    found = {module for root in roots for module in behind(root, PACKAGE)}
+    return sorted(map(os.path.relpath, found))
+
+
 def sources(*modules):
-    """Package modules behind a rule, so that editing one reruns it."""
-    folder = Path(workflow.basedir) / "src/innerlr"
-    return [os.path.relpath(folder / f"{name}.py") for name in modules]
+    """Modules of the package behind a rule, and all that they import."""
+    return files_of(*(PACKAGE / f"{name}.py" for name in modules))
 
 
 def source_of_experiment(experiment):
     """The modules that compute an experiment."""
     name = "own" if experiment in OWN else CLASSES[experiment][0]
-    extra = EXTRA_MODULES.get(name, [])
-    return sources(
-        f"experiments/{name}",
-        *extra,
-        "adaptation",
-        "distributions",
-        "estimators",
-        "experiments/base",
-        "features",
-        "moments",
-        "rows",
-    )
+    # the scripts choose the device
+    device = ["training/device"] if runs_of(experiment) else []
+    return sources(f"experiments/{name}", *device)
 
 
-TRAINING = ["tasks", "training/checkpoint", "training/maml", "training/mlp"]
-
-
-# modules that only some experiments import
-EXTRA_MODULES = {
-    "adaptation_gap": ["intervals", "theory"],
-    "mixed_regression": ["mixed_regression"],
-    "omniglot": ["dual", "models", "omniglot", "training/anil"],
-    "pretrained": ["experiments/landscape", *TRAINING],
-    "rate_sweep": ["dual", *TRAINING],
-    "tangent": ["dual", "experiments/tangent_scaling", "intervals", "ntk", "tasks"],
-    "tangent_variance": ["dual", "experiments/basis_variance", "ntk"],
-    "theory": ["dual", "experiments/trajectory", "intervals", "theory"],
-}
+def source_of_figure(figure):
+    """The modules that a figure's notebook uses, and what runs it."""
+    notebook = Path(workflow.basedir) / notebook_of(figure)
+    return sorted({*files_of(notebook), *sources("io/notebook")})
 
 
 def notebook_of(figure):

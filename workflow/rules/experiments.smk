@@ -51,7 +51,8 @@ rule features:
         experiment="{experiment}",
         section=lambda wc: section(wc.experiment, "features"),
         seed=CONFIG.seed,
-        device=CONFIG.device,
+        # only trained networks are evaluated there
+        device=lambda wc: CONFIG.device if runs_of(wc.experiment) else "cpu",
         runs=lambda wc: runs_of(wc.experiment),
     message:
         "{wildcards.experiment}: features and their moments"

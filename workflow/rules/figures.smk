@@ -5,7 +5,7 @@ rule figure:
     input:
         notebook=lambda wc: notebook_of(wc.figure),
         caption=lambda wc: caption_of(wc.figure),
-        source=sources("plotting", "intervals", "io/notebook"),
+        source=lambda wc: source_of_figure(wc.figure),
         sweeps=lambda wc: inputs_of(wc.figure, "sweeps"),
         estimates=lambda wc: inputs_of(wc.figure, "estimates"),
         claims=lambda wc: inputs_of(wc.figure, "claims"),
@@ -88,7 +88,7 @@ rule notation:
 
 rule table2_table:
     input:
-        source=sources("intervals", "io/tables"),
+        source=sources("io/tables"),
         sweep=RESULTS / "sweeps/table2.csv",
         estimates=RESULTS / "estimates/table2.csv",
     output:
@@ -122,7 +122,7 @@ rule table2_table:
 
 rule estimators_table:
     input:
-        source=sources("intervals", "io/tables"),
+        source=sources("io/tables"),
         estimates=expand(RESULTS / "estimates/{name}.csv", name=EXPERIMENTS),
     output:
         csv=RESULTS / "tables/estimators.csv",

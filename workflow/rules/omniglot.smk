@@ -8,7 +8,7 @@ if not NAMED_IMAGES and CONFIG.fig03.images.source == "auto":
 
 rule image_bank:
     input:
-        source=sources("errors", "glyphs", "io/omniglot", "omniglot"),
+        source=sources("features", "io/omniglot"),
     output:
         arrays=IMAGE_BANK,
         provenance=provenance(IMAGE_BANK),
@@ -35,7 +35,7 @@ rule image_bank:
 
 rule omniglot_readings:
     input:
-        source=[*source_of_experiment("fig03"), *sources("plotting")],
+        source=sources("experiments/omniglot", "plotting"),
         trained=[RESULTS / f"training/fig03/{run}.npz" for run in CONFIG.fig03.reading_runs()],
     output:
         estimates=RESULTS / "readings/fig03.csv",
