@@ -1309,9 +1309,7 @@ class Fig05(OpenSection):
         },
     )
 
-    late: ClassVar[frozenset[str]] = frozenset(
-        ["alpha", "rate", "max_steps", "grid_points", "fresh_tasks"]
-    )
+    late: ClassVar[frozenset[str]] = frozenset(["rate", "max_steps", "grid_points", "fresh_tasks"])
     sources: ClassVar[dict[str, Source]] = {
         "laws": paper("section 5.3: U(-5, 5), N(0, 2), Exp(1)"),
         "laws.normal.spread_is": _VARIANCE_READING,
@@ -1768,7 +1766,7 @@ class Table2(TrainedSection):
     )
 
     after_training: ClassVar[frozenset[str]] = frozenset(
-        ["bias", "shots", "query", "tasks", "test_tasks", "alphas", "search_cap"]
+        ["bias", "query", "tasks", "test_tasks", "alphas", "search_cap"]
     )
     sources: ClassVar[dict[str, Source]] = {
         "panels.*.title": ours("the panel's heading"),
