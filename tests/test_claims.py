@@ -156,7 +156,65 @@ def test_ends_of_another_quantity_are_not_its_own() -> None:
         }
     )
     row = claims.judge([entry()], table, "x", {}).iloc[0]
-    assert (row.measured, row.low, row.high) == (1.5, 1.5, 1.5)
+    assert row.measured == 1.5
+    assert np.isnan([row.low, row.high]).all()
+
+
+def indicator(hits: list[float]) -> pd.DataFrame:
+    return estimates(hits).assign(quantity="minimum_in_range")
+
+
+def test_a_share_of_repetitions_has_the_exact_interval() -> None:
+    claim = entry(quantity="minimum_in_range", expected={"above": 0.99})
+    row = claims.judge([claim], indicator([1.0] * 10), "x", {}).iloc[0]
+    # Clopper-Pearson, by hand: 0.025^(1/10)
+    assert (row.low, row.high) == (pytest.approx(0.025**0.1), 1.0)
+    assert row.verdict == claims.PARTLY
+    many = claims.judge([claim], indicator([1.0] * 400), "x", {}).iloc[0]
+    assert many.verdict == claims.REPRODUCED
+    with pytest.raises(InnerlrError, match="expected 0 or 1"):
+        claims.measure(indicator([1.0, 0.5]), "a", "minimum_in_range")
+
+
+def on_a_grid(below: list[float], values: list[float], above: list[float]) -> pd.DataFrame:
+    ends = [
+        estimates(x).assign(quantity=f"q{end}")
+        for x, end in ((below, "_below"), (values, ""), (above, "_above"))
+    ]
+    return pd.concat(ends)
+
+
+def test_what_was_found_on_a_grid_lies_between_its_neighbours() -> None:
+    table = on_a_grid([0.0] * 3, [1.0] * 3, [2.0] * 3)
+    assert claims.measure(table, "a", "q") == (1.0, 0.0, 2.0)
+    below, values, above = [0.0, 1.0, 0.0], [1.0, 2.0, 1.0], [2.0, 4.0, 2.0]
+    found = claims.measure(on_a_grid(below, values, above), "a", "q")
+    assert found.low == mean_interval(below).low
+    assert found.high == mean_interval(above).high
+    # one at the end of the grid
+    table = on_a_grid([0.0] * 3, [1.0] * 3, [2.0, 2.0, np.inf])
+    assert claims.measure(table, "a", "q") == (1.0, 0.0, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("expected", "values", "worst", "wanted"),
+    [
+        ({"below": 0.25}, [0.1, 0.2, 0.3], 0.3, claims.NOT),
+        ({"below": 0.25}, [0.1, 0.2, 0.25], 0.25, claims.REPRODUCED),
+        # the mean's interval is below 0.999 and above 1
+        ({"above": 0.999}, [0.918, 0.922, 0.833], 0.833, claims.NOT),
+        ({"between": [1, 1]}, [1.0, 1.0, 2.0], 2.0, claims.NOT),
+        ({"between": [1, 1]}, [1.0, 1.0], 1.0, claims.REPRODUCED),
+    ],
+)
+def test_a_statement_about_every_repetition_is_judged_by_the_worst(
+    expected: dict, values: list[float], worst: float, wanted: str
+) -> None:
+    row = claims.judge([entry(each=True, expected=expected)], estimates(values), "x", {}).iloc[0]
+    assert (row.measured, row.low, row.high) == (worst, min(values), max(values))
+    assert row.verdict == wanted
+    unknown = claims.judge([entry(each=True)], estimates([1.5, np.nan]), "x", {}).iloc[0]
+    assert unknown.verdict == claims.PARTLY
 
 
 def test_below_its_scale_a_claim_is_not_evaluated() -> None:
@@ -317,6 +375,8 @@ def inside_and_outside(claim: dict) -> tuple[float, float]:
     least, most = natural(claim["quantity"])
     assert max(low, least) <= min(high, most), "nothing that can be measured is accepted"
     assert least < low or high < most, "nothing that can be measured is refused"
+    if claim["quantity"] in claims.INDICATORS:
+        return 1.0, 0.0
     good = middle(max(low, least), min(high, most))
     bad = middle(high, most) if high < most else middle(least, low)
     return good, bad
@@ -327,8 +387,8 @@ def measured(claim: dict, value: float, other: float, form: str) -> pd.DataFrame
     panel, quantity = str(claim["panel"]), claim["quantity"]
     rows = [(f"{panel}x", quantity, 0, other), (panel, f"{quantity}x", 0, other)]
     rows += [(f"{panel}x", f"{quantity}_{end}", -1, other) for end in ("low", "high")]
-    if form == "repetitions":
-        rows += [(panel, quantity, seed, value) for seed in range(5)]
+    if form == "repetitions" or quantity in claims.INDICATORS:
+        rows += [(panel, quantity, seed, value) for seed in range(10)]
     else:
         rows.append((panel, quantity, -1, value))
     if form == "pooled":
@@ -360,7 +420,11 @@ def test_every_claim_can_hold_and_can_fail(claim: dict, form: str) -> None:
     assert verdicts == [claims.REPRODUCED, claims.NOT]
 
 
-@pytest.mark.parametrize("claim", MEASURED, ids=[c["id"] for c in MEASURED])
+# the others have no interval of a mean
+OF_MEANS = [c for c in MEASURED if "each" not in c and c["quantity"] not in claims.INDICATORS]
+
+
+@pytest.mark.parametrize("claim", OF_MEANS, ids=[c["id"] for c in OF_MEANS])
 def test_every_claim_is_partly_reproduced_by_an_interval_across_its_bound(claim: dict) -> None:
     good, bad = inside_and_outside(claim)
     table = measured(claim, good, bad, "pooled")

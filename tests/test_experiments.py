@@ -146,6 +146,16 @@ def test_shifted_optima_change_nothing_in_panel_c() -> None:
     assert limits["a"] == pytest.approx(limits["c"], rel=1e-13)
 
 
+def test_the_shrinking_of_the_spread_has_an_interval_over_trials() -> None:
+    _, _, sweep, estimates = stages(experiment("fig08", trials=10))
+    for panel, curves in sweep.groupby("panel"):
+        spread = curves.groupby("tasks").error.std()
+        found = pooled(estimates, str(panel))
+        low, high = found.spread_last_to_first_low, found.spread_last_to_first_high
+        assert found.spread_last_to_first == pytest.approx(spread.iloc[-1] / spread.iloc[0])
+        assert low < found.spread_last_to_first < high
+
+
 def test_a_capped_search_is_counted() -> None:
     made = experiment("fig08", search_cap=0.5)
     _, _, sweep, estimates = stages(made)
@@ -376,6 +386,51 @@ def test_the_exact_test_risk_is_that_of_simulated_tasks(rate: float) -> None:
     squared = error**2
     exact = float(PROBLEM.test_risk(w, np.array(rate)))
     assert abs(squared.mean() - exact) < 5 * squared.std() / np.sqrt(n)
+
+
+def pooled(estimates: pd.DataFrame, panel: str) -> pd.Series:
+    """What is said of all repetitions of a panel together."""
+    mine = estimates[(estimates.panel == panel) & (estimates.seed == -1)]
+    return mine.set_index("quantity").value
+
+
+def test_the_minimiser_of_the_mean_risk_has_its_interval_over_sets() -> None:
+    made = experiment("fig11", trials=20, grid_points=41)
+    features = made.features()
+    sweep = made.sweep(features)
+    estimates = made.estimates(features, sweep)
+    step = made.grid[1] - made.grid[0]
+    for strategy, curves in sweep.groupby("strategy"):
+        mean = curves.groupby("rate_b").test_risk.mean()
+        found = pooled(estimates, str(strategy))
+        assert found.best_rate_b_of_mean == mean.idxmin()
+        # another way to resample: sets one by one
+        risks = curves.pivot(index="trial", columns="rate_b", values="test_risk")
+        rng = np.random.default_rng(1)
+        again = [risks.iloc[rng.integers(20, size=20)].mean().idxmin() for _ in range(500)]
+        half = found.best_rate_b_of_mean_high - mean.idxmin()
+        assert half == pytest.approx(mean.idxmin() - found.best_rate_b_of_mean_low)
+        # the spread of a spread on a coarse grid
+        assert half - step == pytest.approx(1.96 * np.std(again), rel=0.15, abs=0.2 * step)
+
+
+def test_the_spread_over_fixed_rates_is_that_of_the_lowest_risks() -> None:
+    made = experiment("fig11", other_test_rates=[0.1, 0.5])
+    features = made.features()
+    estimates = made.estimates(features, made.sweep(features))
+    found = estimates[(estimates.panel == "both") & (estimates.seed == 3)]
+    found = found.set_index("quantity").value
+    # with another rate fixed the experiment is that strategy
+    lowest = []
+    for rate in (0.1, 0.2, 0.5):
+        curves = experiment("fig11", fixed_test_rate=rate).sweep(features)
+        of_set = curves[curves.trial == 3].groupby("strategy").test_risk.min()
+        lowest.append(of_set["fixed"])
+        expected = of_set["fixed"] / of_set["shared"] - 1
+        assert found[f"fixed_over_shared_at_{rate:g}"] == pytest.approx(expected, rel=1e-9)
+    assert found.fixed_over_shared == found["fixed_over_shared_at_0.2"]
+    spread = max(lowest) / min(lowest) - 1
+    assert found.spread_over_test_rates == pytest.approx(spread, rel=1e-9)
 
 
 @pytest.mark.parametrize("rate", [-0.3, 0.0, 0.2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -179,7 +180,11 @@ def test_labels_and_numbers() -> None:
     ]
     values = (1 / 3, float("inf"), float("-inf"), float("nan"))
     assert [replication.number(v) for v in values] == ["0.3333", "infinite", "-infinite", ""]
-    assert replication.interval(1.0, 1.0) == "exact"
+    nothing = float("nan")
+    assert replication.interval(1.0, nothing, nothing) == "exact"
+    # repetitions that agree are no proof of a value
+    assert replication.interval(1.0, 1.0, 1.0) == "1 to 1"
+    assert replication.interval(nothing, nothing, nothing) == ""
     assert replication.cell("a\nb|c") == "a b\\|c"
 
 
@@ -216,10 +221,13 @@ def test_readings_are_counted_by_claim(root: Path) -> None:
         ("fig01-away", "y", "partly"),
     ]
     table = pd.DataFrame(rows, columns=["id", "reading", "verdict"])
+    table["measured"] = [1.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    table = table.assign(low=table.measured, high=np.inf)
     table[:3].to_csv(folder / "fig08_readings.csv", index=False)
     table[3:].to_csv(folder / "fig01_readings.csv", index=False)
     found = replication.robustness(root)
-    assert dict(found.readings) == {"fig08a-vanishes": 2, "fig01-away": 2}
+    # x repeats the primary number of the first to the last digit
+    assert dict(found.readings) == {"fig08a-vanishes": 1, "fig01-away": 2}
     assert found.loc["fig01-away", ["reproduced", "partly", "not reproduced"]].to_list() == [
         1,
         1,
@@ -229,7 +237,22 @@ def test_readings_are_counted_by_claim(root: Path) -> None:
     text = replication.report(root)
     said = " ".join(text.split())
     assert "Of the 2 claims" in said
-    assert "1 have one verdict under every reading, and 1 go from reproduced" in said
+    assert "no reading changes what is measured of 0. Of the other 2, 1 have one verdict" in said
+    assert "and 1 go from reproduced" in said
     assert "| 1 reproduced, 1 partly |" in text
     assert "[fig08_readings-1](results/reference/figures/fig08_readings-1.png)" in text
     assert "readings-1" not in replication.readme(root)
+    table[:3].assign(measured=1.0, low=1.0).to_csv(folder / "fig08_readings.csv", index=False)
+    said = " ".join(replication.report(root).split())
+    assert "measured of 1. Of the other 1, 0 have one verdict" in said
+
+
+def test_reasons_are_those_of_the_claims_but_for_what_a_run_falls_short_of(root: Path) -> None:
+    path = root / replication.REFERENCE / "claims.csv"
+    judged = pd.read_csv(path).assign(reason="as it was")
+    judged.to_csv(path, index=False)
+    found = replication.claims(root).set_index("id").reason
+    entries = {e["id"]: e for e in yaml.safe_load((root / "claims.yaml").read_text())}
+    assert found["fig08a-vanishes"] == " ".join(entries["fig08a-vanishes"]["reason"].split())
+    judged.assign(verdict="not evaluated", reason="needs x").to_csv(path, index=False)
+    assert replication.claims(root).set_index("id").reason["fig08a-vanishes"] == "needs x"

@@ -139,7 +139,7 @@ def test_a_place_in_the_range() -> None:
     assert _position(0.01, 0.01, 1.0) == 0
     assert _position(0.1, 0.01, 1.0) == pytest.approx(0.5)
     assert _position(2.0, 0.01, 1.0) > 1
-    assert _position(0.0, 0.01, 1.0) == np.inf
+    assert _position(0.0, 0.01, 1.0) == -np.inf
 
 
 def test_the_loss_at_an_estimate() -> None:

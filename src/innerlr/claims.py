@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from innerlr.errors import InnerlrError, nearest
-from innerlr.intervals import Interval, mean_interval
+from innerlr.intervals import Interval, mean_interval, share_interval
 
 COLUMNS = ["id", "place", "quantity", "expected", "measured", "low", "high", "verdict", "reason"]
 KEYS = {
@@ -24,8 +24,12 @@ KEYS = {
     "reason",
     "needs",
 }
+# a claim may have it: the statement is about every repetition, and the worst one decides
+EACH = "each"
 # of a statement that other claims spell out
 SUMMARY_KEYS = {"id", "place", "claim", "of", "reason"}
+# 1 where something is so in a repetition, 0 where not: their means are shares
+INDICATORS = frozenset({"minimum_in_range", "best_is_nearest", "best_is_nearest_weighted"})
 REPRODUCED, PARTLY, NOT, UNJUDGED = "reproduced", "partly", "not reproduced", "not evaluated"
 
 
@@ -48,7 +52,9 @@ def judge(
         data_source: of the data it was measured on, as records name it.
 
     Returns:
-        Columns COLUMNS, in the order of the claims.
+        Columns COLUMNS, in the order of the claims. An exact value has no low and high; of a
+        statement about every repetition they are the least and the largest of them, and what was
+        measured is the worst.
 
     Raises:
         InnerlrError: a claim that is not well-formed, or whose quantity was not measured.
@@ -56,9 +62,11 @@ def judge(
     rows = []
     for claim in claims:
         check(claim)
-        interval = measure(estimates, str(claim["panel"]), claim["quantity"])
+        where = (estimates, str(claim["panel"]), claim["quantity"])
+        interval = worst(*where, claim["expected"]) if claim.get(EACH) else measure(*where)
+        decides = Interval(interval.mean, *[interval.mean] * 2) if claim.get(EACH) else interval
         short = shortfall(claim["needs"], section, data_source)
-        verdict = UNJUDGED if short else verdict_of(interval, claim["expected"])
+        verdict = UNJUDGED if short else verdict_of(decides, claim["expected"])
         rows.append(
             {
                 "id": claim["id"],
@@ -222,7 +230,7 @@ def check(claim: Mapping[str, Any]) -> None:
     where = f"claims.yaml: {claim.get('id', claim)}"
     keys = SUMMARY_KEYS if "of" in claim else KEYS
     for key in claim:
-        if key not in keys:
+        if key not in keys and (key != EACH or "of" in claim):
             raise InnerlrError(f"{where}: unknown key {key!r}. {nearest(key, keys)}")
     missing = keys - set(claim)
     if missing:
@@ -257,7 +265,43 @@ def describe(expected: Mapping[str, Any]) -> str:
 
 
 def measure(estimates: pd.DataFrame, panel: str, quantity: str) -> Interval:
-    """The quantity with its 95% interval over repetitions."""
+    """The quantity with its 95% interval over repetitions; exact values have none (NaN)."""
+    of_panel = estimates[estimates.panel.astype(str) == panel]
+    values = _values(estimates, panel, quantity)
+    found = values.value.to_numpy(dtype=float)
+    if np.isnan(found).any():
+        return Interval(np.nan, -np.inf, np.inf)  # nothing is known
+    if quantity in INDICATORS:
+        if not np.isin(found, (0, 1)).all():
+            raise InnerlrError(f"{quantity}: expected 0 or 1 in each repetition, got {found}.")
+        return share_interval(found)
+    if np.isinf(found).any():
+        # never reached: beyond any bound on that side, in every repetition or in some
+        low, high = float(found.min()), float(found.max())
+        return Interval(high if np.isinf(high) else low, low, high)
+    if (values.seed >= 0).all():
+        below, above = (_ends(of_panel, quantity, end) for end in ("below", "above"))
+        interval = mean_interval(found)
+        if not len(below):
+            return interval
+        return Interval(interval.mean, _mean(below, -np.inf).low, _mean(above, np.inf).high)
+    ends = (_ends(of_panel, quantity, end) for end in ("low", "high"))
+    return Interval(float(found[0]), *(float(e[0]) if len(e) else np.nan for e in ends))
+
+
+def worst(
+    estimates: pd.DataFrame, panel: str, quantity: str, expected: Mapping[str, Any]
+) -> Interval:
+    """The repetition that is farthest from what is expected, with the least and the largest."""
+    found = _values(estimates, panel, quantity).value.to_numpy(dtype=float)
+    if np.isnan(found).any():
+        return Interval(np.nan, np.nan, np.nan)
+    low, high = bounds(expected)
+    beyond = np.maximum(low - found, found - high)
+    return Interval(float(found[beyond.argmax()]), float(found.min()), float(found.max()))
+
+
+def _values(estimates: pd.DataFrame, panel: str, quantity: str) -> pd.DataFrame:
     of_panel = estimates[estimates.panel.astype(str) == panel]
     values = of_panel[of_panel.quantity == quantity]
     if values.empty:
@@ -265,22 +309,16 @@ def measure(estimates: pd.DataFrame, panel: str, quantity: str) -> Interval:
         raise InnerlrError(
             f"claims.yaml: no {quantity!r} in panel {panel!r}. {nearest(quantity, names)}"
         )
-    found = values.value.to_numpy(dtype=float)
-    if np.isnan(found).any():
-        return Interval(np.nan, -np.inf, np.inf)  # nothing is known
-    if np.isinf(found).any():
-        # never reached: beyond any bound on that side, in every repetition or in some
-        low, high = float(found.min()), float(found.max())
-        return Interval(high if np.isinf(high) else low, low, high)
-    if (values.seed >= 0).all():
-        return mean_interval(found)
-    value = float(found[0])
-    ends = [
-        of_panel[of_panel.quantity == f"{quantity}_{end}"].value.to_list()
-        for end in ("low", "high")
-    ]
-    low, high = (float(e[0]) if e else value for e in ends)
-    return Interval(value, low, high)
+    return values
+
+
+def _ends(of_panel: pd.DataFrame, quantity: str, end: str) -> np.ndarray:
+    return of_panel[of_panel.quantity == f"{quantity}_{end}"].value.to_numpy(dtype=float)
+
+
+def _mean(ends: np.ndarray, beyond: float) -> Interval:
+    """Of neighbours on a grid; where a repetition is at its edge nothing is known beyond."""
+    return mean_interval(ends) if np.isfinite(ends).all() else Interval(beyond, beyond, beyond)
 
 
 def shortfall(
@@ -317,6 +355,10 @@ def shortfall(
 def verdict_of(interval: Interval, expected: Mapping[str, Any]) -> str:
     """Reproduced if the whole interval is accepted, not if none of it is, else partly."""
     low, high = bounds(expected)
+    if np.isnan(interval.low):  # exact, or not known
+        if np.isnan(interval.mean):
+            return PARTLY
+        interval = Interval(interval.mean, interval.mean, interval.mean)
     if low <= interval.low and interval.high <= high:
         return REPRODUCED
     if interval.high < low or interval.low > high:

@@ -18,11 +18,12 @@ from innerlr.experiments.base import (
     unprefixed,
 )
 from innerlr.experiments.landscape import SAMPLE, alpha_star, alpha_star_risk
-from innerlr.intervals import slope_interval
+from innerlr.intervals import bootstrap_interval, slope_interval
 
 # The slope of log error against log N is fitted from here on: at fewer tasks the basis features
 # are heavy-tailed and the search cap binds.
 SLOPE_FROM = 16
+RESAMPLES = 1000
 
 
 class Convergence(Experiment):
@@ -105,10 +106,7 @@ class Convergence(Experiment):
                         "error_last_to_first": last.error / first.error,
                     },
                 )
-            spread = of_panel.groupby("tasks").error.std()
-            # trials that all end at the search cap have no spread to shrink
-            shrinks = spread.iloc[-1] / spread.iloc[0] if spread.iloc[0] > 0 else np.inf
-            rows += long(str(panel), -1, {"spread_last_to_first": shrinks})
+            rows += long(str(panel), -1, self._shrinks(of_panel))
             rows += long(str(panel), -1, {"capped_trials": float(of_panel.capped.sum())})
             for reading in ("error", "error_risk"):
                 mean = of_panel[of_panel.tasks >= SLOPE_FROM].groupby("tasks")[reading].mean()
@@ -125,3 +123,17 @@ class Convergence(Experiment):
                     },
                 )
         return table(rows, ["panel", "seed"])
+
+    def _shrinks(self, of_panel: pd.DataFrame) -> dict[str, float]:
+        """The spread of the error over trials at the most tasks over that at the fewest."""
+        errors = of_panel.pivot(index="trial", columns="tasks", values="error").to_numpy()
+        errors, n = errors[:, [0, -1]], len(errors)
+        again = self.rng(0).integers(n, size=(RESAMPLES, n))
+        first, last = np.concatenate([errors[None], errors[again]]).std(axis=1, ddof=1).T
+        # trials that all end at the search cap have no spread to shrink
+        ratios = np.divide(last, first, out=np.full(len(last), np.inf), where=first > 0)
+        name = "spread_last_to_first"
+        if not np.isfinite(ratios).all():
+            return {name: ratios[0], f"{name}_low": -np.inf, f"{name}_high": np.inf}
+        found = bootstrap_interval(ratios)
+        return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}

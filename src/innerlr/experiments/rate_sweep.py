@@ -268,8 +268,12 @@ class RateSweep(TrainedExperiment):
         best = int(np.argmin(losses))
         star, lowest = float(alphas[best]), float(losses[best])
         erm = float(losses[alphas == 0][0]) if (alphas == 0).any() else np.inf
+        # the minimum lies between the neighbours of the grid's best rate
+        neighbours = [float(x) for x in np.r_[-np.inf, alphas, np.inf][[best, best + 2]]]
         values = {
             "alpha_star": star,
+            "alpha_star_below": neighbours[0],
+            "alpha_star_above": neighbours[1],
             "loss_at_star": lowest,
             "loss_at_0": erm,
             "gain_over_0": 1 - lowest / erm,
@@ -279,12 +283,20 @@ class RateSweep(TrainedExperiment):
             inside = (alphas >= low) & (alphas <= high)
             # no grid point inside: nothing is known of the range
             within = losses[inside] if inside.any() else np.array([np.inf])
+            useless = float((within >= erm).mean())
             values |= {
                 # 0 at its lower end, 1 at its upper end, in log alpha
                 f"star_position_in_{name}": _position(star, low, high),
                 f"excess_loss_in_{name}": float(within.min()) / lowest - 1,
                 f"good_points_in_{name}": float((within <= 1.1 * lowest).sum()),
-                f"useless_share_of_{name}": float((within >= erm).mean()),
+                f"useless_share_of_{name}": useless,
+                # where the losses cross is known to a step of the grid
+                f"useless_share_of_{name}_below": max(0.0, useless - 1 / len(within)),
+                f"useless_share_of_{name}_above": min(1.0, useless + 1 / len(within)),
+            }
+            values |= {
+                f"star_position_in_{name}_{end}": _position(rate, low, high)
+                for end, rate in zip(("below", "above"), neighbours, strict=True)
             }
         d, batch = self.network.size, self.cfg.meta_batch * self.cfg.shots
         for when, row in (("initial", initial), ("trained", dict(curve.iloc[best]))):
@@ -304,7 +316,8 @@ class RateSweep(TrainedExperiment):
 
 
 def _position(rate: float, low: float, high: float) -> float:
-    return float(np.log(rate / low) / np.log(high / low)) if rate > 0 else np.inf
+    """0 at the lower end of a range, 1 at its upper end, in log alpha; minus infinite for none."""
+    return float(np.log(rate / low) / np.log(high / low)) if rate > 0 else -np.inf
 
 
 def _spread(folds: Array) -> float:

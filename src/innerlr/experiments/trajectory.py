@@ -140,7 +140,7 @@ class Trajectory(Experiment):
                 {
                     "alpha_lim": limit,
                     "alpha_nearest": curve.alpha.iloc[at],
-                    "ratio_nearest_to_lim": curve.alpha_over_lim.iloc[at],
+                    **nearest_of_grid(curve.alpha_over_lim.to_numpy(), at),
                     "distance_erm": distance[0],
                     "distance_at_lim": at_limit,
                     "distance_lowest": distance[at],
@@ -165,9 +165,18 @@ class Trajectory(Experiment):
                 sums = unprefixed(f"{panel}/{seed}", features)
                 w = sums.w_maml(relative * sums.alpha_lim())
                 distance = mean_distance(w, features[f"{panel}/{seed}/optima"])
-                ratio = relative[int(np.argmin(distance))]
-                rows += long(panel, seed, {"ratio_nearest_to_lim": ratio})
+                rows += long(panel, seed, nearest_of_grid(relative, int(np.argmin(distance))))
         return table(rows, ["panel", "seed"])
+
+
+def nearest_of_grid(relative: Array, at: int) -> dict[str, float]:
+    """The rate that is nearest, over alpha_lim, between its neighbours on the grid.
+
+    Rates begin at 0, so that nothing is below the first.
+    """
+    below, above = np.r_[0.0, relative, np.inf][[at, at + 2]]
+    ends = {"ratio_nearest_to_lim_below": below, "ratio_nearest_to_lim_above": above}
+    return {"ratio_nearest_to_lim": float(relative[at])} | ends
 
 
 def mean_distance(w: Array, optima: Array) -> Array:

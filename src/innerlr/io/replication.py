@@ -24,6 +24,7 @@ from innerlr.io.reference import COMPUTE, RUNS
 
 REFERENCE = Path("results/reference")
 VERDICTS = (REPRODUCED, PARTLY, NOT, UNJUDGED)
+NUMBERS = ["measured", "low", "high"]
 START = "<!-- results, made by `innerlr replication --write` -->"
 END = "<!-- end of results -->"
 # in the place of an experiment, for statements that other claims spell out
@@ -55,6 +56,10 @@ def claims(root: Path) -> pd.DataFrame:
     both = entries.merge(pd.concat([judged, summaries]).drop(columns="place"), on="id", how="left")
     both["verdict"] = both.verdict.fillna(UNJUDGED)
     both["experiment"] = both.experiment.fillna(WHOLE)
+    # a run's reason is its own only where it says what the run falls short of
+    reasons = {e["id"]: " ".join(e["reason"].split()) for e in listed if "of" not in e}
+    current = both.id.map(reasons).where(both.verdict != UNJUDGED)
+    both["reason"] = current.fillna(both.reason)
     return both
 
 
@@ -63,22 +68,26 @@ def robustness(root: Path) -> pd.DataFrame:
 
     Returns:
         By claim id: primary, the verdict under the primary reading at the scale of the readings;
-        readings, how many others there are; and of these how many have each of VERDICTS. Claims
-        without readings in the reference results are not in it.
+        readings, how many others there are that change what is measured; and of these how many
+        have each of VERDICTS. Claims without readings in the reference results are not in it.
     """
     tables, config = [], Config()
     for path in sorted((root / REFERENCE / "tables").glob("*_readings.csv")):
-        table = pd.read_csv(path)[["id", "reading", "verdict"]]
+        table = pd.read_csv(path)[["id", "reading", *NUMBERS, "verdict"]]
         readings = getattr(config, path.stem.removesuffix("_readings")).readings
         tables.append(table[table.id.str.startswith(tuple(readings.claims or [""]))])
     if not tables:
         return pd.DataFrame(columns=["primary", "readings", *VERDICTS])
     judged = pd.concat(tables)
-    primary = judged[judged.reading == PRIMARY].set_index("id").verdict
+    primary = judged[judged.reading == PRIMARY].set_index("id")
     others = judged[judged.reading != PRIMARY]
-    found = pd.crosstab(others.id, others.verdict).reindex(columns=list(VERDICTS), fill_value=0)
+    # a reading that cannot touch a claim repeats its numbers to the last digit
+    ours, theirs = others[NUMBERS].to_numpy(), primary.loc[others.id, NUMBERS].to_numpy()
+    others = others[~((ours == theirs) | (np.isnan(ours) & np.isnan(theirs))).all(1)]
+    found = pd.crosstab(others.id, others.verdict)
+    found = found.reindex(index=primary.index, columns=list(VERDICTS), fill_value=0)
     found.insert(0, "readings", found.sum(axis=1))
-    found.insert(0, "primary", primary)
+    found.insert(0, "primary", primary.verdict)
     return found
 
 
@@ -112,11 +121,11 @@ def number(value: float) -> str:
     return f"{'-' if value < 0 else ''}infinite" if np.isinf(value) else f"{value:.4g}"
 
 
-def interval(low: float, high: float) -> str:
-    """Its ends; exact values have none, and what was not measured neither."""
+def interval(measured: float, low: float, high: float) -> str:
+    """Its ends; "exact" for a value that was computed exactly, empty where none was measured."""
     if pd.isna(low):
-        return ""
-    return "exact" if low == high else f"{number(low)} to {number(high)}"
+        return "" if pd.isna(measured) else "exact"
+    return f"{number(low)} to {number(high)}"
 
 
 def cell(text: Any) -> str:
@@ -200,7 +209,9 @@ def report(root: Path) -> str:
             "written down in claims.yaml before the run that is judged; where first values had "
             "been seen by then, that file says so. A claim is *reproduced* if its whole 95% "
             "interval is accepted, *not reproduced* if none of it is, *partly* otherwise, and *not "
-            "evaluated* below the scale that it needs. [Methods](docs/methods.md) has the details."
+            "evaluated* below the scale that it needs. A statement about every repetition is "
+            "judged by the worst one, and has the least and the largest in the place of an "
+            "interval. [Methods](docs/methods.md) has the details."
         ),
         _wrapped(f"**Results.** {summary(table)} {_robust(other)}"),
         _wrapped(
@@ -227,7 +238,8 @@ def report(root: Path) -> str:
                 row.place,
                 "" if pd.isna(row.expected) else row.expected,
                 number(row.measured),
-                interval(row.low, row.high),
+                # a share of claims has no interval either, and is not exact
+                "" if row.experiment == WHOLE else interval(row.measured, row.low, row.high),
                 row.verdict,
                 _others(other, row.id),
             ]
@@ -266,20 +278,24 @@ def _robust(found: pd.DataFrame) -> str:
     """A sentence on how much hangs on the assumptions."""
     if found.empty:
         return "The reference results have no readings; `snakemake readings` makes them."
-    same = [row[row.primary] == row.readings for _, row in found.iterrows()]
+    touched = found[found.readings > 0]
+    same = [row[row.primary] == row.readings for _, row in touched.iterrows()]
     turned = (
-        ((found.primary == NOT) & (found[REPRODUCED] > 0))
-        | ((found.primary == REPRODUCED) & (found[NOT] > 0))
+        ((touched.primary == NOT) & (touched[REPRODUCED] > 0))
+        | ((touched.primary == REPRODUCED) & (touched[NOT] > 0))
     ).sum()
+    none = len(found) - len(touched)
     return (
-        f"Of the {len(found)} claims on experiments that leave something open, {sum(same)} have "
-        f"one verdict under every reading, and {turned} go from reproduced to not reproduced, or "
-        "back, under at least one. Readings change one assumption at a time, at a smaller scale."
+        f"Of the {len(found)} claims on experiments that leave something open, no reading changes "
+        f"what is measured of {none}. Of the other {len(touched)}, {sum(same)} have one "
+        f"verdict under every reading that does, and {turned} go from reproduced to not "
+        "reproduced, or back, under at least one. Readings change one assumption at a time, at a "
+        "smaller scale."
     )
 
 
 def _others(found: pd.DataFrame, claim: str) -> str:
-    """How other readings judge a claim: their number by verdict."""
+    """How other readings that touch a claim judge it: their number by verdict."""
     if claim not in found.index:
         return ""
     row = found.loc[claim]
