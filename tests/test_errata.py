@@ -11,10 +11,12 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 import oracles
 from innerlr import (
@@ -24,8 +26,10 @@ from innerlr import (
     alpha_lim_iid_entries,
     alpha_lim_polynomial,
 )
-from innerlr.distributions import Exponential, Normal, Uniform
-from innerlr.experiments.coefficients import counts
+from innerlr.config import Fig06
+from innerlr.distributions import Distribution, Exponential, Normal, Uniform
+from innerlr.experiments.coefficients import Coefficients, counts
+from innerlr.experiments.theory import OF_ONE_VARIANCE
 from innerlr.theory import Spectrum
 from tolerances import SAME
 
@@ -307,13 +311,26 @@ def polynomial_traces(k: sp.Expr, d: int) -> tuple[sp.Expr, sp.Expr]:
 @pytest.mark.parametrize("d", [2, 3, 4])
 @pytest.mark.parametrize("k", [1, 5])
 def test_example_1_falls_as_a_power_that_depends_on_d(k: int, d: int) -> None:
-    """(E.5), (E.6) print O(1/sigma^2): right for d = 2 only; at sigma -> 0 the limit is 1/2."""
+    """1/sigma^2 is the power for d = 2 only; at sigma -> 0 the limit is 1/2."""
     second, third = polynomial_traces(sp.Integer(k), d)
     ratio = k * second / (2 * third)
     assert sp.limit(ratio, SIGMA, 0) == sp.Rational(1, 2)
     assert sp.degree(third, SIGMA) - sp.degree(second, SIGMA) == 2 * (d - 1)
     exact = alpha_lim_polynomial(k, d, Normal(0.0, 1.5).moment)
     assert float(ratio.subs(SIGMA, sp.Rational(3, 2))) == pytest.approx(exact, rel=SAME)
+
+
+@pytest.mark.parametrize("d", [2, 3, 5])
+@pytest.mark.parametrize("k", [1, 5, 100])
+def test_e5_and_e6_hold_as_upper_bounds(k: int, d: int) -> None:
+    """sigma^2 alpha_lim stays bounded, and vanishes as sigma goes to zero."""
+    grid = np.geomspace(1e-3, 1e3, 601)
+    values = np.array([s**2 * alpha_lim_polynomial(k, d, Normal(0.0, s).moment) for s in grid])
+    assert values[0] < 1e-5
+    # Corollary 1's d / (2 s^2), where s^2 = 1 + sigma^2 + ... is above sigma^2
+    assert values.max() < d / 2
+    if (k, d) == (1, 2):
+        assert values.max() == pytest.approx(0.107, abs=1e-3)
 
 
 def test_e5_second_line_is_not_its_first() -> None:
@@ -329,6 +346,41 @@ def test_g1_as_printed_counts_pairs() -> None:
     for d in (2, 5, 50):
         printed = [i + 1 - 2 * max(i - d + 1, 0) for i in range(2 * d - 1)]
         assert printed == counts(d, (1, 1)).tolist()
+
+
+def test_g3_is_no_coefficient_of_the_trace() -> None:
+    """K to infinity: tr M^3 with M_jm = E x^(j+m); (E.6) prints sum g3(i) (E x^i)^3."""
+
+    def printed(d: int) -> sp.Expr:
+        return sum(int(g) * normal_moment(i) ** 3 for i, g in enumerate(counts(d, (1, 1, 1))))
+
+    def right(d: int) -> sp.Expr:
+        m = sp.Matrix(d, d, lambda j, n: normal_moment(j + n))
+        return sp.expand((m**3).trace())
+
+    assert right(2) == 1 + SIGMA**6
+    assert printed(2) == 1 + 3 * SIGMA**6
+    assert (sp.degree(right(3), SIGMA), sp.degree(printed(3), SIGMA)) == (12, 18)
+    k = sp.Symbol("K")
+    for d in (2, 3):
+        # the leading coefficient of (E.4) corrected
+        assert (
+            sp.expand(sp.Poly(polynomial_traces(k, d)[1], k).coeff_monomial(k**3) - right(d)) == 0
+        )
+
+
+def test_a_third_moment_is_a_cube_where_its_indices_agree() -> None:
+    """What fig06-g3-is-the-count takes for right, by enumeration."""
+    d = 6
+    terms = [(j + m, m + n, n + j) for j, m, n in itertools.product(range(d), repeat=3)]
+    cubes = [t[0] for t in terms if len(set(t)) == 1]
+    assert sorted(cubes) == list(range(0, 2 * d - 1, 2))
+    made = Coefficients("fig06", Fig06(dim=d), 1)
+    found = made.estimates(made.features(), pd.DataFrame()).set_index("quantity").value
+    wrong = [g != cubes.count(i) for i, g in enumerate(counts(d, (1, 1, 1)))]
+    assert found.g3_wrong_share == np.mean(wrong)
+    # equal at i = 0 and 1, larger beyond
+    assert found.g2_dominates_share == pytest.approx(1 - 2 / (2 * d - 1))
 
 
 def test_e10_third_factor_has_the_wrong_index() -> None:
@@ -363,6 +415,29 @@ def test_e13_limits() -> None:
     assert alpha_lim_iid_entries(k, d, m) == pytest.approx(1 / (2 * m[1]), rel=0.05)
     m = [Exponential(1).moment(p) for p in range(1, 7)]
     assert alpha_lim_iid_entries(d, d, m) == pytest.approx(1 / (2 * d * m[0] ** 2), rel=1e-3)
+
+
+@pytest.mark.parametrize("law", [Uniform(-5, 5), Exponential(1), Normal(3.0, 1.0)])
+def test_e13_holds_as_an_upper_bound(law: Distribution) -> None:
+    """Corollary 1 bounds alpha_lim by d / (2 d m2), whatever d = K."""
+    m = [law.moment(p) for p in range(1, 7)]
+    ratios = [alpha_lim_iid_entries(d, d, m) * m[5] / m[3] for d in (1, 10, 100, 10**4, 10**6)]
+    assert max(ratios) <= m[5] / (2 * m[1] * m[3])
+
+
+def test_of_centred_entries_the_variance_alone_counts() -> None:
+    """Example 2's last sentence: m4 / m6 from 0.067 to 1, alpha_lim within half a percent."""
+    limits = [alpha_lim_iid_entries(1000, 1000, [0, 1, 0, m4, 0, m6]) for m4, m6 in OF_ONE_VARIANCE]
+    assert max(m4 / m6 for m4, m6 in OF_ONE_VARIANCE) == 1
+    assert min(m4 / m6 for m4, m6 in OF_ONE_VARIANCE) < 0.067
+    assert min(limits) == pytest.approx(0.1994, abs=1e-4)
+    assert max(limits) == pytest.approx(0.2001, abs=1e-4)
+    # the moments are those of the laws: Laplace is a difference of exponentials
+    for law, (m4, m6) in zip(
+        (Normal(0.0, 1.0), Uniform(-(3**0.5), 3**0.5)), OF_ONE_VARIANCE[1:3], strict=True
+    ):
+        assert (law.moment(4), law.moment(6)) == pytest.approx((m4, m6))
+    assert [stats.laplace(scale=0.5**0.5).moment(p) for p in (2, 4, 6)] == pytest.approx([1, 6, 90])
 
 
 # ------------------------------------------------------------------ appendix F

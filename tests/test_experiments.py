@@ -16,7 +16,8 @@ from innerlr.claims import under_readings
 from innerlr.config import Config, TangentCurve, TangentSetting
 from innerlr.dual import float32_pinv_rcond
 from innerlr.errors import InnerlrError
-from innerlr.experiments import EXPERIMENTS, make
+from innerlr.estimators import alpha_bounds
+from innerlr.experiments import EXPERIMENTS, make, theory
 from innerlr.experiments import tangent_scaling as scaling
 from innerlr.experiments.base import Experiment
 from innerlr.experiments.basis_variance import law_of_variance
@@ -216,6 +217,19 @@ def test_new_tasks_of_larger_features_draw_the_erm_solution_more() -> None:
     assert ratios[2.0] < ratios[1.0] < ratios[0.5] < 1
 
 
+def test_the_nearest_point_lies_between_its_neighbours_on_the_grid() -> None:
+    made = experiment("fig01")
+    _, _, sweep, estimates = stages(made)
+    found = estimates[(estimates.panel == "1") & (estimates.seed == 1)]
+    found = found.set_index("quantity").value
+    path = sweep[(sweep.kind == "path") & (sweep.seed == 1)].reset_index(drop=True)
+    at = int(path.mean_distance.argmin())
+    assert 0 < at < len(path) - 1
+    places = path.alpha_over_lim[[at - 1, at, at + 1]].to_list()
+    names = ["ratio_nearest_to_lim" + end for end in ("_below", "", "_above")]
+    assert [found[name] for name in names] == places
+
+
 def test_falling_to_the_nearest_point_is_counted_step_by_step() -> None:
     made = experiment("fig01")
     _, features, sweep, _ = stages(made)
@@ -237,6 +251,30 @@ def test_falling_to_the_nearest_point_is_counted_step_by_step() -> None:
 def test_the_laws_of_figure_4_have_the_variance_on_the_axis(name: str) -> None:
     law = law_of_variance(name, 7.0)
     assert law.moment(2) - law.moment(1) ** 2 == pytest.approx(7.0, rel=1e-13)
+
+
+@pytest.mark.parametrize(("name", "panel"), [("fig04a", "a"), ("fig04b", "b")])
+def test_the_ends_of_the_axis_of_figure_4_are_those_of_all_laws(name: str, panel: str) -> None:
+    _, _, sweep, estimates = stages(experiment(name))
+    mine = sweep[sweep.primary & (sweep.seed == 0)] if "seed" in sweep else sweep[sweep.primary]
+    found = estimates[(estimates.panel == panel) & (estimates.seed == estimates.seed.min())]
+    found = found.set_index("quantity").value
+    assert mine.law.nunique() == 3
+    assert found.alpha_lim_high == mine.alpha_lim.max()
+    assert found.alpha_lim_low == mine.alpha_lim.min()
+
+
+def test_corollary_1_is_checked_where_assumption_2_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = []
+
+    def recorded(features: np.ndarray) -> object:
+        shapes.append(features.shape[1:])
+        return alpha_bounds(features)
+
+    monkeypatch.setattr(theory, "alpha_bounds", recorded)
+    experiment("theory")._bounds()  # type: ignore[attr-defined]
+    assert {d for _, d in shapes} == {1, 2, 3, 5, 10}
+    assert all(d <= k <= 2 * d for k, d in shapes)
 
 
 def test_figure_4_agrees_with_sampling() -> None:

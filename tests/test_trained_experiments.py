@@ -19,7 +19,7 @@ from innerlr.errors import InnerlrError
 from innerlr.estimators import alpha_lim, heuristic_range
 from innerlr.experiments import make
 from innerlr.experiments.pretrained import _basis, _is_nearest
-from innerlr.experiments.rate_sweep import _at, _position
+from innerlr.experiments.rate_sweep import TANGENT, _at, _position
 from innerlr.intervals import geometric_interval
 from innerlr.io.tables import table2, write_table2
 from innerlr.ntk import empirical_gram
@@ -140,6 +140,24 @@ def test_a_place_in_the_range() -> None:
     assert _position(0.1, 0.01, 1.0) == pytest.approx(0.5)
     assert _position(2.0, 0.01, 1.0) > 1
     assert _position(0.0, 0.01, 1.0) == -np.inf
+
+
+def test_the_best_rate_lies_between_its_neighbours() -> None:
+    experiment = make("fig12", Config().fig12.model_dump(), 7)
+    alphas = np.array(experiment.cfg.alphas)
+    rest = dict.fromkeys(TANGENT, 1.0)
+    for best in (0, 5, len(alphas) - 1):
+        losses = np.where(np.arange(len(alphas)) == best, 0.5, 1.0)
+        curve = pd.DataFrame({"alpha": alphas, "test_loss": losses, **rest})
+        found = experiment._scalars(curve, rest)
+        assert found["alpha_star"] == alphas[best]
+        ends = [-np.inf, *alphas][best], [*alphas, np.inf][best + 1]
+        assert (found["alpha_star_below"], found["alpha_star_above"]) == ends
+        low, high = experiment.ranges()["range"]
+        points = ((alphas >= low) & (alphas <= high)).sum()
+        share = found["useless_share_of_range"]
+        ends = [found[f"useless_share_of_range_{end}"] for end in ("below", "above")]
+        assert ends == pytest.approx([max(0, share - 1 / points), min(1, share + 1 / points)])
 
 
 def test_the_loss_at_an_estimate() -> None:

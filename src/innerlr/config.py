@@ -1079,7 +1079,9 @@ class Fig03(AnilSetting, TrainedSection):
         "schemes.*.against": ours("the scheme it is held to; null: the first"),
         "schemes.*.rate": paper("section 5.1: the default configuration, and online"),
         "schemes.default.rate": assumed(
-            "'original configuration'; Finn et al.'s 0.1, on the mean loss as in PyTorch",
+            "'original configuration', 'the default selection method where the model and training "
+            "learning rates are the same', without a number; Finn et al.'s 0.1, on the mean loss "
+            "as in PyTorch",
             "2.0 (the same on Finn et al.'s summed loss), 0.5",
         ),
         "schemes.summed.rate": ours(

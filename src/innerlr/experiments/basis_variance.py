@@ -114,4 +114,11 @@ class BasisVariance(Experiment):
             }
             for panel in names:
                 rows += long(panel, -1, values)
+        for (rule, argument), curves in sweep.groupby(keys[1:]):
+            ends = {
+                "alpha_lim_low": curves.alpha_lim.min(),
+                "alpha_lim_high": curves.alpha_lim.max(),
+            }
+            for panel in (f"{rule}/{argument}", *(["a"] if curves.primary.all() else [])):
+                rows += long(panel, -1, ends)
         return table(rows, ["panel", "quantity"])

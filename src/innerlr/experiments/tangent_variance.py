@@ -121,6 +121,12 @@ class TangentVariance(Experiment):
         for (reading, seed), curves in sweep.groupby(["reading", "seed"]):
             # the primary one under its own name as well, for claims on one reading
             names = [str(reading), *(["b"] if reading == self._primary else [])]
+            ends = {
+                "alpha_lim_low": curves.alpha_lim.min(),
+                "alpha_lim_high": curves.alpha_lim.max(),
+            }
+            for panel in names:
+                rows += long(panel, int(seed), ends)
             for law, curve in curves.groupby("law"):
                 x, y = curve.variance.to_numpy(), curve.alpha_lim.to_numpy()
                 c = float((y / x).sum() / (1 / x**2).sum())

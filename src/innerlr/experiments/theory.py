@@ -48,6 +48,8 @@ FACTORS = (0, 1, 3, 10)
 QUANTILE = 0.95
 # components at which the constant of Lemma 3 is taken
 SIZES = (16, 256, 4096)
+# (m_4, m_6) of centred entries of variance 1: Laplace, normal, uniform, +-1
+OF_ONE_VARIANCE = ((6, 90), (3, 15), (9 / 5, 27 / 7), (1, 1))
 # variances of Example 1; the ends are where the slopes are taken
 VARIANCES = (1e-3, 1e3)
 
@@ -345,7 +347,8 @@ class Theory(Experiment):
                 rng = self.rng(6, i, j)
                 rows = []
                 for _ in range(self.cfg.cases):
-                    k = int(rng.integers(1, 2 * d + 1))
+                    # Assumption 2: Grams of full rank
+                    k = int(rng.integers(d, 2 * d + 1))
                     scale = np.exp(spread * rng.normal(size=(100, 1, 1)))
                     b = alpha_bounds(scale * rng.normal(size=(100, k, d)))
                     unit = d / b.upper
@@ -517,6 +520,12 @@ class Theory(Experiment):
             rows += long("i", -1, {f"{name}_growth": growth})
             rows += long("i", -1, {f"{name}_at_first": curve.value.iloc[0]})
             rows += long("i", -1, {f"{name}_at_last": curve.value.iloc[-1]})
+        # alpha_lim against m_4 / m_6 where the variance is one, K = d
+        d = max(self.cfg.matrix_dims)
+        limits = [alpha_lim_iid_entries(d, d, [0, 1, 0, m4, 0, m6]) for m4, m6 in OF_ONE_VARIANCE]
+        ratios = [m4 / m6 for m4, m6 in OF_ONE_VARIANCE]
+        power = np.polyfit(np.log(ratios), np.log(limits), 1)[0]
+        rows += long("i", -1, {"power_of_moment_ratio": power})
         return rows
 
     # ---------------------------------------------------------------- H.4.1
