@@ -176,7 +176,7 @@ def test_labels_and_numbers() -> None:
     names = ("fig08", "fig04a", "table2", "h3", "theory", "fig10a_readings")
     assert [replication.label(name) for name in names] == [
         *("Fig. 8", "Fig. 4a", "Table 2", "Section H.3", "Theory"),
-        "Fig. 10a, readings",
+        "Fig. 10a (readings)",
     ]
     values = (1 / 3, float("inf"), float("-inf"), float("nan"))
     assert [replication.number(v) for v in values] == ["0.3333", "infinite", "-infinite", ""]

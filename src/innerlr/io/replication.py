@@ -102,7 +102,7 @@ def label(figure: str) -> str:
     """fig08 as Fig. 8, table2 as Table 2, h3 as Section H.3; readings say that they are."""
     figure, _, rest = figure.partition("_")
     if rest:
-        return f"{label(figure)}, {rest}"
+        return f"{label(figure)} ({rest})"
     found = re.fullmatch(r"(fig|table)0*(\d+)(\w*)", figure)
     if found:
         return f"{'Fig.' if found[1] == 'fig' else 'Table'} {found[2]}{found[3]}"
