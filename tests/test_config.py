@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -122,7 +123,10 @@ ERRORS = [
     ({"fig09": {"panels": {"a": {"shots": 0}}}}, ["fig09.panels.a.shots", "greater than 0"]),
     ({"preset": "../x"}, ["preset", "pattern"]),
     ({"experiments": {"x": {}}}, ["experiments.x", "exactly one of 'file' and 'function'"]),
-    ({"experiments": {"fig08": {"file": "a.npz"}}}, ["experiments", "fig08"]),
+    *(
+        ({"experiments": {name: {"file": "a.npz"}}}, [f"experiments: '{name}' is the name of"])
+        for name in ("fig08", "fig04", "table1", "data", "seed", "fig08_readings", "fig03_rates")
+    ),
     ({"experiments": {"x": {"fil": "a.npz"}}}, ["experiments.x.fil", "'file'"]),
 ]
 
@@ -160,6 +164,18 @@ def test_late_keys_do_not_reach_the_early_stages() -> None:
     assert fig08.for_stage("sweep")["search_cap"] == fig08.search_cap
     assert "title" not in fig08.for_stage("estimates")["panels"]["a"]
     assert fig08.for_stage("figure")["panels"]["a"]["title"]
+
+
+@pytest.mark.workflow
+def test_no_experiment_of_the_users_own_has_the_name_of_a_rule() -> None:
+    command = [sys.executable, "-m", "snakemake", "--list-rules"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    rules = re.findall(r"^\w+$", run.stdout, re.M)
+    assert {"all", "fig04", "estimators", "judge", "report_due"} <= set(rules)
+    for name in rules:
+        with pytest.raises(InnerlrError, match=f"'{name}' is the name of"):
+            config.load({"experiments": {name: {"file": "a.npz"}}})
+    assert config.load({"experiments": {"kitchen": {"file": "a.npz"}}}).experiments
 
 
 @pytest.mark.workflow

@@ -22,6 +22,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -1842,6 +1843,17 @@ class OwnExperiment(Section):
         return self
 
 
+# targets and rules of the workflow, whose names no experiment of the user's own can have
+_OF_THE_WORKFLOW = frozenset(
+    [
+        *("all", "claims", "claims_table", "closed_readings", "data", "estimates", "estimators"),
+        *("estimators_table", "features", "fig03_rates", "fig04", "fig10", "figure", "image_bank"),
+        *("judge", "notation", "omniglot_readings", "readings", "readings_table", "report_due"),
+        *("specification_curve", "sweep", "table1", "table2_table", "trained_reading", "training"),
+    ]
+)
+
+
 class Config(Section):
     """config.yaml: every parameter of the replication."""
 
@@ -1874,13 +1886,16 @@ class Config(Section):
         "experiments": ours("experiments of your own, by name; see docs/own-experiments.md"),
     }
 
-    @model_validator(mode="after")
-    def _own_names(self) -> Self:
-        reserved = {*type(self).model_fields, "fig10", "table1", "claims", "readings", "all"}
-        taken = set(self.experiments) & reserved
-        if taken:
-            raise ValueError(f"experiments: {sorted(taken)} are names of the paper's own targets")
-        return self
+    @field_validator("experiments")
+    @classmethod
+    def _own_names(cls, experiments: dict[str, OwnExperiment]) -> dict[str, OwnExperiment]:
+        for name in experiments:
+            if {name, name.removesuffix("_readings")} & {*cls.model_fields, *_OF_THE_WORKFLOW}:
+                raise ValueError(
+                    f"{name!r} is the name of a figure, table, target or rule of the workflow. "
+                    f"Take another, such as 'my_{name}'"
+                )
+        return experiments
 
     @model_validator(mode="after")
     def _a_scheme_and_one_to_hold_it_to(self) -> Self:
