@@ -162,6 +162,40 @@ def test_config_checks_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "'seed'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_config_lays_a_file_over_the_whole_as_snakemake_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: bool, capsys: pytest.CaptureFixture
+) -> None:
+    root = Path(__file__).resolve().parents[1]
+    monkeypatch.chdir(root if inside else tmp_path)
+    smoke, more = str(root / "workflow/presets/smoke.yaml"), tmp_path / "more.yaml"
+    more.write_text("h3: {panels: {a: {tasks: 30, optima: {name: exponential, scale: 2.0}}}}\n")
+    assert main(["config", smoke]) == 0
+    assert main(["config", smoke, str(more)]) == 0
+    assert f"{more}: valid, over config.yaml" in capsys.readouterr().out
+    more.write_text("h3: {panels: {b: {tasks: 30}}}\n")
+    assert main(["config", str(more)]) == 2
+    assert "h3.panels.b.inputs: missing" in capsys.readouterr().err
+    more.write_text("- h3\n")
+    assert main(["config", str(more)]) == 2
+    assert "expected a mapping of sections, got list" in capsys.readouterr().err
+    assert main(["config", "nowhere.yaml"]) == 2
+
+
+def test_config_checks_the_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["config"]) == 2
+    assert "no file 'config.yaml'" in capsys.readouterr().err
+    Path("config.yaml").write_text("seed: 3\n")
+    assert main(["config"]) == main(["config", "config.yaml"]) == 0
+    assert capsys.readouterr().out == "config.yaml: valid\n" * 2
+    Path("config.yaml").write_text("h3: {panels: {a: {tasks: 30}}}\n")
+    assert main(["config"]) == 2
+    assert "h3.panels.a.inputs: missing" in capsys.readouterr().err
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small folder of results with their records."""

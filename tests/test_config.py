@@ -11,6 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from innerlr import config
 from innerlr.errors import InnerlrError
@@ -24,16 +25,9 @@ def raw() -> dict:
 
 def merged(change: dict) -> dict:
     """config.yaml with a change merged in, as `--configfile` merges."""
-
-    def merge(into: dict, change: dict) -> dict:
-        for key, value in change.items():
-            if isinstance(value, dict) and isinstance(into.get(key), dict):
-                merge(into[key], value)
-            else:
-                into[key] = value
-        return into
-
-    return merge(raw(), copy.deepcopy(change))
+    into = raw()
+    update_config(into, copy.deepcopy(change))
+    return into
 
 
 @pytest.mark.parametrize("name", config.FILES)
@@ -151,6 +145,13 @@ def test_a_law_replaced_by_another_forgets_the_first_ones_parameters() -> None:
     change = {"h3": {"panels": {"a": {"inputs": {"name": "exponential", "scale": 2.0}}}}}
     inputs = config.load(merged(change)).h3.panels["a"].inputs
     assert inputs == config.ExponentialLaw(name="exponential", scale=2.0)
+
+
+@pytest.mark.parametrize("preset", ["smoke", "paper"])
+def test_a_file_is_laid_over_another_as_snakemake_does(preset: str) -> None:
+    path = str(ROOT / f"workflow/presets/{preset}.yaml")
+    laid = config.load_over(str(ROOT / "config.yaml"), [path])
+    assert laid == config.load(merged(yaml.safe_load(Path(path).read_text())))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

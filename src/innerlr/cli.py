@@ -49,8 +49,11 @@ def _config(args: argparse.Namespace) -> int:
             Path(name).write_text(make())
             print(f"wrote {name}")
         return 0
-    config.load_file(args.file)
-    print(f"{args.file}: valid")
+    base = "config.yaml" if Path("config.yaml").is_file() else None
+    config.load_over(base, args.files or [base or "config.yaml"])
+    over = [name for name in args.files if name != base]
+    where = ", over config.yaml" if over else ""
+    print(f"{' and '.join(over) or 'config.yaml'}: valid{where}")
     return 0
 
 
@@ -120,7 +123,12 @@ def parser() -> argparse.ArgumentParser:
     alpha.set_defaults(run=_alpha)
 
     config = commands.add_parser("config", help="check a configuration")
-    config.add_argument("file", nargs="?", default="config.yaml")
+    config.add_argument(
+        "files",
+        nargs="*",
+        metavar="file",
+        help="laid over config.yaml one by one, as by snakemake --configfile; none: config.yaml",
+    )
     config.add_argument(
         "--write", action="store_true", help="make config.yaml, its schema and reference page"
     )

@@ -8,7 +8,7 @@ replication). `innerlr config --write` makes the three files; a test fails when 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
@@ -1930,15 +1930,45 @@ def load(raw: Mapping[str, Any]) -> Config:
 
 
 def load_file(path: str) -> Config:
-    """:func:`load` on a YAML file."""
+    """:func:`load` on a YAML file, as it stands."""
+    return load(_read(path))
+
+
+def load_over(base: str | None, paths: Sequence[str]) -> Config:
+    """:func:`load` on YAML files laid over another, as Snakemake does with its --configfile.
+
+    Args:
+        base: config.yaml; None for the defaults.
+        paths: from the first to the last; a later one has the last word.
+    """
+    raw: Any = yaml.safe_load(to_yaml()) if base is None else _read(base)
+    for path in paths:
+        raw = _laid_over(raw, _read(path))
+    return load(raw)
+
+
+def _read(path: str) -> dict[str, Any]:
     try:
         with open(path) as stream:
-            raw = yaml.safe_load(stream)
+            raw = yaml.safe_load(stream) or {}
     except FileNotFoundError as error:
         raise InnerlrError(f"config: no file {path!r}. Copy config.yaml and change it.") from error
     except yaml.YAMLError as error:
         raise InnerlrError(f"config: {path} is not valid YAML: {error}") from error
-    return load(raw or {})
+    if not isinstance(raw, dict):
+        raise InnerlrError(
+            f"config: {path}: expected a mapping of sections, got {type(raw).__name__}."
+        )
+    return raw
+
+
+def _laid_over(node: Any, change: Mapping[str, Any]) -> dict[str, Any]:
+    """`change` merged into `node`, mappings within mappings; anything else is replaced."""
+    merged = dict(node) if isinstance(node, Mapping) else {}
+    for key, value in change.items():
+        inner = merged.get(key)
+        merged[key] = _laid_over(inner, value) if isinstance(value, Mapping) else value
+    return merged
 
 
 def _explain(problem: Any, raw: Mapping[str, Any]) -> str:
