@@ -516,3 +516,13 @@ def test_intervals_of_bad_input(call, part: str) -> None:
 
 def test_interval_is_a_plain_tuple() -> None:
     assert Interval(1.0, 0.0, 2.0) == (1.0, 0.0, 2.0)
+
+
+def test_claims_are_chosen_by_the_beginnings_of_their_names() -> None:
+    entries = [{"id": name} for name in ("fig08-rate", "fig08-slope-a", "fig08-slope-b")]
+    assert claims.beginning_with(entries, [], "x") == entries
+    assert claims.beginning_with(entries, ["fig08-slope"], "x") == entries[1:]
+    with pytest.raises(InnerlrError) as error:
+        claims.beginning_with(entries, ["fig08-slope", "fig08-rat-"], "fig08.readings.claims")
+    said = "fig08.readings.claims: no claim on it begins with 'fig08-rat-'. Did you mean"
+    assert f"{said} 'fig08-rate'?" in str(error.value)

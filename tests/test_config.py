@@ -180,9 +180,21 @@ def test_no_experiment_of_the_users_own_has_the_name_of_a_rule() -> None:
 
 
 @pytest.mark.workflow
-def test_snakemake_refuses_a_misspelt_key_before_building_the_dag(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fig08: {trial: 3}", "fig08.trial: unknown key. Did you mean 'trials'?"),
+        (
+            "fig08: {readings: {claims: [nope]}}",
+            "fig08.readings.claims: no claim on it begins with 'nope'. Valid: 'fig08a-",
+        ),
+    ],
+)
+def test_snakemake_refuses_what_is_misspelt_before_building_the_dag(
+    tmp_path: Path, text: str, expected: str
+) -> None:
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("fig08: {trial: 3}\n")
+    wrong.write_text(text)
     run = subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "-n", "--cores", "1", "--nolock"),
@@ -195,6 +207,6 @@ def test_snakemake_refuses_a_misspelt_key_before_building_the_dag(tmp_path: Path
     )
     assert run.returncode != 0
     said = run.stdout + run.stderr
-    assert "fig08.trial: unknown key. Did you mean 'trials'?" in said
+    assert expected in said
     assert "Traceback" not in said
     assert "Job stats" not in said

@@ -83,6 +83,28 @@ def judge(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def beginning_with(
+    claims: Sequence[Mapping[str, Any]], starts: Sequence[str], where: str
+) -> list[Mapping[str, Any]]:
+    """Those of the claims whose names begin with one of `starts`; all where none is given.
+
+    Args:
+        claims: entries of claims.yaml.
+        starts: beginnings of their names.
+        where: the key that gives them, for the message.
+
+    Raises:
+        InnerlrError: no claim begins so.
+    """
+    names = [claim["id"] for claim in claims]
+    for start in starts:
+        if not any(name.startswith(start) for name in names):
+            raise InnerlrError(
+                f"{where}: no claim on it begins with {start!r}. {nearest(start, names)}"
+            )
+    return [claim for claim in claims if claim["id"].startswith(tuple(starts or [""]))]
+
+
 def spelt_out(claims: Sequence[Mapping[str, Any]], verdicts: pd.DataFrame) -> pd.DataFrame:
     """A verdict on every statement that other claims spell out, from theirs.
 

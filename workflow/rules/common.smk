@@ -13,6 +13,7 @@ os.environ.update(
 
 import yaml
 
+from innerlr.claims import beginning_with
 from innerlr.config import OpenSection, TrainedSection, load
 from innerlr.errors import InnerlrError
 from innerlr.experiments import EXPERIMENTS as CLASSES
@@ -118,9 +119,12 @@ def choices_of(experiment):
 
 def claims_of_readings(experiment):
     """The claims that an experiment's readings bear on."""
-    starts = getattr(CONFIG, experiment).readings.claims or [""]
+    starts = getattr(CONFIG, experiment).readings.claims
     of_experiment = [claim for claim in ALL_CLAIMS if claim["experiment"] == experiment]
-    return [claim for claim in of_experiment if claim["id"].startswith(tuple(starts))]
+    try:
+        return beginning_with(of_experiment, starts, f"{experiment}.readings.claims")
+    except InnerlrError as error:
+        raise WorkflowError(f"config: {error}") from None
 
 
 def reading_section(experiment, reading):

@@ -48,10 +48,12 @@ class Own(Experiment):
         module, _, name = (self.cfg.function or "").partition(":")
         try:
             function = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
+        except (Exception, SystemExit) as error:  # the module's own code runs
             raise InnerlrError(
-                f"experiments.{self.name}.function: cannot import {self.cfg.function!r} ({error}). "
-                "Write 'module:function' and make the module importable (PYTHONPATH)."
+                f"experiments.{self.name}.function: cannot import {self.cfg.function!r}: "
+                f"{type(error).__name__}: {error}. Write 'module:function', make the module "
+                "importable (PYTHONPATH) and mend what it raises. Set INNERLR_DEBUG=1 for the "
+                "traceback."
             ) from error
         try:
             result = function(self.rng(seed), **self.cfg.options)
