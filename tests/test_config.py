@@ -81,6 +81,18 @@ ERRORS = [
         ["table2: reading 'x': pretrainin: unknown key. Did you mean 'pretraining'?"],
     ),
     (
+        {
+            "fig09": {
+                "readings": {"alternatives": {"x": {"panels": {"a": {"features": {"wdth": 3}}}}}}
+            }
+        },
+        ["fig09: reading 'x': panels.a.features.wdth: unknown key. Did you mean 'widths'?"],
+    ),
+    (
+        {"fig08": {"readings": {"alternatives": {"x": {"panels": {"b": {"shots": 0}}}}}}},
+        ["fig08: reading 'x': panels.b.shots: expected greater than 0; got 0."],
+    ),
+    (
         {"fig10b": {"tasks": {"phase": [3.0, 1.0]}}},
         ["fig10b.tasks: phase must be [low, high], got [3.0, 1.0]."],
     ),
@@ -152,6 +164,31 @@ def test_a_file_is_laid_over_another_as_snakemake_does(preset: str) -> None:
     path = str(ROOT / f"workflow/presets/{preset}.yaml")
     laid = config.load_over(str(ROOT / "config.yaml"), [path])
     assert laid == config.load(merged(yaml.safe_load(Path(path).read_text())))
+
+
+def test_numbers_that_yaml_reads_as_text() -> None:
+    text = """
+preset: 1e5
+fig02: {rcond: 1e-8, alphas: {first: -3e-4}}
+fig05: {max_steps: 1e+6, alpha: 1.e-3, laws: {normal: {name: normal, mean: 1e0, spread: 2e0}}}
+table2: {alphas: [1e-3, 5e-3, 1e-2, 5e-2, 8e-2, 1e-1, 0.15, 0.2, 0.3, 0.4, 5e-1]}
+fig03: {readings: {rates: [1e-1, learned], alternatives: {x: {learning_rate: 3e-4}}}}
+fig10a: {readings: {alternatives: {x: {outer_rate: 1e-4}}}}
+experiments: {x: {function: 'm:f', options: {name: 1e5}}}
+"""
+    change = yaml.safe_load(text)
+    assert change["fig02"]["rcond"] == "1e-8"
+    made = config.load(merged(change))
+    assert made.preset == made.experiments["x"].options["name"] == "1e5"
+    assert made.fig02.rcond == 1e-8
+    assert made.fig02.alphas.first == -3e-4
+    assert (made.fig05.max_steps, made.fig05.alpha) == (1_000_000, 1e-3)
+    assert made.fig05.laws["normal"].mean == 1.0
+    assert made.table2.alphas == config.Table2().alphas
+    assert made.fig03.readings.rates == [0.1, "learned"]
+    assert made.fig10a.reading("x").outer_rate == 1e-4
+    with pytest.raises(InnerlrError, match=r"fig08.trials: expected a valid integer; got 0.01"):
+        config.load(merged({"fig08": {"trials": "1e-2"}}))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ replication). `innerlr config --write` makes the three files; a test fails when 
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,25 @@ def ours(text: str) -> Source:
     return Source("ours", text)
 
 
+# 1e-8, which YAML 1.1 reads as text for want of a dot
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+
+
+def _holds_text(annotation: Any) -> bool:
+    """Whether text itself is a value of an annotation; a Literal's is not any text."""
+    return annotation in (str, Any) or any(map(_holds_text, get_args(annotation)))
+
+
+def _as_number(value: Any) -> Any:
+    """Text that is a number as one, a whole one as an integer; in lists as well."""
+    if isinstance(value, list):
+        return [_as_number(inner) for inner in value]
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        return value
+    number = float(value)
+    return int(number) if number.is_integer() else number
+
+
 class Section(BaseModel):
     """A mapping of the configuration; unknown keys and wrong types are errors.
 
@@ -65,6 +85,15 @@ class Section(BaseModel):
     sources: ClassVar[dict[str, Source]] = {}
     # keys that the data and features stages do not read: changing one reruns from the sweep on
     late: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        fields = cls.model_fields
+        numeric = {key for key in fields if not _holds_text(fields[key].annotation)}
+        return {key: _as_number(v) if key in numeric else v for key, v in values.items()}
 
     def for_stage(self, stage: str) -> dict[str, Any]:
         """The section as plain values, without what `stage` does not depend on.
@@ -112,10 +141,13 @@ class OpenSection(Section):
 
     def reading(self, name: str) -> Self:
         """The section under one of its alternatives; `primary` changes only what all change."""
+        return type(self).model_validate(self._changed(name))
+
+    def _changed(self, name: str) -> dict[str, Any]:
         values = self.model_dump()
         for change in (self.readings.change, self.alternatives().get(name, {})):
             values = _merged(values, change)
-        return type(self).model_validate(values | {"readings": {}})
+        return values | {"readings": {}}
 
     @model_validator(mode="after")
     def _readings_are_valid(self) -> Self:
@@ -125,14 +157,8 @@ class OpenSection(Section):
             try:
                 self.reading(name)
             except ValidationError as error:
-                problem = error.errors()[0]
-                where = ".".join(map(str, problem["loc"]))
-                what = problem["msg"]
-                if problem["type"] == "extra_forbidden":
-                    what = (
-                        f"unknown key. {nearest(str(problem['loc'][-1]), type(self).model_fields)}"
-                    )
-                raise ValueError(f"reading {name!r}: {where}: {what}") from error
+                what = _explain(error.errors()[0], self._changed(name), type(self))
+                raise ValueError(f"reading {name!r}: {what}") from error
         return self
 
     def for_stage(self, stage: str) -> dict[str, Any]:
@@ -1971,7 +1997,8 @@ def _laid_over(node: Any, change: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(problem: Any, raw: Mapping[str, Any]) -> str:
+def _explain(problem: Any, raw: Mapping[str, Any], model: type[Section] | None = None) -> str:
+    """A pydantic error on `raw`, the values of `model` (the whole configuration)."""
     # Union members appear in the location as their tags or class names; users know neither.
     location, node = [], raw
     for part in problem["loc"]:
@@ -1984,7 +2011,7 @@ def _explain(problem: Any, raw: Mapping[str, Any]) -> str:
             location.append(str(part))
     where = ".".join(location) or "top level"
     if problem["type"] == "extra_forbidden":
-        valid = _valid_keys(problem["loc"][:-1])
+        valid = _valid_keys(problem["loc"][:-1], model or Config)
         return f"{where}: unknown key. {nearest(str(problem['loc'][-1]), valid)}"
     if problem["type"] == "missing":
         return f"{where}: missing. Add it, for example `{location[-1]}: ...`."
@@ -2001,9 +2028,9 @@ def _explain(problem: Any, raw: Mapping[str, Any]) -> str:
     return f"{where}: expected {message}; got {problem['input']!r}."
 
 
-def _valid_keys(location: tuple[Any, ...]) -> list[str]:
-    """Keys of the section at a pydantic error location."""
-    models: list[Any] = [Config]
+def _valid_keys(location: tuple[Any, ...], model: type[Section]) -> list[str]:
+    """Keys of the section at a pydantic error location below `model`."""
+    models: list[Any] = [model]
     for part in location:
         found: list[Any] = []
         for model in models:
