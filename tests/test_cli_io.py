@@ -299,6 +299,39 @@ def test_compare_sees_labels_and_infinities(run: Path, tmp_path: Path) -> None:
     assert len(lines) == 2
 
 
+def compared(tmp_path: Path, first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
+    for name, frame in (("first", first), ("second", second)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        frame.to_csv(tmp_path / name / "t.csv", index=False)
+    return compare(tmp_path / "first", tmp_path / "second", rtol=1e-3)
+
+
+def test_compare_holds_a_value_against_its_own_kind(tmp_path: Path) -> None:
+    first = pd.DataFrame(
+        {
+            "panel": ["a", "a", "b", "b"],
+            "quantity": ["rank", "alpha", "rank", "alpha"],
+            "value": [1456.0, 2e-4, 700.0, 1e-4],
+        }
+    )
+    assert compared(tmp_path, first, first) == []
+    twice = first.assign(value=[1456.0, 4e-4, 700.0, 1e-4])
+    (line,) = compared(tmp_path, first, twice)
+    assert "value: differs by 0.0002, more than 0.001 of 0.0002 (a, alpha)" in line
+    rounded = first.assign(value=first.value * (1 + 1e-9))
+    assert compared(tmp_path, first, rounded) == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_compare_tells_what_is_missing_from_what_is_zero(tmp_path: Path) -> None:
+    known = pd.DataFrame({"x": [0.0, 1.0, np.inf]})
+    assert compared(tmp_path, known, known) == []
+    for other in ([np.nan, 1.0, np.inf], [0.0, 1.0, -np.inf], [0.0, np.inf, np.inf]):
+        assert len(compared(tmp_path, known, pd.DataFrame({"x": other}))) == 1
+    missing = pd.DataFrame({"x": [np.nan, 1.0, np.inf]})
+    assert compared(tmp_path, missing, missing) == []
+
+
 def test_estimators_table_marks_exact_values() -> None:
     table = pd.DataFrame(
         {
@@ -310,10 +343,35 @@ def test_estimators_table_marks_exact_values() -> None:
     )
     made = estimators_table("x", table).set_index("estimator")
     exact = made.loc[ESTIMATORS["alpha_lim"]]
-    assert exact.low == exact.alpha == exact.high == 1.0
+    assert exact.alpha == 1.0
+    assert np.isnan([exact.low, exact.high]).all()
     star = made.loc[ESTIMATORS["alpha_star"]]
     assert star.low < 1.5 < star.high
     assert len(made) == 2
+    # draws that agree on a grid point are not exact, and say what they are
+    agree = table.assign(value=0.02)
+    made = estimators_table("fig12", agree).set_index("estimator")
+    star = made.loc["rate of the grid with the least test loss"]
+    assert (star.low, star.high) == (0.02, 0.02)
+    assert estimators_table("fig02", agree).estimator.to_list() == [
+        *("alpha_lim, exact (3.3)", "argmin of the test loss"),
+    ]
+    (label, *_) = estimators_table("fig11", agree).estimator
+    assert "(H.1)" in label
+    sampled = estimators_table("fig01", table).set_index("estimator")
+    assert not sampled.loc["alpha_lim, from the sampled tasks (3.3)"].isna().any()
+
+
+def test_rates_of_trained_networks_have_geometric_means() -> None:
+    table = pd.DataFrame(
+        {"panel": "b", "seed": [0, 1], "quantity": "alpha_lim_split", "value": [1.0, 100.0]}
+    )
+    made = estimators_table("table2", table)
+    assert made.alpha[0] == pytest.approx(10)
+    assert 0 < made.low[0] < 1
+    assert estimators_table("fig02", table).alpha[0] == 50.5
+    # a network none of whose units fires
+    assert np.isinf(estimators_table("table2", table.assign(value=[1.0, np.inf])).alpha[0])
 
 
 def test_formulas_of_a_notebook_need_no_script_to_be_shown() -> None:

@@ -140,6 +140,18 @@ def test_the_landscapes_minimum_is_alpha_star() -> None:
         assert abs(at - mine.value.iloc[0]) <= step
 
 
+def test_h15_of_the_landscape_has_the_panels_number_of_tasks() -> None:
+    made = experiment("h3", panels={"a": section("h3")["panels"]["a"] | {"tasks": 600}})
+    found = stages(made)[3]
+    spec = made.cfg.panels["a"]
+    variance = 100 / 12  # U(-5, 5), identity features
+    expected = 1 / (2 * 600 * spec.shots * variance)
+    # the relative error of a variance over 600 x 50 x 20 entries
+    assert found[found.quantity == "alpha_est"].value.to_numpy() == pytest.approx(
+        expected, rel=0.01
+    )
+
+
 def test_shifted_optima_change_nothing_in_panel_c() -> None:
     """Panels (a) and (c) of Fig. 9 differ by a shift and a scale of the optima only."""
     estimates = stages(experiment("fig09"))[3]

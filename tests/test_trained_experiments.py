@@ -329,6 +329,18 @@ def test_table2_has_paired_intervals_and_notes(table2_stages: Any) -> None:
     half = 12.706204736432095 * abs(gaps[0] - gaps[1]) / 2
     assert row["post - pre, high"] - row["post - pre"] == pytest.approx(half, rel=1e-6)
     assert made.note.str.contains("lowest error").sum() == 2
+    limits = estimates[(estimates.panel == "b") & (estimates.quantity == "alpha_lim_split")].value
+    mean = np.exp(np.log(limits).mean())
+    assert limits.nunique() > 1
+    assert made[made.reading == titles["b"]].note.str.contains(f"{mean:.4g}").any()
+
+
+def test_the_order_of_the_rates_of_table2_does_not_count(table2_stages: Any) -> None:
+    experiment, _, features, *_, expected = table2_stages
+    section = experiment.cfg.model_dump()
+    other = make("table2", section | {"alphas": section["alphas"][::-1]}, 7)
+    found = other.estimates(features, other.sweep(features))
+    pd.testing.assert_frame_equal(found, expected)
 
 
 @pytest.mark.parametrize("section", [Fig12(), Fig10a(), Table2()])

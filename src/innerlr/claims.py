@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from innerlr.errors import InnerlrError, nearest
+from innerlr.errors import Array, InnerlrError, nearest
 from innerlr.intervals import Interval, mean_interval, share_interval
 
 COLUMNS = ["id", "place", "quantity", "expected", "measured", "low", "high", "verdict", "reason"]
@@ -334,11 +334,11 @@ def _values(estimates: pd.DataFrame, panel: str, quantity: str) -> pd.DataFrame:
     return values
 
 
-def _ends(of_panel: pd.DataFrame, quantity: str, end: str) -> np.ndarray:
+def _ends(of_panel: pd.DataFrame, quantity: str, end: str) -> Array:
     return of_panel[of_panel.quantity == f"{quantity}_{end}"].value.to_numpy(dtype=float)
 
 
-def _mean(ends: np.ndarray, beyond: float) -> Interval:
+def _mean(ends: Array, beyond: float) -> Interval:
     """Of neighbours on a grid; where a repetition is at its edge nothing is known beyond."""
     return mean_interval(ends) if np.isfinite(ends).all() else Interval(beyond, beyond, beyond)
 

@@ -22,7 +22,7 @@ from innerlr.experiments.base import (
 )
 from innerlr.moments import GramMoments
 
-# The data sheet and the estimators of raw features look at this many tasks of a cell.
+# The data sheet looks at this many tasks of a cell.
 SAMPLE = 256
 
 
@@ -50,7 +50,8 @@ class Landscape(Experiment):
             panel = panels[p]
             sums = laws[panel].moments(self.rng(p, seed), self.cfg.panels[panel].tasks)
             arrays |= prefixed(f"{panel}/{seed}", sums)
-            sample, _ = laws[panel].sample(self.rng(p, seed), SAMPLE)
+            # (H.15) has N in it: all tasks
+            sample, _ = laws[panel].sample(self.rng(p, seed), self.cfg.panels[panel].tasks)
             bounds = alpha_bounds(sample)
             arrays[f"{panel}/{seed}/sampled"] = np.array([alpha_est(sample), *bounds])
         for panel, law in laws.items():

@@ -211,8 +211,8 @@ class Pretrained(TrainedExperiment):
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
         rows = []
-        alphas = np.array(self.cfg.alphas)
         for (panel, seed), curve in sweep.groupby(["panel", "seed"]):
+            alphas = curve.alpha.to_numpy()  # sorted, as the errors are
             key, half = f"{panel}/{seed}", self._half(str(panel))
             limit, weighted, rank = features[f"{key}/estimates"]
             cap = self.cfg.search_cap * limit

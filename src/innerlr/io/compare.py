@@ -7,8 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from innerlr.errors import InnerlrError
+from innerlr.errors import Array, InnerlrError
 from innerlr.io.files import read_table
+
+# what a value of a long table is
+NAMES = ["experiment", "id", "panel", "series", "estimator", "quantity"]
+# numbers this close to each other differ by rounding, whatever their size
+ROUNDING = 1e-13
 
 
 def compare(first: str | Path, second: str | Path, *, rtol: float) -> list[str]:
@@ -16,7 +21,8 @@ def compare(first: str | Path, second: str | Path, *, rtol: float) -> list[str]:
 
     Args:
         first, second: folders of two runs of one preset.
-        rtol: allowed difference, relative to the largest magnitude in the column.
+        rtol: allowed difference, relative to the largest magnitude in the column; of a long table
+            to that of the same NAMES, since its columns hold ranks beside rates.
 
     Returns:
         One line a difference; empty when the runs agree.
@@ -47,12 +53,31 @@ def _tables(first: Path, second: Path, rtol: float) -> list[str]:
         numbers = pd.api.types.is_numeric_dtype(x) and pd.api.types.is_numeric_dtype(y)
         if numbers:
             u, v = x.to_numpy(dtype=float), y.to_numpy(dtype=float)
-            finite = np.isfinite(u) & np.isfinite(v)
-            scale = float(np.abs(u[finite]).max(initial=0.0))
-            gap = float(np.abs(u - v)[finite].max(initial=0.0))
-            same = np.array_equal(np.nan_to_num(u[~finite]), np.nan_to_num(v[~finite]))
-            if gap > rtol * scale or not same:
-                lines.append(f"{column}: differs by {gap:.3g}, more than {rtol:g} of {scale:.3g}")
+            lines += [f"{column}: {line}" for line in _numbers(u, v, _names(a, column), rtol)]
         elif not x.fillna("").astype(str).equals(y.fillna("").astype(str)):
             lines.append(f"{column}: {int((x.astype(str) != y.astype(str)).sum())} rows differ")
+    return lines
+
+
+def _names(table: pd.DataFrame, column: str) -> pd.Series | str:
+    """What each value of a column is, for those of one scale."""
+    names = [name for name in NAMES if name in table and name != column]
+    return table[names].fillna("").astype(str).agg(", ".join, axis=1) if names else ""
+
+
+def _numbers(u: Array, v: Array, names: pd.Series | str, rtol: float) -> list[str]:
+    """The largest difference beyond the tolerance, and what is finite on one side only."""
+    finite = np.isfinite(u) & np.isfinite(v)
+    odd = ~finite & ~((u == v) | (np.isnan(u) & np.isnan(v)))
+    lines = (
+        [f"{int(odd.sum())} values are not finite, or not the same infinity"] if odd.any() else []
+    )
+    values = pd.DataFrame({"size": np.abs(u), "gap": 0.0, "name": names})[finite]
+    values["gap"] = np.abs(u[finite] - v[finite])
+    values["scale"] = values.groupby("name")["size"].transform("max")
+    beyond = values[values.gap > np.maximum(rtol * values.scale, ROUNDING)]
+    if len(beyond):
+        worst = beyond.loc[(beyond.gap / beyond.scale).idxmax()]
+        where = f" ({worst['name']})" if worst["name"] else ""
+        lines.append(f"differs by {worst.gap:.3g}, more than {rtol:g} of {worst.scale:.3g}{where}")
     return lines
