@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from innerlr.errors import InnerlrError
@@ -53,3 +54,25 @@ def test_a_module_that_cannot_be_imported(function: str, cause: str) -> None:
 def test_one_that_can() -> None:
     data = make("mine", {"function": "user_good:f", "seeds": 2}, 1).data()
     assert list(data["shape"]) == ["30x6x2"] * 2
+
+
+def estimates(tmp_path: Path, **arrays: np.ndarray) -> set[str]:
+    np.savez(tmp_path / "mine.npz", **arrays)
+    made = make("mine", {"file": str(tmp_path / "mine.npz"), "seeds": 3}, 1)
+    features = made.features()
+    return set(made.estimates(features, made.sweep(features)).quantity)
+
+
+def test_bounds_stand_only_beside_the_rate_that_they_bound(tmp_path: Path) -> None:
+    features = np.random.default_rng(0).normal(size=(30, 6, 2))
+    whole = estimates(tmp_path, features=features)
+    assert {"alpha_lim_sampled", "alpha_est", "corollary1_lower", "corollary1_upper"} <= whole
+    split = estimates(tmp_path, features=features[:, :3], query=features[:, 3:])
+    assert {"alpha_lim_sampled", "alpha_est"} <= split
+    assert not any(name.startswith("corollary1") for name in split)
+
+
+def test_equal_entries_have_a_rate_though_no_variance(tmp_path: Path) -> None:
+    found = estimates(tmp_path, features=np.ones((30, 6, 1)))
+    assert "alpha_lim_sampled" in found
+    assert "alpha_est" not in found

@@ -128,10 +128,13 @@ class Own(Experiment):
         for seed in self.progress(range(self.cfg.seeds)):
             tasks = self._tasks(seed, base)
             phi, query = tasks["features"], tasks.get("query")
-            limit = alpha_lim(phi) if query is None else alpha_lim_split(phi, query)
-            arrays[f"{seed}/estimators"] = np.array(
-                [limit, alpha_est(phi), *alpha_bounds(phi)[3:5]]
-            )
+            # (H.15) of equal entries has no value; the bounds are those of (3.3), without a query
+            est = alpha_est(phi) if np.ptp(phi) > 0 else np.nan
+            if query is None:
+                estimators = [alpha_lim(phi), est, *alpha_bounds(phi)[3:5]]
+            else:
+                estimators = [alpha_lim_split(phi, query), est, np.nan, np.nan]
+            arrays[f"{seed}/estimators"] = np.array(estimators)
             sums = self._sums(tasks)
             if sums is not None:
                 arrays |= prefixed(str(seed), sums)
@@ -190,13 +193,10 @@ class Own(Experiment):
         return table(rows, ["panel", "seed"])
 
     def _estimates(self, features: Arrays, seed: int) -> dict[str, float]:
-        limit, est, low, high = features[f"{seed}/estimators"]
-        values = {
-            "alpha_lim_sampled": limit,
-            "alpha_est": est,
-            "corollary1_lower": low,
-            "corollary1_upper": high,
-        }
+        limit = self._limit(features, seed)
+        names = ("alpha_lim_sampled", "alpha_est", "corollary1_lower", "corollary1_upper")
+        found = zip(names, features[f"{seed}/estimators"], strict=True)
+        values = {name: float(value) for name, value in found if np.isfinite(value)}
         if f"{seed}/moments/gram" in features:
             sums = unprefixed(str(seed), features)
             with self._named():
