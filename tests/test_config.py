@@ -128,6 +128,7 @@ ERRORS = [
     ),
     ({"fig09": {"panels": {"a": {"shots": 0}}}}, ["fig09.panels.a.shots", "greater than 0"]),
     ({"preset": "../x"}, ["preset", "pattern"]),
+    ({"preset": "reference"}, ["preset", "committed results", "another name"]),
     ({"experiments": {"x": {}}}, ["experiments.x", "exactly one of 'file' and 'function'"]),
     *(
         ({"experiments": {name: {"file": "a.npz"}}}, [f"experiments: '{name}' is the name of"])

@@ -1912,6 +1912,15 @@ class Config(Section):
         "experiments": ours("experiments of your own, by name; see docs/own-experiments.md"),
     }
 
+    @field_validator("preset")
+    @classmethod
+    def _not_what_is_committed(cls, preset: str) -> str:
+        if preset == "reference":
+            raise ValueError(
+                "'reference' holds the committed results. Take another name"
+            )
+        return preset
+
     @field_validator("experiments")
     @classmethod
     def _own_names(cls, experiments: dict[str, OwnExperiment]) -> dict[str, OwnExperiment]:
