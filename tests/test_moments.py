@@ -283,13 +283,23 @@ def test_features_of_very_different_lengths_are_not_dependent() -> None:
     x = rng.uniform(size=(200, 30, 1))
     powers = np.arange(10)
     targets = rng.normal(size=(200, 30))
-    near, far = GramMoments(), GramMoments()
+    near, far = GramMoments(), GramMoments(whitener=pooled_whitener((1000 * x) ** powers))
     near.update(x**powers, targets)
     far.update((1000 * x) ** powers, targets)
-    assert near.whitener is not None
-    assert far.whitener is not None
-    pooled_whitener((1000 * x) ** powers)
     assert far.training_loss(0.0) == pytest.approx(near.training_loss(0.0), rel=LOSS)
+
+
+def test_a_feature_that_is_rounding_in_the_first_tasks_is_not_blown_up() -> None:
+    """A unit of a network that fires in few tasks: others hold what rounding leaves of it."""
+    rng = np.random.default_rng(6)
+    features, optima = rng.normal(size=(400, 8, 3)), rng.normal(size=(400, 3))
+    features[:300, :, 2] *= 1e-16
+    moments = GramMoments()
+    moments.update_optima(features, optima)
+    order = np.arange(400)[::-1]
+    other = GramMoments()
+    other.update_optima(features[order], optima[order])
+    assert moments.training_loss(0.1) == pytest.approx(other.training_loss(0.1), rel=LOSS)
 
 
 def test_targets_from_optima(tasks: Tasks) -> None:

@@ -1916,9 +1916,7 @@ class Config(Section):
     @classmethod
     def _not_what_is_committed(cls, preset: str) -> str:
         if preset == "reference":
-            raise ValueError(
-                "'reference' holds the committed results. Take another name"
-            )
+            raise ValueError("'reference' holds the committed results. Take another name")
         return preset
 
     @field_validator("experiments")

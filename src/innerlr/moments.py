@@ -777,6 +777,8 @@ def _whitener_if_needed(rows: Array) -> Array | None:
     singular = np.linalg.svd(factor, compute_uv=False)
     if singular[-1] ** 2 * WHITEN_ABOVE >= singular[0] ** 2:
         return None
-    if _dependent(factor):
-        return None  # the solve will say so
+    # rank deficient: the solve will say so. Lengths count here: a feature that is rounding in the
+    # first tasks may be large in later ones, which R would then blow up.
+    if singular[-1] <= d * _EPS * singular[0]:
+        return None
     return factor * np.where(np.diag(factor) < 0, -1.0, 1.0)[:, None]
