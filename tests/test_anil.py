@@ -147,7 +147,7 @@ def test_a_meta_batch_is_the_loop_over_its_tasks(change: dict) -> None:
 @pytest.mark.parametrize("tasks", [0, 2, 10])
 def test_tasks_pass_a_few_at_a_time(tasks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three tasks of 15 images: each alone, two and one, all at once."""
-    monkeypatch.setattr(anil, "IN_CACHE", tasks * 15 * 14 * 14 * WIDTH)
+    monkeypatch.setattr(anil, "IN_CACHE", tasks * 15 * 14 * 14 * WIDTH * DOUBLE.itemsize)
     passes = []
     monkeypatch.setattr(
         *(anil, "_first_output"),
@@ -161,6 +161,31 @@ def test_tasks_pass_a_few_at_a_time(tasks: int, monkeypatch: pytest.MonkeyPatch)
     plain, _ = looped(made, x, 0.4)
     for ours, theirs in zip(gradients(made), plain.gradients(), strict=True):
         close(ours, theirs)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 7, 14])
+def test_the_convolution_for_bfloat16_has_the_gradients_of_autograd(size: int) -> None:
+    generator = torch.Generator().manual_seed(size)
+    x = torch.randn(3, 6, size, size, generator=generator, dtype=DOUBLE, requires_grad=True)
+    kernel = torch.randn(5, 6, 3, 3, generator=generator, dtype=DOUBLE, requires_grad=True)
+    made, plain = anil._Bfloat16.apply(x, kernel), F.conv2d(x, kernel, stride=2, padding=1)
+    assert torch.equal(made, plain)
+    slope = torch.randn(plain.shape, generator=generator, dtype=DOUBLE)
+    for ours, theirs in zip(
+        torch.autograd.grad(made, [x, kernel], slope),
+        torch.autograd.grad(plain, [x, kernel], slope),
+        strict=True,
+    ):
+        close(ours, theirs)
+
+
+def test_bfloat16_takes_that_convolution_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+    real = anil._Bfloat16.apply
+    monkeypatch.setattr(anil._Bfloat16, "apply", lambda x, k: used.append(x.dtype) or real(x, k))
+    for precision in ("float32", "bfloat16"):
+        model(precision=precision).float()(images().float()).loss.backward()
+    assert used == [torch.bfloat16] * 2  # of the third and fourth block, all tasks at once
 
 
 def test_a_learned_rate_has_the_loop_s_gradient() -> None:

@@ -21,7 +21,7 @@ from innerlr.models import head_alpha
 
 STEP: dict[str, Any] = {"stride": 2, "padding": 1}  # of a convolution
 EPS = 1e-5  # of batch and layer norm
-IN_CACHE = 1 << 19  # numbers that a block takes in at once on a CPU, 2 MB of float32
+IN_CACHE = 1 << 21  # bytes that a block takes in at once on a CPU
 FORWARD_NORMS = ("none", "l2", "l2sqrtd", "layernorm")
 SIGMA2 = ("gram", "covsum", "cov", "var", "trace")
 
@@ -76,7 +76,7 @@ class ConvNet(nn.Module):
         n, dtype = images.shape[1], dtype or images.dtype
         kernels = [kernel.to(dtype) for kernel in self.kernels[1:]]
         rows, filters, size = self._first_layer(images)
-        few = _at_once(n * math.prod(size) * filters.shape[-1], images.device)
+        few = _at_once(n * math.prod(size) * filters.shape[-1], dtype, images.device)
         firsts = (x.to(dtype).split(few) for x in (rows, filters))
         outputs = [  # of a block, one tensor a task
             output
@@ -84,12 +84,12 @@ class ConvNet(nn.Module):
             for output in self._normed(1, _FirstTwo.apply(*part, kernels[0], size), n)
         ]
         for layer in (2, 3):
-            few = _at_once(outputs[0].numel(), images.device)
+            few = _at_once(outputs[0].numel(), dtype, images.device)
             inputs = [torch.cat(outputs[i : i + few]).relu_() for i in range(0, len(outputs), few)]
             outputs = [
                 output
                 for x in inputs
-                for output in self._normed(layer, F.conv2d(x, kernels[layer - 1], **STEP), n)
+                for output in self._normed(layer, _convolved(x, kernels[layer - 1]), n)
             ]
         # the gradient gets the order of these axes, that of memory; in another one the backward
         # pass of the ReLU would take many times as long
@@ -110,13 +110,14 @@ class ConvNet(nn.Module):
         tasks, n = images.shape[:2]
         windows = F.pad(images, (1, 1, 1, 1)).unfold(2, 3, 2).unfold(3, 3, 2)
         h, w = windows.shape[2:4]
-        rows = images.new_ones(tasks, 10, n * h * w)
+        rows = images.new_empty(tasks, 10, n * h * w)
+        rows[:, 9] = 1
         taps = rows[:, :9]
         # tap by tap: three times as fast to gather as patch by patch
         taps.view(tasks, 3, 3, n, h, w).copy_(windows.permute(0, 4, 5, 1, 2, 3))
         taps -= taps.mean(2, keepdim=True)
         # sums image by image, then over images: one long float32 sum would lose two digits
-        each = _of_images(taps, n)
+        each = taps.unflatten(2, (n, -1)).transpose(1, 2)
         covariance = torch.stack([(x @ x.mT).mean(0) for x in each]) / (h * w)
         filters = self.kernels[0].reshape(-1, 9).T  # 9 x width
         variance = (filters * (covariance @ filters)).sum(1, keepdim=True)  # tasks x 1 x width
@@ -130,11 +131,6 @@ class ConvNet(nn.Module):
         # split copies, even of one into one
         tasks = x.split(n) if len(x) > n else [x]
         return [F.batch_norm(x, None, None, **affine, training=True, eps=EPS) for x in tasks]
-
-
-def _of_images(rows: Tensor, n: int) -> Tensor:
-    """Rows (tasks, taps, n h w) by image, (tasks, n, taps, h w)."""
-    return rows.unflatten(2, (n, -1)).transpose(1, 2)
 
 
 def _first_output(rows: Tensor, filters: Tensor, size: list[int]) -> Tensor:
@@ -157,25 +153,62 @@ class _FirstTwo(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         rows, filters, kernel = ctx.saved_tensors
         x = _first_output(rows, filters, ctx.size)
-        # both gradients at once; PyTorch's public functions take each by itself
-        of_x, of_kernel, _ = torch.ops.aten.convolution_backward(
-            *(slope, x, kernel, None, [2, 2], [1, 1], [1, 1], False, [0, 0], 1),
-            [True, True, False],
-        )
+        of_x, of_kernel = _slopes(slope, x, kernel)
         torch.ops.aten.threshold_backward.grad_input(of_x, x, 0, grad_input=of_x)  # of the ReLU
         of_x = of_x.permute(0, 2, 3, 1).reshape(len(rows), -1, math.prod(ctx.size), x.shape[1])
-        of_filters = (_of_images(rows, of_x.shape[1]) @ of_x).sum(1)
+        of_filters = rows @ of_x.flatten(1, 2)
         # of the images, for whoever asks for it
         of_rows = filters @ of_x.flatten(1, 2).mT if ctx.needs_input_grad[0] else None
         return of_rows, of_filters, of_kernel, None
 
 
-def _at_once(numbers: int, device: torch.device) -> int:
+def _slopes(
+    slope: Tensor, x: Tensor, kernel: Tensor, *, of_kernel: bool = True
+) -> tuple[Tensor, Tensor | None]:
+    """Gradients of a convolution, both at once: PyTorch's public functions take each by itself."""
+    setting = ([2, 2], [1, 1], [1, 1], False, [0, 0], 1)
+    mask = [True, of_kernel, False]
+    made = torch.ops.aten.convolution_backward(slope, x, kernel, None, *setting, mask)
+    return made[0], made[1]
+
+
+def _convolved(x: Tensor, kernel: Tensor) -> Tensor:
+    """Convolution of (images, channels, h, w), channels last."""
+    if x.dtype == torch.bfloat16 and x.device.type == "cpu":
+        output: Tensor = _Bfloat16.apply(x, kernel)
+        return output
+    return F.conv2d(x, kernel, **STEP)
+
+
+class _Bfloat16(torch.autograd.Function):
+    """Convolution with its kernel's gradient as a product of patches and slopes.
+
+    oneDNN's own of small images is slow in bfloat16, and the processor's products are not.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: Tensor) -> Tensor:
+        ctx.save_for_backward(x, kernel)
+        return F.conv2d(x, kernel, **STEP)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor]:
+        x, kernel = ctx.saved_tensors
+        of_x, _ = _slopes(slope, x, kernel, of_kernel=False)
+        windows = F.pad(x, (1, 1, 1, 1)).unfold(2, 3, 2).unfold(3, 3, 2)
+        patches = windows.permute(0, 2, 3, 4, 5, 1).reshape(-1, 9 * x.shape[1])
+        of_kernel = slope.permute(0, 2, 3, 1).reshape(len(patches), -1).T @ patches
+        return of_x, of_kernel.view(-1, 3, 3, x.shape[1]).permute(0, 3, 1, 2)
+
+
+def _at_once(numbers: int, dtype: torch.dtype, device: torch.device) -> int:
     """Tasks that pass a block together, of so many numbers each: more would leave the caches."""
-    return max(1, IN_CACHE // numbers) if device.type == "cpu" else sys.maxsize
+    fit = IN_CACHE // (numbers * dtype.itemsize)
+    return max(1, fit) if device.type == "cpu" else sys.maxsize
 
 
 def normalised(features: Tensor, how: str) -> Tensor:
