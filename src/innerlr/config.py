@@ -136,7 +136,7 @@ class OpenSection(Section):
 
     def choices(self) -> dict[str, dict[str, Any]]:
         """What each reading changes, the primary one first: dotted keys to their values there."""
-        flat = {name: dict(_leaves(values)) for name, values in self.alternatives().items()}
+        flat = {name: dict(dotted(values)) for name, values in self.alternatives().items()}
         return {PRIMARY: {}, **flat}
 
     def reading(self, name: str) -> Self:
@@ -173,11 +173,11 @@ def _without(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in keys}
 
 
-def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def dotted(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted keys and values of nested mappings."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{above}{key}.")
+            yield from dotted(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from innerlr.config import dotted
 from innerlr.errors import InnerlrError
 from innerlr.io.files import atomic
 
@@ -53,7 +54,7 @@ class Checkpoint:
                 f"checkpoint: {self.path} cannot be read; it was cut short or is no checkpoint "
                 f"({reason}). {mend}"
             ) from error
-        was, now = dict(_leaves(settings)), dict(_leaves(self.settings))
+        was, now = dict(dotted(settings)), dict(dotted(self.settings))
         keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
         if keys:
             key = keys[0]
@@ -72,12 +73,3 @@ class Checkpoint:
     def remove(self) -> None:
         """Forget the run."""
         self.path.unlink(missing_ok=True)
-
-
-def _leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Names and values of nested settings."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
