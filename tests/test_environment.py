@@ -146,6 +146,7 @@ def test_makefile_takes_torch_from_pyproject() -> None:
         ("results/smoke/report.html", True),
         (".venv/bin/python", True),
         ("results/reference/claims.csv", False),
+        ("results/histories/fig03full/config.yaml", False),
         ("benchmarks/bench_moments.py", False),
     ],
 )
