@@ -17,6 +17,7 @@ from innerlr.errors import InnerlrError
 from innerlr.io import digest, read_table, write_table
 from innerlr.io.provenance import SUFFIX, config_digest, write
 from innerlr.io.reference import keep
+from innerlr.io.tables import estimators_table
 
 EXPERIMENTS = {"fig03": ["fig03"], "fig04": ["fig04a", "fig04b"], "table2": ["table2"]}
 IDS = ["fig04b-x", "fig03-x", "fig03-y", "fig04a-x", "table2-x"]
@@ -79,8 +80,10 @@ def make(name: str, figures: list[str], verdict: str, **iterations: int) -> Path
         table("tables/table2.csv", pd.DataFrame({"x": [name]}), ["estimates/table2.csv"])
     if name == "default":
         table("tables/table1.csv", pd.DataFrame({"x": [name]}), [])
+        found = sorted(folder.glob("estimates/*.csv"))
+        whole = pd.concat([estimators_table(path.stem, read_table(path)) for path in found])
         for kind in ("csv", "tex", "html"):
-            table(f"tables/estimators.{kind}", pd.DataFrame({"x": [name]}), [])
+            table(f"tables/estimators.{kind}", whole, [f"estimates/{p.name}" for p in found])
     return folder
 
 
@@ -168,6 +171,86 @@ def test_files_of_the_last_reference_do_not_stay() -> None:
     assert [path.name for path in Path("results").iterdir() if path.name.startswith(".")] == []
 
 
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        [list(EXPERIMENTS), ["fig03"]],
+        [["fig04", "table2"], ["fig03"]],
+        [list(EXPERIMENTS), ["fig03"], ["table2"]],
+    ],
+)
+def test_an_updated_reference_is_that_of_all_runs_at_once(figures: list[list[str]]) -> None:
+    names = ["default", "long", "longer"]
+    runs = [make(name, made, name) for name, made in zip(names, figures, strict=False)]
+    keep(runs, "results/whole", "claims.yaml")
+    keep(runs[:1], REFERENCE, "claims.yaml")
+    for run in runs[1:]:
+        assert main(["reference", "--update", str(run)]) == 0
+    assert tree(REFERENCE) == tree(Path("results/whole"))
+
+
+def test_a_run_of_which_an_update_leaves_nothing_is_not_named() -> None:
+    keep(
+        [make("default", ["fig04"], "partly"), make("long", ["fig03"], "partly")],
+        REFERENCE,
+        "claims.yaml",
+    )
+    keep([make("longer", ["fig03"], "reproduced")], REFERENCE, "claims.yaml", update=True)
+    assert [run["run"] for run in yaml.safe_load(content("runs.yaml"))] == ["default", "longer"]
+    assert sorted(p.name for p in REFERENCE.glob("config-*")) == [
+        "config-default.yaml",
+        "config-longer.yaml",
+    ]
+    assert set(read_table(REFERENCE / "compute.csv").run) == {"default", "longer"}
+    verdicts = read_table(REFERENCE / "claims.csv").set_index("id").verdict
+    assert verdicts["fig03-x"] == "reproduced"
+    assert verdicts["fig04a-x"] == "partly"
+
+
+def test_a_claim_renamed_since_needs_its_own_experiment_judged_again() -> None:
+    keep([make("default", ["fig03", "fig04"], "partly")], REFERENCE, "claims.yaml")
+    path = Path("claims.yaml")
+    path.write_text(path.read_text().replace("fig03-y", "fig03-z"))
+    run = make("table", ["table2"], "partly")
+    before = tree(REFERENCE)
+    with pytest.raises(InnerlrError, match="no claim 'fig03-y', which was judged"):
+        keep([run], REFERENCE, "claims.yaml", update=True)
+    assert tree(REFERENCE) == before
+    again = make("long", ["fig03"], "partly")
+    rename(again, "fig03-y", "fig03-z")
+    keep([again], REFERENCE, "claims.yaml", update=True)
+    assert "fig03-z" in content("claims.csv")
+    assert "fig03-y" not in content("claims.csv")
+
+
+def test_an_update_needs_reference_results_that_verify(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    run = make("long", ["fig03"], "partly")
+    assert main(["reference", "--update", str(run)]) == 2
+    assert "results/reference/runs.yaml: no such file" in capsys.readouterr().err
+    keep([make("default", list(EXPERIMENTS), "partly")], REFERENCE, "claims.yaml")
+    (REFERENCE / "figures/fig04.csv").write_text("x\n")
+    before = tree(REFERENCE)
+    assert main(["reference", "--update", str(run)]) == 2
+    assert "does not verify, so it cannot be updated" in capsys.readouterr().err
+    assert tree(REFERENCE) == before
+
+
+def test_the_table_of_estimators_is_not_completed_from_nothing(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    keep([make("first", ["fig04"], "partly")], REFERENCE, "claims.yaml")
+    run = make("default", ["fig03"], "partly")
+    assert main(["reference", "--update", str(run)]) == 2
+    assert "the estimates of fig04a, fig04b would be missing" in capsys.readouterr().err
+    assert not (REFERENCE / "tables").exists() or "default" not in content("runs.yaml")
+
+
 def without_configuration(run: Path) -> None:
     (run / "config.yaml").unlink()
 
@@ -189,8 +272,12 @@ def without_its_figure(run: Path) -> None:
 
 
 def with_an_unknown_claim(run: Path) -> None:
+    rename(run, "fig03-x", "fig03-z")
+
+
+def rename(run: Path, claim: str, name: str) -> None:
     path = run / "claims/fig03.csv"
-    path.write_text(path.read_text().replace("fig03-x", "fig03-z"))
+    path.write_text(path.read_text().replace(claim, name))
     for made in (path, *run.glob("figures/*.???")):
         record = json.loads(made.with_name(made.name + SUFFIX).read_text())
         record["sha256"] = digest(made)

@@ -72,7 +72,8 @@ def _verify(args: argparse.Namespace) -> int:
 def _reference(args: argparse.Namespace) -> int:
     from innerlr.io.reference import keep
 
-    print(f"{args.to}: {len(keep(args.folders, args.to, 'claims.yaml'))} files")
+    files = keep(args.folders, args.to, "claims.yaml", update=args.update)
+    print(f"{args.to}: {len(files)} files")
     return 0
 
 
@@ -147,6 +148,11 @@ def parser() -> argparse.ArgumentParser:
         "figures that it has made",
     )
     reference.add_argument("--to", default="results/reference", help="default %(default)s")
+    reference.add_argument(
+        "--update",
+        action="store_true",
+        help="let stay what the reference results have of other figures",
+    )
     reference.set_defaults(run=_reference)
 
     replication = commands.add_parser(

@@ -18,12 +18,11 @@ import yaml
 from innerlr.claims import verdict_table
 from innerlr.config import load_file
 from innerlr.errors import InnerlrError
-from innerlr.io.files import read_table, write_table
+from innerlr.io.files import digest, read_table, write_table
 from innerlr.io.provenance import (
     SUFFIX,
     code_revision,
     config_digest,
-    data_source,
     verify,
     write,
 )
@@ -46,18 +45,27 @@ STAGE = re.compile(r"(?:sweeps|estimates|claims)/([^/]+)\.csv$")
 PAGE = re.compile(r"-\d+(?=\.\w+$)")
 
 
-def keep(runs: Sequence[str | Path], reference: str | Path, claims: str | Path) -> list[Path]:
+def keep(
+    runs: Sequence[str | Path],
+    reference: str | Path,
+    claims: str | Path,
+    *,
+    update: bool = False,
+) -> list[Path]:
     """Copy what is committed of a run: its pictures, tables and claims with their records.
 
     Of several runs a later one takes the place of an earlier one for the experiments that it has
     judged: their figures, tables, verdicts and estimates. Specification curves are of the last
     run that drew them. Beside them stand each run's configuration, as config-<run>.yaml, what came
-    from it, in runs.yaml, and the time that it took, in compute.csv.
+    from it, in runs.yaml, and the time that it took, in compute.csv; a run of which nothing is left
+    is not named.
 
     Args:
         runs: folders of results, each of which verifies.
         reference: the folder to replace.
         claims: claims.yaml, in whose order the verdicts are.
+        update: whether the runs that `reference` is of come before `runs`, so that what these have
+            not made stays.
 
     Returns:
         The files written.
@@ -65,18 +73,15 @@ def keep(runs: Sequence[str | Path], reference: str | Path, claims: str | Path) 
     Raises:
         InnerlrError: a run that does not verify, or was made with another configuration than it
             holds; two runs of one name; an experiment of a later run with a file that is left to
-            come from an earlier one; a `reference` that is no such folder. Nothing is written then.
+            come from an earlier one; a `reference` that is no such folder, or, to update it, does
+            not verify. Nothing is written then.
     """
-    made = [_Run(Path(run)) for run in runs]
-    names = [run.name for run in made]
-    if len(set(names)) < len(names):
-        raise InnerlrError(
-            f"reference: expected runs of different names, got {', '.join(names)}. Give each a "
-            "`preset:` of its own in its config file, which names its folder."
-        )
+    new = [_Run(Path(run)) for run in runs]
+    _check_names(new)
+    made = [*(_kept_runs(Path(reference)) if update else []), *new]
     entries = yaml.safe_load(_text(claims))
     owner = {experiment: run for run in made for experiment in run.judged}
-    files: dict[str, _Run] = {}
+    files: dict[str, _Part] = {}
     for run in made:
         anew = {PAGE.sub("", path) for path in run.kept()}
         files = {path: other for path, other in files.items() if PAGE.sub("", path) not in anew}
@@ -90,29 +95,77 @@ def keep(runs: Sequence[str | Path], reference: str | Path, claims: str | Path) 
                     f"stay that of {run.folder}. Make all of it: snakemake --configfile "
                     f"{later.folder / 'config.yaml'} -- {later.folder / path}"
                 )
-    with _replaced(Path(reference), made) as folder:
+    sources = {run for path, run in files.items() if path not in ESTIMATORS}
+    left = [run for run in made if run in owner.values() or run in sources]
+    _check_names(left)
+    with _replaced(Path(reference), new) as folder:
         for path, run in files.items():
             for name in (path, path + SUFFIX):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(run.folder / name, folder / name)
+        judged = {run: [name for name in sorted(owner) if owner[name] is run] for run in left}
         if owner:
-            _write_verdicts(folder, owner, entries)
-        if len(made) > 1 and any(path in files for path in ESTIMATORS):
-            _write_estimators(folder, owner)
-        for run in made:
-            shutil.copy2(run.folder / "config.yaml", folder / f"config-{run.name}.yaml")
-        times = pd.concat([compute(run.folder).assign(run=run.name) for run in made])
+            _write_verdicts(folder, judged, entries)
+        if len(left) > 1 and any(path in files for path in ESTIMATORS):
+            _write_estimators(folder, judged)
+        for run in left:
+            shutil.copy2(run.config, folder / f"config-{run.name}.yaml")
+        times = pd.concat([run.compute().assign(run=run.name) for run in left])
         write_table(times[["run", *times.columns.drop("run")]], folder / COMPUTE)
-        about = [run.about(owner, files) for run in made]
+        about = [run.about() | _left(run, judged[run], files) for run in left]
         (folder / RUNS).write_text(yaml.safe_dump(about, sort_keys=False))
     return sorted(path for path in Path(reference).rglob("*") if path.is_file())
 
 
-class _Run:
+class _Part:
+    """One of the runs that a reference is of."""
+
+    folder: Path
+    name: str
+    config: Path
+    judged: list[str]
+
+    def record(self, path: str | Path) -> Any:
+        return json.loads((self.folder / f"{path}{SUFFIX}").read_text())
+
+    def kept(self) -> list[str]:
+        """Its files that are committed as they are, relative to the folder."""
+        found = (path for pattern in KEPT for path in sorted(self.folder.glob(pattern)))
+        names = [path.relative_to(self.folder).as_posix() for path in found]
+        return [name for name in names if not name.endswith(SUFFIX) and name not in VERDICTS]
+
+    def made_from(self, path: str) -> set[str]:
+        """The experiments behind one of its files; none for those of all experiments."""
+        if path in ESTIMATORS:
+            return set()
+        found = (STAGE.search(name) for name in self.record(path)["inputs"])
+        return {match[1] for match in found if match}
+
+    def verdicts(self, experiments: Sequence[str], entries: Sequence[Any]) -> pd.DataFrame:
+        """Those on measured claims."""
+        raise NotImplementedError
+
+    def estimators(self, experiments: Sequence[str]) -> pd.DataFrame:
+        """Rows of the table of estimators."""
+        raise NotImplementedError
+
+    def inputs(self, experiments: Sequence[str], made: str) -> dict[str, str]:
+        """The digests of the tables behind its part of one of VERDICTS or ESTIMATORS."""
+        raise NotImplementedError
+
+    def compute(self) -> pd.DataFrame:
+        raise NotImplementedError
+
+    def about(self) -> dict[str, Any]:
+        """What runs.yaml says of it but for what is left of it."""
+        raise NotImplementedError
+
+
+class _Run(_Part):
     """A folder of results that verifies, with the configuration it was made with."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.name = folder, folder.name
+        self.folder, self.name, self.config = folder, folder.name, folder / "config.yaml"
         if not folder.is_dir():
             raise InnerlrError(f"{folder}: no such folder. Give one below results/.")
         problems = verify(folder)
@@ -124,15 +177,12 @@ class _Run:
         self.judged = sorted(path.stem for path in folder.glob("claims/*.csv"))
         self._check_configuration()
 
-    def record(self, path: str | Path) -> Any:
-        return json.loads((self.folder / f"{path}{SUFFIX}").read_text())
-
     def _check_configuration(self) -> None:
         """Raise unless config.yaml is what every experiment was made with.
 
         A run of another revision may have had other keys: its records stand for themselves.
         """
-        path = self.folder / "config.yaml"
+        path = self.config
         if not path.is_file():
             raise InnerlrError(
                 f"{path}: no such file, so nobody can make the run again. Snakemake writes it at "
@@ -154,26 +204,27 @@ class _Run:
                     f"Make all with one: snakemake --configfile FILE, with `preset: {self.name}`."
                 )
 
-    def kept(self) -> list[str]:
-        """Its files that are committed as they are, relative to the folder."""
-        found = (path for pattern in KEPT for path in sorted(self.folder.glob(pattern)))
-        names = [path.relative_to(self.folder).as_posix() for path in found]
-        return [name for name in names if not name.endswith(SUFFIX) and name not in VERDICTS]
+    def verdicts(self, experiments: Sequence[str], entries: Sequence[Any]) -> pd.DataFrame:
+        return pd.concat([pd.read_csv(self._table("claims", name)) for name in experiments])
 
-    def made_from(self, path: str) -> set[str]:
-        """The experiments behind one of its files; none for those of all experiments."""
-        if path in ESTIMATORS:
-            return set()
-        found = (STAGE.search(name) for name in self.record(path)["inputs"])
-        return {match[1] for match in found if match}
-
-    def about(self, owner: Mapping[str, _Run], files: Mapping[str, _Run]) -> dict[str, Any]:
-        """What runs.yaml says of it."""
-        records = [json.loads(path.read_text()) for path in self.folder.rglob(f"*{SUFFIX}")]
-        # specification curves may fill several pages
-        shown = sorted(
-            {Path(PAGE.sub("", path)).stem for path, run in files.items() if run is self}
+    def estimators(self, experiments: Sequence[str]) -> pd.DataFrame:
+        return pd.concat(
+            [estimators_table(n, read_table(self._table("estimates", n))) for n in experiments]
         )
+
+    def inputs(self, experiments: Sequence[str], made: str) -> dict[str, str]:
+        stage = "claims" if made in VERDICTS else "estimates"
+        paths = [self._table(stage, name) for name in experiments]
+        return {str(path): digest(path) for path in paths}
+
+    def _table(self, stage: str, experiment: str) -> Path:
+        return self.folder / stage / f"{experiment}.csv"
+
+    def compute(self) -> pd.DataFrame:
+        return compute(self.folder)
+
+    def about(self) -> dict[str, Any]:
+        records = [json.loads(path.read_text()) for path in self.folder.rglob(f"*{SUFFIX}")]
         return {
             "run": self.name,
             "config": f"config-{self.name}.yaml",
@@ -181,13 +232,95 @@ class _Run:
             "machines": sorted({record["machine"] for record in records}),
             "versions": records[0]["versions"],
             "data": sorted({record["data_source"] for record in records}),
-            "experiments": [name for name, run in sorted(owner.items()) if run is self],
-            "shown": [name for name in shown if f"tables/{name}.csv" not in ESTIMATORS],
         }
 
 
+class _Kept(_Part):
+    """What an earlier reference has of a run."""
+
+    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+        self.folder, self.name, self.config = folder, about["run"], folder / about["config"]
+        self.judged, self._about = about["experiments"], about
+
+    def kept(self) -> list[str]:
+        shown = self._about["shown"]
+        return [path for path in super().kept() if path in ESTIMATORS or _figure(path) in shown]
+
+    def verdicts(self, experiments: Sequence[str], entries: Sequence[Any]) -> pd.DataFrame:
+        table = pd.read_csv(self.folder / VERDICTS[0])
+        of = {entry["id"]: entry.get("experiment") for entry in entries}
+        # one that claims.yaml has no longer is known by its name
+        mine = [
+            of[name] in experiments if name in of else name.startswith(tuple(experiments))
+            for name in table.id
+        ]
+        return table[mine]
+
+    def estimators(self, experiments: Sequence[str]) -> pd.DataFrame:
+        path = self.folder / ESTIMATORS[0]
+        if not path.is_file():
+            raise InnerlrError(
+                f"{path}: no such file, so the estimates of {', '.join(experiments)} would be "
+                f"missing there. Leave {', '.join(ESTIMATORS)} out of the new run."
+            )
+        table = read_table(path)
+        return table[table.experiment.isin(experiments)]
+
+    def inputs(self, experiments: Sequence[str], made: str) -> dict[str, str]:
+        found = {name: STAGE.search(name) for name in self.record(made)["inputs"]}
+        mine = [name for name, match in found.items() if match and match[1] in experiments]
+        return {name: self.record(made)["inputs"][name] for name in mine}
+
+    def compute(self) -> pd.DataFrame:
+        table = read_table(self.folder / COMPUTE)
+        return table[table.run == self.name].drop(columns="run")
+
+    def about(self) -> dict[str, Any]:
+        return self._about
+
+
+def _kept_runs(reference: Path) -> list[_Kept]:
+    """The runs that an earlier reference is of."""
+    runs = reference / RUNS
+    if not runs.is_file():
+        raise InnerlrError(
+            f"{runs}: no such file, so {reference} holds no reference results to update. Leave "
+            "--update out to begin them."
+        )
+    problems = verify(reference)
+    if problems:
+        raise InnerlrError(
+            f"{reference}: does not verify, so it cannot be updated ({problems[0]}; "
+            f"{len(problems)} in all). Restore it, or make it anew without --update."
+        )
+    return [_Kept(reference, about) for about in yaml.safe_load(runs.read_text())]
+
+
+def _check_names(runs: Sequence[_Part]) -> None:
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        raise InnerlrError(
+            f"reference: expected runs of different names, got {', '.join(names)}. Give each a "
+            "`preset:` of its own in its config file, which names its folder."
+        )
+
+
+def _figure(path: str) -> str:
+    """The figure or table that a file is of; specification curves may fill several pages."""
+    return Path(PAGE.sub("", path)).stem
+
+
+def _left(run: _Part, judged: list[str], files: Mapping[str, _Part]) -> dict[str, Any]:
+    """What runs.yaml says of what came from a run."""
+    shown = {_figure(path) for path, other in files.items() if other is run}
+    return {
+        "experiments": judged,
+        "shown": sorted(shown - {_figure(path) for path in ESTIMATORS}),
+    }
+
+
 @contextmanager
-def _replaced(target: Path, runs: Sequence[_Run]) -> Iterator[Path]:
+def _replaced(target: Path, runs: Sequence[_Part]) -> Iterator[Path]:
     """A new folder that takes the place of `target` when the block ends without an error."""
     for run in runs:
         mine, other = run.folder.resolve(), target.resolve()
@@ -214,22 +347,35 @@ def _replaced(target: Path, runs: Sequence[_Run]) -> Iterator[Path]:
             raise
 
 
-def _write_verdicts(folder: Path, owner: Mapping[str, _Run], entries: Sequence[Any]) -> None:
-    paths = [run.folder / f"claims/{name}.csv" for name, run in sorted(owner.items())]
-    table = verdict_table(entries, [pd.read_csv(path) for path in paths])
+def _write_verdicts(
+    folder: Path, judged: Mapping[_Part, list[str]], entries: Sequence[Any]
+) -> None:
+    found = [run.verdicts(names, entries) for run, names in judged.items() if names]
+    table = verdict_table(entries, found)
     csv, page = (folder / name for name in VERDICTS)
     write_table(table, csv)
     write_html(table, str(page), CLAIMS_TITLE)
-    write([csv, page], paths, rule="reference", data_source=data_source(paths))
+    _record(folder, VERDICTS, judged)
 
 
-def _write_estimators(folder: Path, owner: Mapping[str, _Run]) -> None:
-    paths = {n: run.folder / f"estimates/{n}.csv" for n, run in sorted(owner.items())}
-    table = pd.concat([estimators_table(name, read_table(path)) for name, path in paths.items()])
-    made = [folder / name for name in ESTIMATORS]
-    output = SimpleNamespace(**{path.suffix.removeprefix("."): str(path) for path in made})
-    write_formats(table.reset_index(drop=True), output, ESTIMATORS_TITLE)
-    write(made, paths.values(), rule="reference", data_source=data_source(paths.values()))
+def _write_estimators(folder: Path, judged: Mapping[_Part, list[str]]) -> None:
+    table = pd.concat([run.estimators(names) for run, names in judged.items() if names])
+    table = table.sort_values("experiment", kind="stable", ignore_index=True)
+    output = SimpleNamespace(**{path.rpartition(".")[2]: str(folder / path) for path in ESTIMATORS})
+    write_formats(table, output, ESTIMATORS_TITLE)
+    _record(folder, ESTIMATORS, judged)
+
+
+def _record(folder: Path, made: Sequence[str], judged: Mapping[_Part, list[str]]) -> None:
+    """Write the records of files made of all runs."""
+    inputs: dict[str, str] = {}
+    sources: set[str] = set()
+    for run, names in judged.items():
+        if names:
+            inputs |= run.inputs(names, made[0])
+            sources |= set(run.about()["data"])
+    source = "+".join(sorted(sources - {"generated"})) or "generated"
+    write([folder / name for name in made], [], rule="reference", data_source=source, inputs=inputs)
 
 
 def _text(path: str | Path) -> str:
