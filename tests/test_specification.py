@@ -77,6 +77,24 @@ def test_the_picture_has_every_value_verdict_and_choice() -> None:
     assert drawn(sign_choices, "o") == {(0, 3), (1, 0), (2, 1), (2, 2)}
 
 
+@pytest.mark.parametrize(
+    ("other", "scale"), [(80.0, "linear"), (110.0, "log"), (-110.0, "linear"), (0.0, "linear")]
+)
+def test_readings_far_apart_have_an_axis_on_which_both_are_seen(other: float, scale: str) -> None:
+    table = TABLE[TABLE.id == "ratio"].copy()
+    table.loc[table.reading == "other", ["measured", "low", "high"]] = [other, -900.0, np.inf]
+    table.loc[table.reading == "few", ["measured", "low", "high"]] = [1.05, 0.9, 1.1]
+    figure, _ = specification_curves(table, CLAIMS[:1], CHOICES)
+    axes = figure.axes[0]
+    assert axes.get_yscale() == scale
+    bottom, top = axes.get_ylim()
+    assert bottom < min(other, 0.9)
+    assert top > max(other, 1.1)
+    if scale == "log":
+        # an interval down to below zero takes no more room than the values do
+        assert bottom > 0.9 / 100 / 2
+
+
 def test_nothing_of_it_is_clipped_and_its_files_repeat(tmp_path: Path) -> None:
     plotting.setup()
     for name in ("one", "two"):

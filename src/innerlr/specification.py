@@ -25,6 +25,7 @@ COLUMNS += ["accepted_low", "accepted_high", "verdict"]
 # inches: a claim's quantity, a line of the matrix below it, what is between two claims, a page
 ABOVE, LINE, GAP, HEIGHT = 1.2, 0.12, 0.45, 8.5
 TITLE = 31  # letters of 7 points above one claim
+FAR = 100.0  # positive values that differ by more have a logarithmic axis
 
 
 def pages(
@@ -64,7 +65,8 @@ def specification_curves(
     A claim has two axes. Above, the measured quantity with its 95% interval under each reading,
     from the lowest to the highest, the accepted range shaded, the primary reading ringed: an
     interval that reaches the edge goes on beyond it, and a triangle there is a value that was never
-    reached. Below, a dot where a reading has another value than the primary one.
+    reached. The axis is logarithmic where all values are positive and one is more than a hundred
+    times another. Below, a dot where a reading has another value than the primary one.
 
     Args:
         readings: columns id, reading, quantity, measured, low, high, verdict, as
@@ -141,14 +143,8 @@ def _measured(axes: Any, mine: pd.DataFrame) -> None:
     crowded = len(mine) > 24
     size, ring = (3.5, RING | {"ms": 7}) if crowded else (5.5, RING)
     limits = mine[["accepted_low", "accepted_high"]].iloc[0].to_numpy()
-    core = np.concatenate([mine.measured, limits])
-    core = core[np.isfinite(core)]
-    span = np.ptp(core) or abs(core[0]) or 1.0
-    # an interval may be far wider than the readings differ
-    ends = mine[["low", "high"]].to_numpy()
-    ends = np.clip(ends[np.isfinite(ends)], core.min() - span, core.max() + span)
-    bottom, top = min([*core, *ends]) - 0.12 * span, max([*core, *ends]) + 0.12 * span
-    axes.set(xlim=(-0.6, len(mine) - 0.4), ylim=(bottom, top))
+    bottom, top, scale = _axis(mine, limits)
+    axes.set(xlim=(-0.6, len(mine) - 0.4), yscale=scale, ylim=(bottom, top))
     axes.axhspan(*np.clip(limits, bottom, top), **SHADE, zorder=0)
     for row in mine.itertuples():
         marker, colour = VERDICTS[row.verdict]
@@ -167,6 +163,25 @@ def _measured(axes: Any, mine: pd.DataFrame) -> None:
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(labelsize=6.5)
+
+
+def _axis(mine: pd.DataFrame, limits: Any) -> tuple[float, float, str]:
+    """Ends and scale of an axis for all values, and for intervals as far as there is room."""
+    core = np.concatenate([mine.measured, limits])
+    core = core[np.isfinite(core)]
+    ends = mine[["low", "high"]].to_numpy()
+    ends = ends[np.isfinite(ends)]
+    logarithmic = 0 < FAR * core.min() < core.max()
+    if logarithmic:
+        core, ends = np.log(core), np.log(np.maximum(ends, np.finfo(float).tiny))
+    span = np.ptp(core) or abs(core[0]) or 1.0
+    # an interval may be far wider than the readings differ
+    room = min(span, np.log(FAR)) if logarithmic else span
+    ends = np.clip(ends, core.min() - room, core.max() + room)
+    bottom, top = min([*core, *ends]) - 0.12 * span, max([*core, *ends]) + 0.12 * span
+    if logarithmic:
+        return float(np.exp(bottom)), float(np.exp(top)), "log"
+    return float(bottom), float(top), "linear"
 
 
 def _matrix(axes: Any, said: pd.Series, rows: Sequence[str], *, labelled: bool) -> None:
