@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,7 @@ def keep(
     return sorted(path for path in Path(reference).rglob("*") if path.is_file())
 
 
-class _Part:
+class _Part(ABC):
     """One of the runs that a reference is of."""
 
     folder: Path
@@ -141,24 +142,25 @@ class _Part:
         found = (STAGE.search(name) for name in self.record(path)["inputs"])
         return {match[1] for match in found if match}
 
+    @abstractmethod
     def verdicts(self, experiments: Sequence[str], entries: Sequence[Any]) -> pd.DataFrame:
         """Those on measured claims."""
-        raise NotImplementedError
 
+    @abstractmethod
     def estimators(self, experiments: Sequence[str]) -> pd.DataFrame:
         """Rows of the table of estimators."""
-        raise NotImplementedError
 
+    @abstractmethod
     def inputs(self, experiments: Sequence[str], made: str) -> dict[str, str]:
         """The digests of the tables behind its part of one of VERDICTS or ESTIMATORS."""
-        raise NotImplementedError
 
+    @abstractmethod
     def compute(self) -> pd.DataFrame:
-        raise NotImplementedError
+        """The time that it took, by rule and device."""
 
+    @abstractmethod
     def about(self) -> dict[str, Any]:
         """What runs.yaml says of it but for what is left of it."""
-        raise NotImplementedError
 
 
 class _Run(_Part):
