@@ -59,7 +59,12 @@ def data_source(inputs: Iterable[str | Path]) -> str:
         record = Path(f"{path}{SUFFIX}")
         if record.is_file():
             found.add(json.loads(record.read_text())["data_source"])
-    return "+".join(sorted(found - {"generated"})) or "generated"
+    return joined(found)
+
+
+def joined(sources: Iterable[str]) -> str:
+    """Several data sources as one; generated data count only where there are no others."""
+    return "+".join(sorted(set(sources) - {"generated"})) or "generated"
 
 
 def origin(inputs: Iterable[str | Path]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from innerlr.io.provenance import (
     SUFFIX,
     code_revision,
     config_digest,
+    joined,
     verify,
     write,
 )
@@ -376,8 +377,8 @@ def _record(folder: Path, made: Sequence[str], judged: Mapping[_Part, list[str]]
         if names:
             inputs |= run.inputs(names, made[0])
             sources |= set(run.about()["data"])
-    source = "+".join(sorted(sources - {"generated"})) or "generated"
-    write([folder / name for name in made], [], rule="reference", data_source=source, inputs=inputs)
+    facts = {"rule": "reference", "data_source": joined(sources), "inputs": inputs}
+    write([folder / name for name in made], [], **facts)
 
 
 def _text(path: str | Path) -> str:
