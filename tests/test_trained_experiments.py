@@ -160,6 +160,32 @@ def test_the_best_rate_lies_between_its_neighbours() -> None:
         assert ends == pytest.approx([max(0, share - 1 / points), min(1, share + 1 / points)])
 
 
+def test_the_two_best_grid_points_of_a_range() -> None:
+    experiment = make("fig12", Config().fig12.model_dump(), 7)
+    alphas = np.array(experiment.cfg.alphas)
+    rest = dict.fromkeys(TANGENT, 1.0)
+    low, high = experiment.ranges()["range"]
+    inside = np.flatnonzero((alphas >= low) & (alphas <= high))
+    assert 1 < len(inside) < len(alphas)
+    losses = np.where(np.isin(np.arange(len(alphas)), inside), 9.0, 2.0)
+    losses[inside[-1]], losses[inside[0]] = 2.2, 3.0
+    found = experiment._scalars(pd.DataFrame({"alpha": alphas, "test_loss": losses, **rest}), rest)
+    assert found["excess_loss_in_range"] == pytest.approx(0.1)
+    assert found["second_excess_loss_in_range"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("points", [0, 1])
+def test_a_range_with_less_than_two_grid_points_has_no_second(points: int) -> None:
+    experiment = make("fig12", Config().fig12.model_dump(), 7)
+    low, high = experiment.ranges()["range"]
+    alphas = np.array([0.0, low / 2, *[(low * high) ** 0.5] * points, 2 * high])
+    rest = dict.fromkeys(TANGENT, 1.0)
+    curve = pd.DataFrame({"alpha": alphas, "test_loss": np.ones(len(alphas)), **rest})
+    found = experiment._scalars(curve, rest)
+    assert found["second_excess_loss_in_range"] == np.inf
+    assert found["excess_loss_in_range"] == (0 if points else np.inf)
+
+
 def test_the_loss_at_an_estimate() -> None:
     alphas, losses = np.array([0.0, 0.1, 0.2]), np.array([3.0, 1.0, np.inf])
     assert _at(alphas, losses, 0.05) == pytest.approx(2.0)

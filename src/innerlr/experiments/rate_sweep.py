@@ -282,13 +282,14 @@ class RateSweep(TrainedExperiment):
         for name, (low, high) in self.ranges().items():
             inside = (alphas >= low) & (alphas <= high)
             # no grid point inside: nothing is known of the range
-            within = losses[inside] if inside.any() else np.array([np.inf])
+            within = np.sort(losses[inside]) if inside.any() else np.array([np.inf])
             useless = float((within >= erm).mean())
+            second = within[1] if len(within) > 1 else np.inf
             values |= {
                 # 0 at its lower end, 1 at its upper end, in log alpha
                 f"star_position_in_{name}": _position(star, low, high),
-                f"excess_loss_in_{name}": float(within.min()) / lowest - 1,
-                f"good_points_in_{name}": float((within <= 1.1 * lowest).sum()),
+                f"excess_loss_in_{name}": float(within[0]) / lowest - 1,
+                f"second_excess_loss_in_{name}": float(second) / lowest - 1,
                 f"useless_share_of_{name}": useless,
                 # where the losses cross is known to a step of the grid
                 f"useless_share_of_{name}_below": max(0.0, useless - 1 / len(within)),
