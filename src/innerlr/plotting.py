@@ -674,8 +674,8 @@ def rate_curves(
     """Test loss of trained networks against their rate, with the paper's range and the estimates.
 
     Geometric means over seeds, with intervals. Curves run through the rates at which no network
-    diverged and end at the top of the axes, twice the loss of training without an inner step;
-    rates beyond it at the last iteration are crossed there.
+    diverged, with gaps at the others, and end at the top of the axes, twice the loss of training
+    without an inner step; rates beyond it at the last iteration are crossed there.
 
     Args:
         axes: where; gets a rate axis that is linear around zero and logarithmic beyond.
@@ -740,7 +740,9 @@ def _rate_losses(
         curve = summary(losses[finite], ["alpha"], "test_loss", geometric_interval)
         colour = tuple(1 - strength * (1 - part) for part in COLOURS[0])
         label = f"after {iteration / iterations[-1]:.0%} of the training"
-        band(axes, curve.alpha, curve, label=label, colour=colour, linestyle=style, marker=".")
+        # a rate at which one diverged breaks the line
+        drawn = curve.set_index("alpha").reindex(sorted(losses.alpha.unique()))
+        band(axes, drawn.index, drawn, label=label, colour=colour, linestyle=style, marker=".")
         shown.append(curve.assign(series="test loss", iteration=iteration))
     return shown, curve
 

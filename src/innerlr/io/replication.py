@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -395,11 +395,13 @@ def _runs(root: Path) -> list[list[str]]:
         config = yaml.safe_load((root / REFERENCE / run["config"]).read_text())
         parts = [key for key in ("seed", *run["experiments"]) if key in current]
         ours, theirs = ({key: values.get(key) for key in parts} for values in (current, config))
+        # readings shown of another run have its settings
+        elsewhere = {f"{key}.readings" for key in parts if f"{key}_readings" not in run["shown"]}
         body.append(
             [
                 f"`{run['run']}`",
                 ", ".join(label(name) for name in run["shown"]),
-                "; ".join(_differences(theirs, ours)) or "nothing",
+                "; ".join(_differences(theirs, ours, elsewhere)) or "nothing",
                 f"[{run['config']}]({REFERENCE / run['config']})",
                 run["revision"][:12],
             ]
@@ -421,12 +423,14 @@ def _runs(root: Path) -> list[list[str]]:
     ]
 
 
-def _differences(theirs: Any, ours: Any, path: str = "") -> list[str]:
-    """Where two configurations differ, in the keys that both have."""
+def _differences(theirs: Any, ours: Any, without: Collection[str], path: str = "") -> list[str]:
+    """Where two configurations differ, in the keys that both have, but for those at `without`."""
+    if path in without:
+        return []
     if isinstance(theirs, dict) and isinstance(ours, dict):
         shared = [key for key in ours if key in theirs]
         parts = [(f"{path}.{key}".lstrip("."), theirs[key], ours[key]) for key in shared]
-        return [line for name, a, b in parts for line in _differences(a, b, name)]
+        return [line for name, a, b in parts for line in _differences(a, b, without, name)]
     return [] if theirs == ours else [f"`{path}` {theirs} ({ours})"]
 
 
