@@ -20,10 +20,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from innerlr.glyphs import stand_in
-from innerlr.omniglot import SMALL, ImageBank, TaskSampler, rotated
-from innerlr.training.anil import Anil, ConvNet, as_input
-from innerlr.training.device import keep_memory
+from replication.images.bank import SMALL, ImageBank, TaskSampler, rotated
+from replication.images.glyphs import stand_in
+from replication.training.anil import Anil, ConvNet, as_input
+from replication.training.device import keep_memory
 
 torch.set_num_threads(1)
 CPU, TASKS, WIDTH, RATE, REPEATS = torch.device("cpu"), 16, 64, 0.4, 10

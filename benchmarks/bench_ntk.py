@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from innerlr.config import Fig02
-from innerlr.experiments.tangent import Regression, Tangent
 from innerlr.ntk import TwoLayerNTK, empirical_gram
+from replication.config import Fig02
+from replication.figures.tangent.experiment import Regression, Tangent
 
 torch.set_num_threads(1)
 

@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from innerlr.tasks import QuadraticTasks, SineTasks, Tasks
-from innerlr.training.device import keep_memory
-from innerlr.training.maml import Plan, TaskBatches, Training, adapted_losses
-from innerlr.training.mlp import MLP
+from replication.tasks import QuadraticTasks, SineTasks, Tasks
+from replication.training.device import keep_memory
+from replication.training.maml import Plan, TaskBatches, Training, adapted_losses
+from replication.training.mlp import MLP
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import plain_maml

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from innerlr.claims import verdict_table
 from innerlr.io import write_table
-from innerlr.io.job import job
-from innerlr.io.tables import CLAIMS_TITLE, write_html
+from replication.judging.claims import verdict_table
+from replication.pipeline.job import job
+from replication.pipeline.tables import CLAIMS_TITLE, write_html
 
 with job(snakemake):
     claims = snakemake.params.claims

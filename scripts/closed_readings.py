@@ -3,9 +3,9 @@
 import pandas as pd
 from tqdm import tqdm
 
-from innerlr.experiments import make
 from innerlr.io import write_table
-from innerlr.io.job import job
+from replication.families import make
+from replication.pipeline.job import job
 
 with job(snakemake):
     p = snakemake.params

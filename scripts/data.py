@@ -1,8 +1,8 @@
 """Rule data: what an experiment draws."""
 
-from innerlr.experiments import make
 from innerlr.io import write_table
-from innerlr.io.job import job
+from replication.families import make
+from replication.pipeline.job import job
 
 with job(snakemake):
     p = snakemake.params

@@ -1,8 +1,8 @@
 """Rule estimates: an experiment's scalars, judged by the claims."""
 
-from innerlr.experiments import make
 from innerlr.io import load_arrays, read_table, write_table
-from innerlr.io.job import job
+from replication.families import make
+from replication.pipeline.job import job
 
 with job(snakemake):
     p = snakemake.params

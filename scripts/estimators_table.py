@@ -3,8 +3,8 @@
 import pandas as pd
 
 from innerlr.io import read_table
-from innerlr.io.job import job
-from innerlr.io.tables import ESTIMATORS_TITLE, estimators_table, write_formats
+from replication.pipeline.job import job
+from replication.pipeline.tables import ESTIMATORS_TITLE, estimators_table, write_formats
 
 with job(snakemake):
     names = snakemake.params.experiments

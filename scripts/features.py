@@ -1,14 +1,14 @@
 """Rule features: sufficient statistics of an experiment's features, or of its trained networks."""
 
-from innerlr.experiments import make
 from innerlr.io import load_arrays, write_arrays
-from innerlr.io.job import job
+from replication.families import make
+from replication.pipeline.job import job
 
 with job(snakemake) as facts:
     p = snakemake.params
     experiment = make(p.experiment, p.section, p.seed)
     if p.runs:
-        from innerlr.training.device import begin
+        from replication.training.device import begin
 
         device, facts["device"] = begin(p.device, snakemake.threads)
         files = zip(p.runs, snakemake.input.trained, strict=True)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from innerlr.io import atomic
-from innerlr.io.job import job
-from innerlr.io.notebook import caption, run, to_html
+from replication.pipeline.job import job
+from replication.pipeline.notebook import caption, run, to_html
 
 with job(snakemake):
     p, out = snakemake.params, snakemake.output

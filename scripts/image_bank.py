@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from innerlr.config import load
 from innerlr.features import generator
 from innerlr.io import write_arrays
-from innerlr.io.job import job
-from innerlr.io.omniglot import obtain
+from replication.config import load
+from replication.images.sources import obtain
+from replication.pipeline.job import job
 
 with job(snakemake) as facts:
     p = snakemake.params

@@ -1,8 +1,8 @@
 """Rule judge: an experiment's claims against its estimates."""
 
-from innerlr.claims import judge
 from innerlr.io import read_table, write_table
-from innerlr.io.job import job
+from replication.judging.claims import judge
+from replication.pipeline.job import job
 
 with job(snakemake) as facts:
     p = snakemake.params

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from innerlr.io.job import job
-from innerlr.io.tables import write_formats
+from replication.pipeline.job import job
+from replication.pipeline.tables import write_formats
 
 with job(snakemake):
     frame = pd.read_csv(snakemake.input.notation)

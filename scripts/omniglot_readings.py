@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from innerlr import plotting
-from innerlr.experiments import make
 from innerlr.io import load_arrays, write_table
-from innerlr.io.job import job
+from replication import drawing
+from replication.families import make
+from replication.pipeline.job import job
 
 with job(snakemake):
     p, out = snakemake.params, snakemake.output
@@ -14,6 +14,6 @@ with job(snakemake):
     write_table(experiment.readings(trained), out.estimates)
     rates = experiment.rates(trained)
     write_table(rates, out.table)
-    plotting.setup()
-    figure, shown = plotting.rates_and_accuracy(rates)
-    plotting.save(figure, str(Path(out.png).with_suffix("")), shown)
+    drawing.setup()
+    figure, shown = drawing.rates_and_accuracy(rates)
+    drawing.save(figure, str(Path(out.png).with_suffix("")), shown)

@@ -1,8 +1,8 @@
 """Rule readings_table: the claims on an experiment under every reading."""
 
-from innerlr.claims import under_readings
 from innerlr.io import read_table, write_table
-from innerlr.io.job import job
+from replication.judging.claims import under_readings
+from replication.pipeline.job import job
 
 with job(snakemake) as facts:
     p, files = snakemake.params, snakemake.input.tables

@@ -1,8 +1,8 @@
 """Rule sweep: an experiment's curves."""
 
-from innerlr.experiments import make
 from innerlr.io import load_arrays, write_table
-from innerlr.io.job import job
+from replication.families import make
+from replication.pipeline.job import job
 
 with job(snakemake):
     p = snakemake.params

@@ -1,10 +1,10 @@
 """Rule trained_reading: an experiment's networks and estimates under one reading."""
 
-from innerlr.experiments import make
 from innerlr.io import write_table
-from innerlr.io.job import job
-from innerlr.training.checkpoint import Checkpoint
-from innerlr.training.device import begin
+from replication.families import make
+from replication.pipeline.job import job
+from replication.training.checkpoint import Checkpoint
+from replication.training.device import begin
 
 with job(snakemake) as facts:
     p = snakemake.params

@@ -1,10 +1,10 @@
 """Rule training: one run of an experiment's networks, resumed where it was cut off."""
 
-from innerlr.experiments import make
 from innerlr.io import load_arrays, write_arrays
-from innerlr.io.job import job
-from innerlr.training.checkpoint import Checkpoint
-from innerlr.training.device import begin
+from replication.families import make
+from replication.pipeline.job import job
+from replication.training.checkpoint import Checkpoint
+from replication.training.device import begin
 
 with job(snakemake) as facts:
     p = snakemake.params

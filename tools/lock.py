@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "3.11"  # the oldest served, and what the versions are resolved for
 CONDA_PYTHON = ">=3.11,<3.14"  # wheels and conda packages of every pin exist here
 
-# What torch's metadata asks for apart from the CUDA stack; tests/test_environment.py compares.
+# What torch's metadata asks for apart from the CUDA stack; test_environment.py compares.
 TORCH_NEEDS = [
     "filelock",
     "fsspec>=0.8.5",

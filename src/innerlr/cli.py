@@ -41,7 +41,7 @@ def _alpha(args: argparse.Namespace) -> int:
 
 
 def _config(args: argparse.Namespace) -> int:
-    from innerlr import config
+    from replication import config
 
     if args.write:
         for name, make in config.FILES.items():
@@ -70,7 +70,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _reference(args: argparse.Namespace) -> int:
-    from innerlr.io.reference import keep
+    from replication.judging.reference import keep
 
     files = keep(args.folders, args.to, "claims.yaml", update=args.update)
     print(f"{args.to}: {len(files)} files")
@@ -78,7 +78,7 @@ def _reference(args: argparse.Namespace) -> int:
 
 
 def _replication(args: argparse.Namespace) -> int:
-    from innerlr.io.replication import FILES
+    from replication.judging.report import FILES
 
     root, differ = Path(), []
     if not (root / "results/reference").is_dir():

@@ -3,7 +3,7 @@
 
 rule judge:
     input:
-        source=sources("claims"),
+        source=sources("replication/judging/claims"),
         estimates=RESULTS / "estimates/{experiment}.csv",
     output:
         table=RESULTS / "claims/{experiment}.csv",
@@ -30,7 +30,7 @@ rule judge:
 
 rule claims_table:
     input:
-        source=sources("claims", "io/tables"),
+        source=sources("replication/judging/claims", "replication/pipeline/tables"),
         tables=expand(RESULTS / "claims/{name}.csv", name=EXPERIMENTS),
     output:
         csv=RESULTS / "claims.csv",

@@ -13,15 +13,15 @@ os.environ.update(
 
 import yaml
 
-from innerlr.claims import beginning_with
-from innerlr.config import OpenSection, TrainedSection, load
+from replication.judging.claims import beginning_with
+from replication.config import OpenSection, TrainedSection, load
 from innerlr.errors import InnerlrError
-from innerlr.experiments import EXPERIMENTS as CLASSES
-from innerlr.io.imports import behind
-from innerlr.io.omniglot import ENVIRONMENT as IMAGES_FOLDER
-from innerlr.io.omniglot import unasked_stand_in, wanted
+from replication.families import EXPERIMENTS as CLASSES
+from replication.pipeline.imports import behind
+from replication.images.sources import ENVIRONMENT as IMAGES_FOLDER
+from replication.images.sources import unasked_stand_in, wanted
 from innerlr.io.provenance import data_source
-from innerlr.specification import pages
+from replication.judging.specification import pages
 
 try:
     CONFIG = load(config)
@@ -189,32 +189,32 @@ def provenance(*files):
     return [f"{path}.provenance.json" for path in files]
 
 
-PACKAGE = Path(workflow.basedir) / "src/innerlr"
+SOURCE = Path(workflow.basedir) / "src"
 
 
 def files_of(*roots):
-    """The package's modules that `roots` run, so that editing one reruns a rule."""
-    found = {module for root in roots for module in behind(root, PACKAGE)}
+    """Our modules that `roots` run, so that editing one reruns a rule."""
+    found = {module for root in roots for module in behind(root, SOURCE)}
     return sorted(map(os.path.relpath, found))
 
 
 def sources(*modules):
-    """Modules of the package behind a rule, and all that they import."""
-    return files_of(*(PACKAGE / f"{name}.py" for name in modules))
+    """Modules of ours behind a rule, and all that they import."""
+    return files_of(*(SOURCE / f"{name}.py" for name in modules))
 
 
 def source_of_experiment(experiment):
     """The modules that compute an experiment."""
-    name = "own" if experiment in OWN else CLASSES[experiment][0]
+    where = "own.experiment" if experiment in OWN else CLASSES[experiment][0]
     # the scripts choose the device
-    device = ["training/device"] if runs_of(experiment) else []
-    return sources(f"experiments/{name}", *device)
+    device = ["replication/training/device"] if runs_of(experiment) else []
+    return sources(f"replication/figures/{where.replace('.', '/')}", *device)
 
 
 def source_of_figure(figure):
     """The modules that a figure's notebook uses, and what runs it."""
     notebook = Path(workflow.basedir) / notebook_of(figure)
-    return sorted({*files_of(notebook), *sources("io/notebook")})
+    return sorted({*files_of(notebook), *sources("replication/pipeline/notebook")})
 
 
 def notebook_of(figure):
@@ -225,7 +225,8 @@ def notebook_of(figure):
 def caption_of(figure):
     """The figure's caption, to which the verdicts are added."""
     name = "own_experiment" if figure in OWN else figure
-    return f"workflow/report/captions/{name}.rst"
+    family = "own" if figure in OWN else CLASSES[FIGURES[figure][0]][0].partition(".")[0]
+    return f"src/replication/figures/{family}/captions/{name}.rst"
 
 
 def inputs_of(figure, stage):

@@ -56,7 +56,7 @@ rule figure:
 
 rule notation:
     input:
-        source=sources("io/tables"),
+        source=sources("replication/pipeline/tables"),
         notation="workflow/report/notation.csv",
     output:
         csv=RESULTS / "tables/table1.csv",
@@ -88,7 +88,7 @@ rule notation:
 
 rule table2_table:
     input:
-        source=sources("io/tables"),
+        source=sources("replication/pipeline/tables"),
         sweep=RESULTS / "sweeps/table2.csv",
         estimates=RESULTS / "estimates/table2.csv",
     output:
@@ -122,7 +122,7 @@ rule table2_table:
 
 rule estimators_table:
     input:
-        source=sources("io/tables"),
+        source=sources("replication/pipeline/tables"),
         estimates=expand(RESULTS / "estimates/{name}.csv", name=EXPERIMENTS),
     output:
         csv=RESULTS / "tables/estimators.csv",

@@ -8,7 +8,7 @@ if not NAMED_IMAGES and CONFIG.fig03.images.source == "auto":
 
 rule image_bank:
     input:
-        source=sources("features", "io/omniglot"),
+        source=sources("innerlr/features", "replication/images/sources"),
     output:
         arrays=IMAGE_BANK,
         provenance=provenance(IMAGE_BANK),
@@ -35,7 +35,7 @@ rule image_bank:
 
 rule omniglot_readings:
     input:
-        source=sources("experiments/omniglot", "plotting"),
+        source=sources("replication/figures/omniglot/experiment", "replication/drawing"),
         trained=[RESULTS / f"training/fig03/{run}.npz" for run in CONFIG.fig03.reading_runs()],
     output:
         estimates=RESULTS / "readings/fig03.csv",

@@ -59,7 +59,7 @@ rule trained_reading:
 
 rule readings_table:
     input:
-        source=sources("claims"),
+        source=sources("replication/judging/claims"),
         tables=lambda wc: tables_of_readings(wc.open),
     output:
         table=RESULTS / "tables/{open}_readings.csv",
@@ -86,7 +86,7 @@ rule readings_table:
 
 rule specification_curve:
     input:
-        source=sources("plotting", "specification"),
+        source=sources("replication/drawing", "replication/judging/specification"),
         table=lambda wc: RESULTS / f"tables/{CURVES[wc.curve][0]}_readings.csv",
     output:
         pdf=RESULTS / "figures/{curve}.pdf",

@@ -1,0 +1,1 @@
+"""The families of figures, one folder each."""

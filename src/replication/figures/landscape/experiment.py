@@ -1,0 +1,136 @@
+"""Loss against the learning rate, and the estimate beside the optimum (Fig. 9, section H.3)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+
+from innerlr.distributions import from_spec
+from innerlr.errors import NoInteriorMinimum
+from innerlr.estimators import alpha_bounds, alpha_est
+from innerlr.moments import GramMoments
+from replication.config import Landscape as LandscapeSection
+from replication.experiment import (
+    Arrays,
+    Experiment,
+    long,
+    prefixed,
+    sheet_row,
+    table,
+    task_law,
+    unprefixed,
+)
+
+# The data sheet looks at this many tasks of a cell.
+SAMPLE = 256
+
+
+class Landscape(Experiment):
+    """Training loss of w_m(alpha), and its population risk, over a grid of learning rates."""
+
+    cfg: LandscapeSection
+
+    def data(self) -> pd.DataFrame:
+        rows = []
+        for p, (panel, spec) in enumerate(self.cfg.panels.items()):
+            inputs, shape = from_spec(spec.inputs.model_dump()), task_law(spec).features
+            for seed in range(self.cfg.seeds):
+                draws = inputs.sample(self.rng(p, seed), (SAMPLE, *shape.input_shape(spec.shots)))
+                cell = {"panel": panel, "seed": seed, "tasks": spec.tasks, "shots": spec.shots}
+                rows.append(sheet_row(cell, spec.inputs, draws))
+        return table(rows, ["panel", "seed"])
+
+    def features(self) -> Arrays:
+        arrays: Arrays = {}
+        cells = [(p, s) for p in range(len(self.cfg.panels)) for s in range(self.cfg.seeds)]
+        laws = {panel: task_law(spec) for panel, spec in self.cfg.panels.items()}
+        panels = list(self.cfg.panels)
+        for p, seed in self.progress(cells, len(cells)):
+            panel = panels[p]
+            sums = laws[panel].moments(self.rng(p, seed), self.cfg.panels[panel].tasks)
+            arrays |= prefixed(f"{panel}/{seed}", sums)
+            # (H.15) has N in it: all tasks
+            sample, _ = laws[panel].sample(self.rng(p, seed), self.cfg.panels[panel].tasks)
+            bounds = alpha_bounds(sample)
+            arrays[f"{panel}/{seed}/sampled"] = np.array([alpha_est(sample), *bounds])
+        for panel, law in laws.items():
+            arrays |= prefixed(f"{panel}/population", law.population())
+        return arrays
+
+    def sweep(self, features: Arrays) -> pd.DataFrame:
+        frames = []
+        for panel, spec in self.cfg.panels.items():
+            population = unprefixed(f"{panel}/population", features)
+            limit = task_law(spec).alpha_lim()
+            grid = np.linspace(0, self.cfg.grid_factor * limit, self.cfg.grid_points)
+            for seed in range(self.cfg.seeds):
+                sums = unprefixed(f"{panel}/{seed}", features)
+                frames.append(
+                    pd.DataFrame(
+                        {
+                            "panel": panel,
+                            "seed": seed,
+                            "alpha": grid,
+                            "training_loss": sums.training_loss(grid),
+                            "population_risk": sums.population_risk(grid, population),
+                        }
+                    )
+                )
+        return table(frames, ["panel", "seed", "alpha"])
+
+    def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
+        rows = []
+        for panel, spec in self.cfg.panels.items():
+            population = unprefixed(f"{panel}/population", features)
+            limit = task_law(spec).alpha_lim()
+            cap = self.cfg.search_cap * limit
+            for seed in range(self.cfg.seeds):
+                sums = unprefixed(f"{panel}/{seed}", features)
+                star, capped = alpha_star(sums, cap)
+                risk = alpha_star_risk(sums, population, cap)
+                best, at_limit = sums.training_loss([star, limit])
+                est, *bounds = features[f"{panel}/{seed}/sampled"]
+                rows += long(
+                    panel,
+                    seed,
+                    {
+                        "alpha_lim": limit,
+                        "alpha_lim_sampled": sums.alpha_lim(),
+                        "alpha_star": star,
+                        "alpha_star_capped": capped,
+                        "alpha_star_risk": risk,
+                        "alpha_est": est,
+                        "corollary1_printed_lower": bounds[0],
+                        "corollary1_printed_upper": bounds[1],
+                        "corollary1_printed_upper_appendix": bounds[2],
+                        "corollary1_lower": bounds[3],
+                        "corollary1_upper": bounds[4],
+                        "ratio_lim_to_star": limit / star,
+                        "ratio_lim_to_star_risk": limit / risk,
+                        "excess_loss_at_lim": at_limit / best - 1,
+                    },
+                )
+        return table(rows, ["panel", "seed"])
+
+
+def alpha_star(sums: GramMoments, cap: float) -> tuple[float, bool]:
+    """argmin of the training loss over (0, cap), and whether it lies at an edge."""
+    try:
+        return sums.alpha_empirical((0.0, cap)), False
+    except NoInteriorMinimum as edge:
+        return edge.alpha, True
+
+
+def alpha_star_risk(sums: GramMoments, population: GramMoments, cap: float) -> float:
+    """argmin over (0, cap) of the population risk of w_m(alpha): the other reading, eq. (3.2)."""
+    grid = np.linspace(0, cap, 513)
+    at = int(np.argmin(sums.population_risk(grid, population)))
+    low, high = grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)]
+    found = minimize_scalar(
+        lambda a: sums.population_risk(float(a), population),
+        bounds=(low, high),
+        method="bounded",
+        options={"xatol": 1e-10 * cap},
+    )
+    return float(found.x)

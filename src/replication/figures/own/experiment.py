@@ -1,0 +1,211 @@
+"""An experiment of the user's own: features from a file or a function, no code of ours touched."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from innerlr.errors import Array, InnerlrError, as_array, nearest
+from innerlr.estimators import alpha_bounds, alpha_est, alpha_lim, alpha_lim_split
+from innerlr.intervals import bootstrap_interval
+from innerlr.io import load_arrays
+from innerlr.moments import GramMoments
+from replication.config import OwnExperiment
+from replication.experiment import Arrays, Experiment, long, prefixed, table, unprefixed
+from replication.figures.landscape.experiment import alpha_star
+
+# array: its axes; features always
+KNOWN = {
+    "features": ("tasks", "shots", "dim"),
+    "targets": ("tasks", "shots"),
+    "optima": ("tasks", "dim"),
+    "query": ("tasks", "query shots", "dim"),
+    "query_targets": ("tasks", "query shots"),
+}
+
+
+class Own(Experiment):
+    """Sweep and estimates on the user's tasks.
+
+    A file's tasks are taken as they are at the first seed and resampled with replacement at every
+    other one, for a bootstrap interval; a function is called once a seed, and intervals are those
+    of a mean over independent repetitions.
+    """
+
+    cfg: OwnExperiment
+
+    def _read(self) -> Mapping[str, Any]:
+        if self.cfg.file is not None:
+            return load_arrays(self.cfg.file, default="features")
+        return {}
+
+    def _call(self, seed: int) -> Mapping[str, Any]:
+        module, _, name = (self.cfg.function or "").partition(":")
+        try:
+            function = getattr(importlib.import_module(module), name)
+        except (Exception, SystemExit) as error:  # the module's own code runs
+            raise InnerlrError(
+                f"experiments.{self.name}.function: cannot import {self.cfg.function!r}: "
+                f"{type(error).__name__}: {error}. Write 'module:function', make the module "
+                "importable (PYTHONPATH) and mend what it raises. Set INNERLR_DEBUG=1 for the "
+                "traceback."
+            ) from error
+        try:
+            result = function(self.rng(seed), **self.cfg.options)
+        except Exception as error:
+            raise InnerlrError(
+                f"experiments.{self.name}.function: {self.cfg.function}(rng, **options) with "
+                f"options {self.cfg.options} raised {type(error).__name__}: {error}. "
+                "Set INNERLR_DEBUG=1 for the traceback."
+            ) from error
+        return result if isinstance(result, Mapping) else {"features": result}
+
+    def _checked(self, raw: Mapping[str, Any]) -> Arrays:
+        where = f"experiments.{self.name}"
+        unknown = [str(key) for key in raw if key not in KNOWN]
+        if unknown or "features" not in raw:
+            mend = nearest(unknown[0], KNOWN) if unknown else "Add `features`."
+            raise InnerlrError(
+                f"{where}: expected the arrays {', '.join(KNOWN)} (features always), got "
+                f"{', '.join(map(str, raw)) or 'none'}. {mend}"
+            )
+        arrays = {
+            key: as_array(raw[key], f"{where}: {key}", axes)
+            for key, axes in KNOWN.items()
+            if key in raw
+        }
+        if "targets" in arrays and "optima" in arrays:
+            raise InnerlrError(f"{where}: got targets and optima. Give one of them.")
+        split = {"query", "query_targets"} & set(arrays)
+        if "targets" in arrays and len(split) == 1:
+            missing = ({"query", "query_targets"} - split).pop()
+            raise InnerlrError(f"{where}: got {split.pop()} without {missing}. Give both or none.")
+        if "query_targets" in arrays and "targets" not in arrays:
+            raise InnerlrError(f"{where}: got query_targets without targets. Add `targets`.")
+        lengths: dict[str, tuple[str, int]] = {}
+        for key, array in arrays.items():
+            for axis, length in zip(KNOWN[key], array.shape, strict=True):
+                first, expected = lengths.setdefault(axis, (key, length))
+                if length != expected:
+                    raise InnerlrError(
+                        f"{where}: {first} has {expected} along the axis '{axis}', {key} has "
+                        f"{length}. Expected {key} to have the shape ({', '.join(KNOWN[key])})."
+                    )
+        return arrays
+
+    def _tasks(self, seed: int, base: Arrays | None) -> Arrays:
+        if base is None:
+            return self._checked(self._call(seed))
+        n = len(base["features"])
+        pick = np.arange(n) if seed == 0 else self.rng(seed).integers(0, n, n)
+        return {key: value[pick] for key, value in base.items()}
+
+    def _base(self) -> Arrays | None:
+        return self._checked(self._read()) if self.cfg.file is not None else None
+
+    def data(self) -> pd.DataFrame:
+        base, rows = self._base(), []
+        for seed in range(self.cfg.seeds):
+            for key, value in self._tasks(seed, base).items():
+                rows.append(
+                    {
+                        "array": key,
+                        "seed": seed,
+                        "shape": "x".join(map(str, value.shape)),
+                        "mean": value.mean(),
+                        "sd": value.std(),
+                    }
+                )
+        return table(rows, ["array", "seed"])
+
+    def features(self) -> Arrays:
+        base, arrays = self._base(), {}
+        for seed in self.progress(range(self.cfg.seeds)):
+            tasks = self._tasks(seed, base)
+            phi, query = tasks["features"], tasks.get("query")
+            # (H.15) of equal entries has no value; the bounds are those of (3.3), without a query
+            est = alpha_est(phi) if np.ptp(phi) > 0 else np.nan
+            if query is None:
+                estimators = [alpha_lim(phi), est, *alpha_bounds(phi)[3:5]]
+            else:
+                estimators = [alpha_lim_split(phi, query), est, np.nan, np.nan]
+            arrays[f"{seed}/estimators"] = np.array(estimators)
+            sums = self._sums(tasks)
+            if sums is not None:
+                arrays |= prefixed(str(seed), sums)
+        return arrays
+
+    def _sums(self, tasks: Arrays) -> GramMoments | None:
+        """None where only features are given: estimates need no targets, losses do."""
+        sums = GramMoments()
+        phi, query = tasks["features"], tasks.get("query")
+        if "targets" in tasks:
+            sums.update(phi, tasks["targets"], query, tasks.get("query_targets"))
+        elif "optima" in tasks:
+            sums.update_optima(phi, tasks["optima"], query)
+        else:
+            return None
+        return sums
+
+    def _limit(self, features: Arrays, seed: int) -> float:
+        return float(features[f"{seed}/estimators"][0])
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say whose data it is where no loss can be swept."""
+        try:
+            yield
+        except InnerlrError as error:
+            raise InnerlrError(
+                f"experiments.{self.name}: {error} Or leave out targets and optima: the estimates "
+                "need neither."
+            ) from error
+
+    def sweep(self, features: Arrays) -> pd.DataFrame:
+        grid: Array = np.linspace(0, self.cfg.grid_factor, self.cfg.grid_points) * self._limit(
+            features, 0
+        )
+        frames = []
+        for seed in range(self.cfg.seeds):
+            losses = np.full(len(grid), np.nan)
+            if f"{seed}/moments/gram" in features:
+                with self._named():
+                    losses = unprefixed(str(seed), features).training_loss(grid)
+            frames.append(
+                pd.DataFrame({"panel": "a", "seed": seed, "alpha": grid, "training_loss": losses})
+            )
+        return table(frames, ["panel", "seed", "alpha"])
+
+    def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
+        repetitions = [self._estimates(features, seed) for seed in range(self.cfg.seeds)]
+        if self.cfg.file is None:
+            rows = [row for seed, one in enumerate(repetitions) for row in long("a", seed, one)]
+            return table(rows, ["panel", "seed"])
+        rows = []
+        for key in repetitions[0]:
+            value, low, high = bootstrap_interval([one[key] for one in repetitions])
+            rows += long("a", -1, {key: value, f"{key}_low": low, f"{key}_high": high})
+        return table(rows, ["panel", "seed"])
+
+    def _estimates(self, features: Arrays, seed: int) -> dict[str, float]:
+        limit = self._limit(features, seed)
+        names = ("alpha_lim_sampled", "alpha_est", "corollary1_lower", "corollary1_upper")
+        found = zip(names, features[f"{seed}/estimators"], strict=True)
+        values = {name: float(value) for name, value in found if np.isfinite(value)}
+        if f"{seed}/moments/gram" in features:
+            sums = unprefixed(str(seed), features)
+            with self._named():
+                star, capped = alpha_star(sums, self.cfg.search_cap * limit)
+                best, at_limit = sums.training_loss([star, limit])
+            values |= {
+                "alpha_star": star,
+                "alpha_star_capped": float(capped),
+                "ratio_star_to_lim": star / limit,
+                "excess_loss_at_lim": at_limit / best - 1,
+            }
+        return values

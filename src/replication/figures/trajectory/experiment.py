@@ -1,0 +1,184 @@
+"""The path of w_m(alpha) in the plane and its mean distance to all optima (Figs. 1 and 7)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from innerlr.distributions import from_spec
+from innerlr.errors import Array
+from innerlr.moments import GramMoments
+from replication.config import Trajectory as TrajectorySection
+from replication.experiment import (
+    Arrays,
+    Experiment,
+    long,
+    prefixed,
+    sheet_row,
+    table,
+    unprefixed,
+)
+
+
+class Trajectory(Experiment):
+    """Sampled tasks, a circle of new ones with scaled features, and the minimiser's path.
+
+    A panel is a row of the figure; "row|key=value" is that row under another value of a key.
+    """
+
+    cfg: TrajectorySection
+
+    def _varied(self) -> dict[str, TrajectorySection]:
+        """The section under each of its variations, one key changed at a time."""
+        found = {}
+        for key, values in self.cfg.variations.model_dump().items():
+            for value in values:
+                if key == "shots":
+                    other = self.cfg.model_copy(update={"shots": value})
+                else:
+                    new = self.cfg.new_tasks.model_copy(update={key: value})
+                    other = self.cfg.model_copy(update={"new_tasks": new})
+                found[f"{key}={value}"] = other
+        return found
+
+    def _panels(self) -> list[tuple[str, int, TrajectorySection]]:
+        """(panel, row, section) of every row as configured and under every variation."""
+        panels = []
+        for r, name in enumerate(self.cfg.rows):
+            panels.append((name, r, self.cfg))
+            panels += [(f"{name}|{label}", r, c) for label, c in self._varied().items()]
+        return panels
+
+    def _sample(self, r: int, seed: int, c: TrajectorySection) -> tuple[Array, Array]:
+        """Features (tasks + new, shots, 2) and optima (tasks + new, 2), the new ones last."""
+        row = list(c.rows.values())[r]
+        rng = self.rng(r, seed)
+        inputs, optima = from_spec(row.inputs.model_dump()), from_spec(row.optima.model_dump())
+        phi = inputs.sample(rng, (c.tasks + c.new_tasks.count, c.shots, 2))
+        phi[c.tasks :] *= c.new_tasks.feature_scale
+        a = optima.sample(rng, (c.tasks, 2))
+        new = rng.normal(c.new_tasks.centre, c.new_tasks.spread, (c.new_tasks.count, 2))
+        return phi, np.concatenate([a, new])
+
+    def data(self) -> pd.DataFrame:
+        rows = []
+        for r, (name, row) in enumerate(self.cfg.rows.items()):
+            for seed in range(self.cfg.seeds):
+                phi, _ = self._sample(r, seed, self.cfg)
+                cell = {"panel": name, "seed": seed, "tasks": self.cfg.tasks}
+                rows.append(sheet_row(cell, row.inputs, phi[: self.cfg.tasks]))
+        return table(rows, ["panel", "seed"])
+
+    def features(self) -> Arrays:
+        arrays: Arrays = {}
+        panels = self._panels()
+        for panel, r, section in self.progress(panels, len(panels)):
+            for seed in range(self.cfg.seeds):
+                phi, a = self._sample(r, seed, section)
+                sums = GramMoments()
+                sums.update_optima(phi, a)
+                arrays |= prefixed(f"{panel}/{seed}", sums)
+                arrays[f"{panel}/{seed}/optima"] = a
+        return arrays
+
+    def sweep(self, features: Arrays) -> pd.DataFrame:
+        """The path of each seed, and the optima of the first one, which is drawn.
+
+        Rows of kind "path" have all columns; "optimum" and "new_task" a place (w1, w2) only.
+        """
+        frames = []
+        for name in self.cfg.rows:
+            for seed in range(self.cfg.seeds):
+                sums = unprefixed(f"{name}/{seed}", features)
+                a = features[f"{name}/{seed}/optima"]
+                limit = sums.alpha_lim()
+                relative = np.linspace(0, self.cfg.grid_factor, self.cfg.grid_points)
+                w = sums.w_maml(relative * limit)
+                frames.append(
+                    pd.DataFrame(
+                        {
+                            "panel": name,
+                            "seed": seed,
+                            "kind": "path",
+                            "alpha": relative * limit,
+                            "alpha_over_lim": relative,
+                            "w1": w[:, 0],
+                            "w2": w[:, 1],
+                            "mean_distance": mean_distance(w, a),
+                        }
+                    )
+                )
+            frames.append(self._optima(name, features[f"{name}/0/optima"]))
+        return table(frames, ["panel", "seed", "kind", "alpha"])
+
+    def _optima(self, name: str, a: Array) -> pd.DataFrame:
+        """Where the task optima of the first seed lie, the new ones last."""
+        kind = np.where(np.arange(len(a)) < self.cfg.tasks, "optimum", "new_task")
+        place = {"panel": name, "seed": 0, "kind": kind, "w1": a[:, 0], "w2": a[:, 1]}
+        return pd.DataFrame(place)
+
+    def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
+        rows = []
+        paths = sweep[sweep.kind == "path"]
+        for (name, seed), curve in paths.groupby(["panel", "seed"]):
+            sums = unprefixed(f"{name}/{seed}", features)
+            a = features[f"{name}/{seed}/optima"]
+            distance = curve.mean_distance.to_numpy()
+            at = int(np.argmin(distance))
+            limit = sums.alpha_lim()
+            at_limit = float(mean_distance(sums.w_maml([limit]), a)[0])
+            phi, _ = self._sample(list(self.cfg.rows).index(str(name)), int(seed), self.cfg)
+            without = GramMoments()
+            without.update_optima(phi[: self.cfg.tasks], a[: self.cfg.tasks])
+            centre = a[self.cfg.tasks :].mean(0)
+            # d/dalpha of the mean distance at alpha = 0, by a central difference
+            h = 1e-4 * limit
+            left, right = mean_distance(sums.w_maml([-h, h]), a)
+            rows += long(
+                str(name),
+                int(seed),
+                {
+                    "alpha_lim": limit,
+                    "alpha_nearest": curve.alpha.iloc[at],
+                    **nearest_of_grid(curve.alpha_over_lim.to_numpy(), at),
+                    "distance_erm": distance[0],
+                    "distance_at_lim": at_limit,
+                    "distance_lowest": distance[at],
+                    "share_of_reduction_at_lim": (distance[0] - at_limit)
+                    / (distance[0] - distance[at])
+                    if at
+                    else -np.inf,
+                    "tangent_at_0": (right - left) / (2 * h),
+                    "relative_tangent_at_0": (right - left) / (2 * h) * limit / distance[0],
+                    "falling_share_to_nearest": np.mean(np.diff(distance[: at + 1]) < 0)
+                    if at
+                    else 0.0,
+                    "new_tasks_distance_ratio": np.linalg.norm(sums.w_maml(limit) - centre)
+                    / np.linalg.norm(sums.w_erm() - centre),
+                    "erm_distance_ratio": np.linalg.norm(sums.w_erm() - centre)
+                    / np.linalg.norm(without.w_erm() - centre),
+                },
+            )
+        relative = np.linspace(0, self.cfg.grid_factor, self.cfg.grid_points)
+        for panel, _, _ in self._panels():
+            for seed in range(self.cfg.seeds) if "|" in panel else ():
+                sums = unprefixed(f"{panel}/{seed}", features)
+                w = sums.w_maml(relative * sums.alpha_lim())
+                distance = mean_distance(w, features[f"{panel}/{seed}/optima"])
+                rows += long(panel, seed, nearest_of_grid(relative, int(np.argmin(distance))))
+        return table(rows, ["panel", "seed"])
+
+
+def nearest_of_grid(relative: Array, at: int) -> dict[str, float]:
+    """The rate that is nearest, over alpha_lim, between its neighbours on the grid.
+
+    Rates begin at 0, so that nothing is below the first.
+    """
+    below, above = np.r_[0.0, relative, np.inf][[at, at + 2]]
+    ends = {"ratio_nearest_to_lim_below": below, "ratio_nearest_to_lim_above": above}
+    return {"ratio_nearest_to_lim": float(relative[at])} | ends
+
+
+def mean_distance(w: Array, optima: Array) -> Array:
+    """Mean Euclidean distance of each w (n, 2) to all optima (tasks, 2): shape (n,)."""
+    return np.linalg.norm(w[:, None] - optima, axis=-1).mean(1)

@@ -1,0 +1,1 @@
+"""Omniglot: where its images come from, and what stands in for them."""

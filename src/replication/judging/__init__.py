@@ -1,0 +1,1 @@
+"""Judging what the paper claims."""

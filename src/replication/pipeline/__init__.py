@@ -1,0 +1,1 @@
+"""What rules do around their work: jobs, files, notebooks, tables."""

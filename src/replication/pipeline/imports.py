@@ -1,0 +1,69 @@
+"""Which of our modules a file runs, read from its imports without running it."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+PACKAGES = ("innerlr", "replication")
+# What it says reaches a job as parameters, and all import it: a new default or comment would rerun
+# every experiment.
+_APART = "replication/config.py"
+
+
+def behind(path: str | Path, source: Path = SOURCE) -> list[Path]:
+    """The modules that a module of ours or a notebook runs, itself among them if it is one.
+
+    Imports in functions count, those for type checking alone do not. Of a package only that is
+    followed which is imported from it: `innerlr/__init__.py` imports more than most need.
+
+    Args:
+        path: a .py file, or an .ipynb, of which all code cells are read.
+        source: the folder of our packages.
+    """
+    found: set[Path] = set()
+    new = [Path(path)]
+    while new:
+        file = new.pop()
+        if file not in found and file != source / _APART:
+            found.add(file)
+            new += _imported(file, source)
+    return sorted(file for file in found if file.suffix == ".py")
+
+
+@cache
+def _imported(file: Path, source: Path) -> tuple[Path, ...]:
+    text = file.read_text()
+    if file.suffix == ".ipynb":
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+    return tuple(_modules(ast.parse(text, str(file)), source))
+
+
+def _modules(node: ast.AST, source: Path) -> Iterator[Path]:
+    """Files of ours that the code below `node` imports."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    if isinstance(node, ast.Import):
+        yield from (file for alias in node.names if (file := _file(alias.name, source)))
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        for alias in node.names:
+            file = _file(f"{node.module}.{alias.name}", source) or _file(node.module, source)
+            if file:
+                yield file
+    for inner in ast.iter_child_nodes(node):
+        yield from _modules(inner, source)
+
+
+def _file(name: str, source: Path) -> Path | None:
+    """The file of a dotted module name of ours, or None."""
+    parts = name.split(".")
+    if parts[0] not in PACKAGES:
+        return None
+    path = source.joinpath(*parts)
+    candidates = (path / "__init__.py", path.with_suffix(".py"))
+    return next((file for file in candidates if file.is_file()), None)

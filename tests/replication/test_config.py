@@ -1,0 +1,250 @@
+"""The configuration: one source for config.yaml, schema and reference; errors that mend."""
+
+from __future__ import annotations
+
+import copy
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from innerlr.errors import InnerlrError
+from replication import config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def raw() -> dict:
+    return yaml.safe_load(config.to_yaml())
+
+
+def merged(change: dict) -> dict:
+    """config.yaml with a change merged in, as `--configfile` merges."""
+    into = raw()
+    update_config(into, copy.deepcopy(change))
+    return into
+
+
+@pytest.mark.parametrize("name", config.FILES)
+def test_generated_files_have_not_drifted(name: str) -> None:
+    assert (ROOT / name).read_text() == config.FILES[name](), "run `innerlr config --write`"
+
+
+def test_config_yaml_reads_back_as_the_defaults() -> None:
+    assert config.load(raw()) == config.Config()
+
+
+def test_every_value_says_where_it_comes_from() -> None:
+    without = [".".join(path) for path, _, source in config.leaves(config.Config()) if not source]
+    assert not without
+
+
+def test_every_assumption_lists_alternatives() -> None:
+    for path, _, source in config.leaves(config.Config()):
+        if source is not None and source.kind == "assumed":
+            assert source.alternatives, path
+
+
+def test_no_source_is_left_without_a_value() -> None:
+    """A pattern in `sources` that matches nothing is a leftover of a renamed key."""
+    used = {id(source) for _, _, source in config.leaves(config.Config())}
+    for name in config.Config.model_fields:
+        section = getattr(config.Config(), name)
+        if isinstance(section, config.Section):
+            for base in type(section).__mro__:
+                for pattern, source in base.__dict__.get("sources", {}).items():
+                    assert id(source) in used, f"{name}: {pattern}"
+
+
+@pytest.mark.parametrize("preset", ["smoke", "paper"])
+def test_presets_are_valid_and_named(preset: str) -> None:
+    change = yaml.safe_load((ROOT / f"workflow/presets/{preset}.yaml").read_text())
+    assert config.load(merged(change)).preset == preset
+
+
+def test_the_schema_accepts_config_yaml_and_refuses_what_load_refuses() -> None:
+    schema = config.to_schema()
+    jsonschema.validate(raw(), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(merged({"fig08": {"trial": 3}}), schema)
+
+
+ERRORS = [
+    ({"fig8": {}}, ["fig8", "unknown key", "'fig08'"]),
+    (
+        {"table2": {"readings": {"alternatives": {"x": {"pretrainin": 3}}}}},
+        ["table2: reading 'x': pretrainin: unknown key. Did you mean 'pretraining'?"],
+    ),
+    (
+        {
+            "fig09": {
+                "readings": {"alternatives": {"x": {"panels": {"a": {"features": {"wdth": 3}}}}}}
+            }
+        },
+        ["fig09: reading 'x': panels.a.features.wdth: unknown key. Did you mean 'widths'?"],
+    ),
+    (
+        {"fig08": {"readings": {"alternatives": {"x": {"panels": {"b": {"shots": 0}}}}}}},
+        ["fig08: reading 'x': panels.b.shots: expected greater than 0; got 0."],
+    ),
+    (
+        {"fig10b": {"tasks": {"phase": [3.0, 1.0]}}},
+        ["fig10b.tasks: phase must be [low, high], got [3.0, 1.0]."],
+    ),
+    ({"fig10b": {"shots": 0}}, ["fig10b.shots", "greater than 0", "0"]),
+    (
+        {"fig10b": {"network": {"activation": "rely"}}},
+        ["fig10b.network.activation", "'relu'", "'rely'"],
+    ),
+    ({"fig08": {"trial": 3}}, ["fig08.trial", "'trials'"]),
+    ({"fig08": {"trials": "ten"}}, ["fig08.trials", "integer", "'ten'"]),
+    ({"fig08": {"trials": 2.5}}, ["fig08.trials", "integer", "2.5"]),
+    ({"fig08": {"trials": 1}}, ["fig08.trials", "greater than or equal to 2"]),
+    ({"seed": -1}, ["seed", "greater than or equal to 0"]),
+    (
+        {"h3": {"panels": {"a": {"inputs": {"name": "unifrm"}}}}},
+        ["h3.panels.a.inputs.name", "'unifrm'", "'uniform'"],
+    ),
+    (
+        {"h3": {"panels": {"a": {"inputs": {"low": 7.0}}}}},
+        ["h3.panels.a.inputs", "low must be below high"],
+    ),
+    (
+        {"fig07": {"rows": {"1": {"inputs": {"spread": -2.0}}}}},
+        ["fig07.rows.1.inputs.spread", "greater than 0", "-2.0"],
+    ),
+    (
+        {"fig09": {"panels": {"d": {"optima": {"s": 2.5}}}}},
+        ["fig09.panels.d.optima.s", "greater than 3", "2.5"],
+    ),
+    (
+        {"fig09": {"panels": {"a": {"features": {"centers": 1}}}}},
+        ["fig09.panels.a.features.centers", "'centres'"],
+    ),
+    ({"fig09": {"panels": {"a": {"shots": 0}}}}, ["fig09.panels.a.shots", "greater than 0"]),
+    ({"preset": "../x"}, ["preset", "pattern"]),
+    ({"preset": "reference"}, ["preset", "committed results", "another name"]),
+    ({"experiments": {"x": {}}}, ["experiments.x", "exactly one of 'file' and 'function'"]),
+    *(
+        ({"experiments": {name: {"file": "a.npz"}}}, [f"experiments: '{name}' is the name of"])
+        for name in ("fig08", "fig04", "table1", "data", "seed", "fig08_readings", "fig03_rates")
+    ),
+    ({"experiments": {"x": {"fil": "a.npz"}}}, ["experiments.x.fil", "'file'"]),
+]
+
+
+@pytest.mark.parametrize(("change", "parts"), ERRORS, ids=[str(c) for c, _ in ERRORS])
+def test_a_wrong_configuration_gives_one_clear_error(change: dict, parts: list[str]) -> None:
+    with pytest.raises(InnerlrError) as error:
+        config.load(merged(change))
+    for part in ["config: ", *parts]:
+        assert part in str(error.value)
+
+
+def test_all_errors_are_reported_at_once() -> None:
+    with pytest.raises(InnerlrError) as error:
+        config.load(merged({"fig8": {}, "seed": -1}))
+    assert "fig8" in str(error.value)
+    assert "seed" in str(error.value)
+
+
+def test_a_law_replaced_by_another_forgets_the_first_ones_parameters() -> None:
+    """`--configfile` merges mappings, so `low` and `high` of the uniform law remain."""
+    change = {"h3": {"panels": {"a": {"inputs": {"name": "exponential", "scale": 2.0}}}}}
+    inputs = config.load(merged(change)).h3.panels["a"].inputs
+    assert inputs == config.ExponentialLaw(name="exponential", scale=2.0)
+
+
+@pytest.mark.parametrize("preset", ["smoke", "paper"])
+def test_a_file_is_laid_over_another_as_snakemake_does(preset: str) -> None:
+    path = str(ROOT / f"workflow/presets/{preset}.yaml")
+    laid = config.load_over(str(ROOT / "config.yaml"), [path])
+    assert laid == config.load(merged(yaml.safe_load(Path(path).read_text())))
+
+
+def test_numbers_that_yaml_reads_as_text() -> None:
+    text = """
+preset: 1e5
+fig02: {rcond: 1e-8, alphas: {first: -3e-4}}
+fig05: {max_steps: 1e+6, alpha: 1.e-3, laws: {normal: {name: normal, mean: 1e0, spread: 2e0}}}
+table2: {alphas: [1e-3, 5e-3, 1e-2, 5e-2, 8e-2, 1e-1, 0.15, 0.2, 0.3, 0.4, 5e-1]}
+fig03: {readings: {rates: [1e-1, learned], alternatives: {x: {learning_rate: 3e-4}}}}
+fig10a: {readings: {alternatives: {x: {outer_rate: 1e-4}}}}
+experiments: {x: {function: 'm:f', options: {name: 1e5}}}
+"""
+    change = yaml.safe_load(text)
+    assert change["fig02"]["rcond"] == "1e-8"
+    made = config.load(merged(change))
+    assert made.preset == made.experiments["x"].options["name"] == "1e5"
+    assert made.fig02.rcond == 1e-8
+    assert made.fig02.alphas.first == -3e-4
+    assert (made.fig05.max_steps, made.fig05.alpha) == (1_000_000, 1e-3)
+    assert made.fig05.laws["normal"].mean == 1.0
+    assert made.table2.alphas == config.Table2().alphas
+    assert made.fig03.readings.rates == [0.1, "learned"]
+    assert made.fig10a.reading("x").outer_rate == 1e-4
+    with pytest.raises(InnerlrError, match=r"fig08.trials: expected a valid integer; got 0.01"):
+        config.load(merged({"fig08": {"trials": "1e-2"}}))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InnerlrError, match=r"nowhere\.yaml"):
+        config.load_file(str(tmp_path / "nowhere.yaml"))
+
+
+def test_late_keys_do_not_reach_the_early_stages() -> None:
+    fig08 = config.Config().fig08
+    assert "search_cap" not in fig08.for_stage("features")
+    assert fig08.for_stage("sweep")["search_cap"] == fig08.search_cap
+    assert "title" not in fig08.for_stage("estimates")["panels"]["a"]
+    assert fig08.for_stage("figure")["panels"]["a"]["title"]
+
+
+@pytest.mark.workflow
+def test_no_experiment_of_the_users_own_has_the_name_of_a_rule() -> None:
+    command = [sys.executable, "-m", "snakemake", "--list-rules"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    rules = re.findall(r"^\w+$", run.stdout, re.M)
+    assert {"all", "fig04", "estimators", "judge", "report_due"} <= set(rules)
+    for name in rules:
+        with pytest.raises(InnerlrError, match=f"'{name}' is the name of"):
+            config.load({"experiments": {name: {"file": "a.npz"}}})
+    assert config.load({"experiments": {"kitchen": {"file": "a.npz"}}}).experiments
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fig08: {trial: 3}", "fig08.trial: unknown key. Did you mean 'trials'?"),
+        (
+            "fig08: {readings: {claims: [nope]}}",
+            "fig08.readings.claims: no claim on it begins with 'nope'. Valid: 'fig08a-",
+        ),
+    ],
+)
+def test_snakemake_refuses_what_is_misspelt_before_building_the_dag(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(text)
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "-n", "--cores", "1", "--nolock"),
+            *("--configfile", str(wrong)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode != 0
+    said = run.stdout + run.stderr
+    assert expected in said
+    assert "Traceback" not in said
+    assert "Job stats" not in said

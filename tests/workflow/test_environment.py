@@ -1,0 +1,157 @@
+"""pyproject.toml, the lock, its two views and the Makefile agree, and name no machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+ROOT = Path(__file__).resolve().parents[2]
+PINNED_FILES = ["requirements.lock", "requirements.txt", "environment.yml"]
+COMMITTED_FILES = [
+    *PINNED_FILES,
+    "pyproject.toml",
+    "Makefile",
+    ".ci/run",
+    "profiles/default/config.yaml",
+    "profiles/slurm/config.yaml",
+]
+
+
+def _load_lock_tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("lock", ROOT / "tools" / "lock.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+lock = _load_lock_tool()
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+PINS = lock.parse_lock(LOCK)
+DIRECT = lock.direct_requirements()
+MEND = "run `make lock`"
+
+
+@pytest.mark.parametrize("requirement", lock.resolver_input(), ids=lock.name_of)
+def test_lock_satisfies_pyproject(requirement: str) -> None:
+    name = lock.name_of(requirement)
+    assert name in PINS, f"requirements.lock lacks {name}: {MEND}"
+    for pin in PINS[name]:
+        version = lock.version_of(pin)
+        assert Requirement(requirement).specifier.contains(version), (
+            f"requirements.lock has {pin}, pyproject.toml asks for {requirement}: {MEND}"
+        )
+
+
+def test_one_version_a_package() -> None:
+    """The same numbers on every Python and platform ask for the same versions there."""
+    several = {name: pins for name, pins in PINS.items() if len(pins) > 1}
+    assert not several
+
+
+def test_every_locked_package_has_a_hash() -> None:
+    blocks = re.split(r"\n(?=[a-z0-9])", LOCK.removeprefix(lock.HEADER))
+    assert len(blocks) == len(PINS)
+    assert [b.splitlines()[0] for b in blocks if "--hash=sha256:" not in b] == []
+
+
+def test_lock_leaves_torch_and_its_cuda_stack_out() -> None:
+    unwanted = {n for n in PINS if n in {"torch", "triton"} or n.startswith(("nvidia-", "cuda-"))}
+    assert not unwanted
+
+
+@pytest.mark.parametrize(
+    ("name", "render"),
+    [
+        ("requirements.txt", lock.render_requirements),
+        ("environment.yml", lock.render_environment),
+    ],
+)
+def test_views_agree_with_the_lock(name: str, render) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == render(LOCK), f"{name} differs: {MEND}"
+
+
+@pytest.mark.parametrize("name", COMMITTED_FILES)
+def test_no_address_and_no_path_of_a_machine(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    bad = r"://|index-url|find-links|trusted-host|\bfile:|(?<![\w.])/(home|root|opt|work|tmp|mnt)\b"
+    assert re.findall(rf".*(?:{bad}).*", text) == []
+    assert re.findall(r"\b[\w-]+\.(?:org|com|net|io|dev)\b", text) == []
+
+
+@pytest.mark.parametrize("name", [*PINNED_FILES, "pyproject.toml", "Makefile"])
+def test_no_local_version(name: str) -> None:
+    """`torch==2.13.0` serves every build; `+cpu` would exist on one index only."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert re.findall(r"==\s*[\w.]+\+\w+", text) == []
+
+
+def test_torch_needs_are_those_of_its_metadata() -> None:
+    """The lock must bring what torch asks for, or `pip check` complains after set-up."""
+    listed = {lock.name_of(r): Requirement(r) for r in lock.TORCH_NEEDS}
+    for text in metadata.requires("torch") or []:
+        need = Requirement(text)
+        name = lock.canonical(need.name)
+        if name.startswith(("nvidia-", "cuda-", "triton")):
+            continue
+        if need.marker is not None and not need.marker.evaluate({"extra": ""}):
+            continue
+        assert name in listed, f"tools/lock.py: TORCH_NEEDS lacks {need}"
+        assert all(need.specifier.contains(lock.version_of(pin)) for pin in PINS[name]), need
+
+
+@pytest.mark.parametrize("requirement", DIRECT, ids=lock.name_of)
+def test_installed_packages_satisfy_pyproject(requirement: str) -> None:
+    wanted = Requirement(requirement)
+    installed = metadata.version(wanted.name)
+    assert wanted.specifier.contains(installed, prereleases=True), (
+        f"{wanted.name} {installed} is installed, pyproject.toml asks for {requirement}"
+    )
+
+
+def test_oldest_python_is_said_once() -> None:
+    assert lock.project()["requires-python"] == f">={lock.PYTHON}"
+    assert SpecifierSet(lock.CONDA_PYTHON).contains(lock.PYTHON)
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert config["tool"]["mypy"]["python_version"] == lock.PYTHON
+    assert config["tool"]["ruff"]["target-version"] == "py" + lock.PYTHON.replace(".", "")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"({lock.PYTHON.replace('.', ', ')}) <= sys.version_info" in makefile
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_makefile_takes_torch_from_pyproject() -> None:
+    database = subprocess.run(
+        ["make", "-pn", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert f"PINNED_TORCH := {lock.torch_requirement()}\n" in database
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")
+@pytest.mark.parametrize(
+    ("path", "ignored"),
+    [
+        ("results/default/figures/fig01.png", True),
+        ("results/smoke/report.html", True),
+        (".venv/bin/python", True),
+        ("results/reference/claims.csv", False),
+        ("results/histories/fig03full/config.yaml", False),
+        ("benchmarks/bench_moments.py", False),
+    ],
+)
+def test_git_ignores_what_runs_write(path: str, ignored: bool) -> None:
+    done = subprocess.run(
+        ["git", "check-ignore", "--quiet", "--no-index", path], cwd=ROOT, check=False
+    )
+    assert (done.returncode == 0) == ignored

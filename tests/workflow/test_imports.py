@@ -1,0 +1,71 @@
+"""Which modules are behind a file: against what Python itself imports, and by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from replication.families import EXPERIMENTS, OWN
+from replication.pipeline.imports import SOURCE, behind
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted({module for module, _ in [*EXPERIMENTS.values(), OWN]})
+
+
+def names(path: Path) -> set[str]:
+    return {file.relative_to(SOURCE).with_suffix("").as_posix() for file in behind(path)}
+
+
+def path_of(module: str) -> Path:
+    return SOURCE / "replication/figures" / f"{module.replace('.', '/')}.py"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_that_an_experiment_imports_is_left_out(module: str) -> None:
+    """Imports in functions are made too late for this; what is found may hold more."""
+    code = (
+        "import sys, types\n"
+        # the package's own imports are not the module's
+        "sys.modules['innerlr'] = bare = types.ModuleType('innerlr')\n"
+        f"bare.__path__ = [{str(SOURCE / 'innerlr')!r}]\n"
+        f"import replication.figures.{module}\n"
+        "ours = [m for n, m in sys.modules.items() if n.startswith(('innerlr.', 'replication.'))]\n"
+        "print(*(m.__file__ for m in ours if getattr(m, '__file__', None)))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = {Path(file).resolve() for file in run.stdout.split()}
+    imported = {file for file in imported if file.name != "__init__.py"}
+    assert imported - set(behind(path_of(module))) <= {SOURCE / "replication/config.py"}
+    assert path_of(module) in imported
+
+
+def test_imports_in_functions_count_and_those_for_typing_do_not() -> None:
+    omniglot = names(path_of("omniglot.experiment"))
+    assert {"replication/training/anil", "replication/training/device"} <= omniglot
+    assert {"innerlr/models", "innerlr/dual", "replication/images/bank"} <= omniglot
+    assert "replication/training/checkpoint" not in omniglot
+    assert "replication/training/maml" in names(path_of("rate_sweep.experiment"))
+
+
+def test_what_only_some_experiments_use_is_behind_those_alone() -> None:
+    using = {m for m in MODULES if "innerlr/adaptation" in names(path_of(m))}
+    assert using == {"gaps.experiment"}
+
+
+def test_a_notebook_is_read_as_its_code(tmp_path: Path) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["from innerlr import ntk"]},
+        {"cell_type": "code", "source": ["import numpy as np\n", "from innerlr import dual"]},
+        {"cell_type": "code", "source": ["import innerlr.intervals"]},
+    ]
+    path = tmp_path / "x.ipynb"
+    path.write_text(json.dumps({"cells": cells}))
+    assert names(path) == {"innerlr/dual", "innerlr/errors", "innerlr/intervals"}
+    table2 = names(ROOT / "notebooks/table2.ipynb")
+    assert {"replication/judging/claims", "replication/drawing"} <= table2
+    fig08 = names(ROOT / "notebooks/fig08.ipynb")
+    assert "replication/figures/convergence/experiment" in fig08
