@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from innerlr.ntk import TwoLayerNTK, empirical_gram
-from replication.config import Fig02
 from replication.figures.tangent.experiment import Regression, Tangent
+from replication.figures.tangent.settings import Fig02
 
 torch.set_num_threads(1)
 

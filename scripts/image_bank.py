@@ -4,9 +4,9 @@ import numpy as np
 
 from innerlr.features import generator
 from innerlr.io import write_arrays
-from replication.config import load
 from replication.images.sources import obtain
 from replication.pipeline.job import job
+from replication.settings.config import load
 
 with job(snakemake) as facts:
     p = snakemake.params

@@ -41,16 +41,17 @@ def _alpha(args: argparse.Namespace) -> int:
 
 
 def _config(args: argparse.Namespace) -> int:
-    from replication import config
+    from replication.settings.config import load_over
+    from replication.settings.files import FILES
 
     if args.write:
-        for name, make in config.FILES.items():
+        for name, make in FILES.items():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).write_text(make())
             print(f"wrote {name}")
         return 0
     base = "config.yaml" if Path("config.yaml").is_file() else None
-    config.load_over(base, args.files or [base or "config.yaml"])
+    load_over(base, args.files or [base or "config.yaml"])
     over = [name for name in args.files if name != base]
     where = ", over config.yaml" if over else ""
     print(f"{' and '.join(over) or 'config.yaml'}: valid{where}")

@@ -20,7 +20,6 @@ from innerlr.theory import (
     largest_constant,
     schur_complement,
 )
-from replication.config import Theory as TheorySection
 from replication.figures.theory.experiment import (
     Theory,
     hanson_wright,
@@ -28,6 +27,7 @@ from replication.figures.theory.experiment import (
     rotations,
     spectral_features,
 )
+from replication.figures.theory.settings import Theory as TheorySection
 from tolerances import SAME, SEARCH
 
 RNG = np.random.default_rng(4)

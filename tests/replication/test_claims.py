@@ -14,8 +14,9 @@ from scipy import stats
 
 from innerlr.errors import InnerlrError
 from innerlr.intervals import Interval, bootstrap_interval, mean_interval, slope_interval
-from replication.config import Config, Section, load
 from replication.judging import claims
+from replication.settings.config import Config, load
+from replication.settings.section import Section
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRIES = yaml.safe_load((ROOT / "claims.yaml").read_text())

@@ -12,10 +12,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from innerlr.errors import InnerlrError
-from replication.config import Config, Fig03, load
 from replication.families import make
 from replication.figures.omniglot.experiment import HISTORY, Omniglot, against, summarise
+from replication.figures.omniglot.settings import Fig03
 from replication.images.glyphs import stand_in
+from replication.settings.config import Config, load
 from replication.training.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")

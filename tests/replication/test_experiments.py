@@ -15,18 +15,19 @@ import yaml
 from innerlr.dual import float32_pinv_rcond
 from innerlr.errors import InnerlrError
 from innerlr.estimators import alpha_bounds
-from replication.config import Config, TangentCurve, TangentSetting
 from replication.experiment import Experiment
-from replication.families import EXPERIMENTS, make
+from replication.families import experiments, make
 from replication.figures.coefficients.experiment import counts
 from replication.figures.mixed_regression.problem import MixedRegression, _wishart_traces
 from replication.figures.tangent import scaling as scaling
 from replication.figures.tangent.experiment import Regression, quadratic
+from replication.figures.tangent.settings import TangentCurve, TangentSetting
 from replication.figures.theory import experiment as theory
 from replication.figures.trajectory.experiment import mean_distance
 from replication.figures.variance.basis import law_of_variance
 from replication.judging.claims import under_readings
 from replication.pipeline.tables import estimators_table
+from replication.settings.config import Config
 
 CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "claims.yaml").read_text())
 SMALL: dict[str, dict] = {
@@ -84,7 +85,7 @@ TRAINED = {"fig03", "fig10a", "fig10b", "fig12", "table2"}
 
 
 def test_no_experiment_is_left_out() -> None:
-    assert set(SMALL) | TRAINED == set(EXPERIMENTS)
+    assert set(SMALL) | TRAINED == set(experiments())
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -13,9 +13,9 @@ import yaml
 from innerlr.cli import main
 from innerlr.errors import InnerlrError
 from innerlr.io.provenance import verify, write
-from replication.config import Config
 from replication.judging import report as replication
 from replication.judging.reference import compute
+from replication.settings.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 

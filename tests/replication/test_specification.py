@@ -15,9 +15,11 @@ import yaml
 
 from innerlr.errors import InnerlrError
 from replication import drawing
-from replication.config import Config, Source, leaves
 from replication.judging.claims import NOT, PARTLY, REPRODUCED
 from replication.judging.specification import COLUMNS, HEIGHT, VERDICTS, pages, specification_curves
+from replication.settings.config import Config
+from replication.settings.files import leaves
+from replication.settings.sources import Source
 
 EVERY_CLAIM = yaml.safe_load((Path(__file__).parents[2] / "claims.yaml").read_text())
 CLAIMS = [

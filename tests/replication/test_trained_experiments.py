@@ -18,12 +18,14 @@ from innerlr.estimators import alpha_lim, heuristic_range
 from innerlr.intervals import geometric_interval
 from innerlr.ntk import empirical_gram
 from replication import drawing
-from replication.config import Config, Fig10a, Fig12, Table2
 from replication.families import make
 from replication.figures.pretrained.experiment import _basis, _is_nearest
+from replication.figures.pretrained.settings import Table2
 from replication.figures.rate_sweep.experiment import TANGENT, _at, _position
+from replication.figures.rate_sweep.settings import Fig10a, Fig12
 from replication.judging.claims import under_readings
 from replication.pipeline.tables import table2, write_table2
+from replication.settings.config import Config
 from replication.training.checkpoint import Checkpoint
 from replication.training.maml import TrainedStack
 

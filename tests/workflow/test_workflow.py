@@ -21,7 +21,7 @@ from playwright.sync_api import Browser
 from project import Project, counts
 
 from innerlr.io.provenance import SUFFIX, verify
-from replication.config import Config
+from replication.settings.config import Config
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -14,9 +14,11 @@ os.environ.update(
 import yaml
 
 from replication.judging.claims import beginning_with
-from replication.config import OpenSection, TrainedSection, load
+from replication.settings.section import OpenSection, TrainedSection
+from replication.settings.config import load
 from innerlr.errors import InnerlrError
-from replication.families import EXPERIMENTS as CLASSES
+from replication.families import family_of
+from replication.families import figures as figures_of_the_paper
 from replication.pipeline.imports import behind
 from replication.images.sources import ENVIRONMENT as IMAGES_FOLDER
 from replication.images.sources import unasked_stand_in, wanted
@@ -35,26 +37,9 @@ ENVIRONMENT = "../../environment.yml"
 IMAGE_BANK = RESULTS / "data/omniglot.npz"
 NAMED_IMAGES = bool(CONFIG.fig03.images.directory or os.environ.get(IMAGES_FOLDER))
 
-# figure: the experiments it draws
-PAPER_FIGURES = {
-    "fig01": ["fig01"],
-    "fig02": ["fig02"],
-    "fig03": ["fig03"],
-    "fig04": ["fig04a", "fig04b"],
-    "fig05": ["fig05"],
-    "fig06": ["fig06"],
-    "fig07": ["fig07"],
-    "fig08": ["fig08"],
-    "fig09": ["fig09"],
-    "fig10": ["fig10a", "fig10b"],
-    "fig11": ["fig11"],
-    "fig12": ["fig12"],
-    "table2": ["table2"],
-    "h3": ["h3"],
-    "theory": ["theory"],
-}
 OWN = list(CONFIG.experiments)
-FIGURES = PAPER_FIGURES | {name: [name] for name in OWN}
+# figure: the experiments it draws
+FIGURES = {**figures_of_the_paper(), **{name: [name] for name in OWN}}
 EXPERIMENTS = sorted({name for names in FIGURES.values() for name in names})
 CLAIMS = [RESULTS / "claims.csv", RESULTS / "tables/claims.html"]
 
@@ -80,7 +65,7 @@ wildcard_constraints:
 
 def section(experiment, stage):
     """What a stage of an experiment reads of the configuration, with all defaults."""
-    node = CONFIG.experiments.get(experiment) or getattr(CONFIG, experiment)
+    node = CONFIG.section(experiment)
     return node.for_stage(stage)
 
 
@@ -96,7 +81,7 @@ def images_of(experiment):
 
 def runs_of(experiment):
     """Training jobs of an experiment; none where nothing is trained."""
-    node = CONFIG.experiments.get(experiment) or getattr(CONFIG, experiment)
+    node = CONFIG.section(experiment)
     return node.runs() if isinstance(node, TrainedSection) else []
 
 
@@ -205,10 +190,11 @@ def sources(*modules):
 
 def source_of_experiment(experiment):
     """The modules that compute an experiment."""
-    where = "own.experiment" if experiment in OWN else CLASSES[experiment][0]
+    computed_by = type(CONFIG.section(experiment)).computed_by.partition(":")[0]
     # the scripts choose the device
     device = ["replication/training/device"] if runs_of(experiment) else []
-    return sources(f"replication/figures/{where.replace('.', '/')}", *device)
+    family = family_of(experiment).name
+    return sources(f"replication/figures/{family}/{computed_by}", *device)
 
 
 def source_of_figure(figure):
@@ -225,8 +211,7 @@ def notebook_of(figure):
 def caption_of(figure):
     """The figure's caption, to which the verdicts are added."""
     name = "own_experiment" if figure in OWN else figure
-    family = "own" if figure in OWN else CLASSES[FIGURES[figure][0]][0].partition(".")[0]
-    return f"src/replication/figures/{family}/captions/{name}.rst"
+    return os.path.relpath(family_of(figure).folder / f"captions/{name}.rst")
 
 
 def inputs_of(figure, stage):

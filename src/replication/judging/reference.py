@@ -26,7 +26,6 @@ from innerlr.io.provenance import (
     verify,
     write,
 )
-from replication.config import load_file
 from replication.judging.claims import verdict_table
 from replication.pipeline.tables import (
     CLAIMS_TITLE,
@@ -35,6 +34,7 @@ from replication.pipeline.tables import (
     write_formats,
     write_html,
 )
+from replication.settings.config import load_file
 
 RUNS, COMPUTE = "runs.yaml", "compute.csv"
 KEPT = ("figures/*.png", "figures/*.csv", "tables/*")

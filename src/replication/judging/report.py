@@ -18,7 +18,6 @@ import pandas as pd
 import yaml
 
 from innerlr.errors import InnerlrError
-from replication.config import PRIMARY, Config, leaves
 from replication.judging.claims import (
     NOT,
     PARTLY,
@@ -29,6 +28,9 @@ from replication.judging.claims import (
     spelt_out,
 )
 from replication.judging.reference import COMPUTE, RUNS
+from replication.settings.config import Config
+from replication.settings.files import leaves
+from replication.settings.section import PRIMARY
 
 REFERENCE = Path("results/reference")
 VERDICTS = (REPRODUCED, PARTLY, NOT, UNJUDGED)

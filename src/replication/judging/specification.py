@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from innerlr.errors import InnerlrError
-from replication.config import PRIMARY
 from replication.drawing import COLOURS, PAGE, legend_below
 from replication.judging.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, bounds
+from replication.settings.section import PRIMARY
 
 # by shape as well, for print and for eyes that do not tell the colours apart
 VERDICTS = {REPRODUCED: ("o", COLOURS[0]), PARTLY: ("s", COLOURS[1]), NOT: ("X", "0.15")}

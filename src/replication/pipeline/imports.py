@@ -10,9 +10,11 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 PACKAGES = ("innerlr", "replication")
-# What it says reaches a job as parameters, and all import it: a new default or comment would rerun
-# every experiment.
-_APART = "replication/config.py"
+# They find what is run, and record it. What they find and pass on is an input or a parameter.
+APART = frozenset(
+    f"replication/{name}.py"
+    for name in ("checkout", "families", "pipeline/imports", "pipeline/job", "settings/config")
+)
 
 
 def behind(path: str | Path, source: Path = SOURCE) -> list[Path]:
@@ -29,7 +31,8 @@ def behind(path: str | Path, source: Path = SOURCE) -> list[Path]:
     new = [Path(path)]
     while new:
         file = new.pop()
-        if file not in found and file != source / _APART:
+        apart = file.is_relative_to(source) and file.relative_to(source).as_posix() in APART
+        if file not in found and not apart:
             found.add(file)
             new += _imported(file, source)
     return sorted(file for file in found if file.suffix == ".py")

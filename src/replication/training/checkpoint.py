@@ -13,7 +13,7 @@ import torch
 
 from innerlr.errors import InnerlrError
 from innerlr.io.files import atomic
-from replication.config import dotted
+from replication.settings.section import dotted
 
 
 class Checkpoint:

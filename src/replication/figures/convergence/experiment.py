@@ -7,7 +7,6 @@ import pandas as pd
 
 from innerlr.distributions import from_spec
 from innerlr.intervals import bootstrap_interval, slope_interval
-from replication.config import Fig08
 from replication.experiment import (
     Arrays,
     Experiment,
@@ -18,6 +17,7 @@ from replication.experiment import (
     task_law,
     unprefixed,
 )
+from replication.figures.convergence.settings import Fig08
 from replication.figures.landscape.experiment import SAMPLE, alpha_star, alpha_star_risk
 
 # The slope of log error against log N is fitted from here on: at fewer tasks the basis features

@@ -16,7 +16,6 @@ from innerlr.errors import Array
 from innerlr.features import RandomMatrix, TaskLaw
 from innerlr.intervals import mean_interval, share_interval
 from innerlr.theory import AdaptedSums
-from replication.config import Fig05
 from replication.experiment import (
     Arrays,
     Experiment,
@@ -26,6 +25,7 @@ from replication.experiment import (
     table,
     unprefixed,
 )
+from replication.figures.gaps.settings import Fig05
 from replication.figures.landscape.experiment import SAMPLE
 
 

@@ -10,7 +10,6 @@ from innerlr.distributions import from_spec
 from innerlr.errors import NoInteriorMinimum
 from innerlr.estimators import alpha_bounds, alpha_est
 from innerlr.moments import GramMoments
-from replication.config import Landscape as LandscapeSection
 from replication.experiment import (
     Arrays,
     Experiment,
@@ -21,6 +20,7 @@ from replication.experiment import (
     task_law,
     unprefixed,
 )
+from replication.figures.landscape.settings import Landscape as LandscapeSection
 
 # The data sheet looks at this many tasks of a cell.
 SAMPLE = 256

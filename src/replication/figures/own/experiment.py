@@ -15,9 +15,9 @@ from innerlr.estimators import alpha_bounds, alpha_est, alpha_lim, alpha_lim_spl
 from innerlr.intervals import bootstrap_interval
 from innerlr.io import load_arrays
 from innerlr.moments import GramMoments
-from replication.config import OwnExperiment
 from replication.experiment import Arrays, Experiment, long, prefixed, table, unprefixed
 from replication.figures.landscape.experiment import alpha_star
+from replication.figures.own.settings import OwnExperiment
 
 # array: its axes; features always
 KNOWN = {

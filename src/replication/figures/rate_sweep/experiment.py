@@ -11,8 +11,8 @@ import pandas as pd
 from innerlr.dual import alpha_lim_gram, alpha_lim_split_gram
 from innerlr.errors import Array, InnerlrError
 from innerlr.estimators import heuristic_range
-from replication.config import RateSweep as Section
 from replication.experiment import Arrays, TrainedExperiment, long, table
+from replication.figures.rate_sweep.settings import RateSweep as Section
 from replication.tasks import tasks_from_spec
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from innerlr.dual import (
 from innerlr.errors import Array
 from innerlr.intervals import mean_interval
 from innerlr.ntk import TwoLayerNTK
-from replication.config import Fig02, SigmaOfPsi, TangentCurve, TangentSetting
 from replication.experiment import Arrays, Experiment, long, table
 from replication.figures.tangent import scaling as scaling
+from replication.figures.tangent.settings import Fig02, SigmaOfPsi, TangentCurve, TangentSetting
 from replication.tasks import QuadraticTasks
 
 # estimates of a cell, in the order in which they are stored

@@ -34,11 +34,11 @@ from innerlr.theory import (
     largest_constant,
     schur_complement,
 )
-from replication.config import Theory as TheorySection
-from replication.config import UniformLaw
 from replication.experiment import Arrays, Experiment, long, sheet_row, table
 from replication.figures.landscape.experiment import SAMPLE
+from replication.figures.theory.settings import Theory as TheorySection
 from replication.figures.trajectory.experiment import mean_distance
+from replication.settings.laws import UniformLaw
 
 # commuting: all Grams share an eigenbasis; rotated: each has its own; split: rotated, u and t apart
 KINDS = ("commuting", "rotated", "split")

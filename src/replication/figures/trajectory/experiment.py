@@ -8,7 +8,6 @@ import pandas as pd
 from innerlr.distributions import from_spec
 from innerlr.errors import Array
 from innerlr.moments import GramMoments
-from replication.config import Trajectory as TrajectorySection
 from replication.experiment import (
     Arrays,
     Experiment,
@@ -18,6 +17,7 @@ from replication.experiment import (
     table,
     unprefixed,
 )
+from replication.figures.trajectory.settings import Trajectory as TrajectorySection
 
 
 class Trajectory(Experiment):
