@@ -71,9 +71,10 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _reference(args: argparse.Namespace) -> int:
+    from replication.judging.entries import entries
     from replication.judging.reference import keep
 
-    files = keep(args.folders, args.to, "claims.yaml", update=args.update)
+    files = keep(args.folders, args.to, entries(), update=args.update)
     print(f"{args.to}: {len(files)} files")
     return 0
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from innerlr.dual import float32_pinv_rcond
 from innerlr.errors import InnerlrError
@@ -26,10 +24,11 @@ from replication.figures.theory import experiment as theory
 from replication.figures.trajectory.experiment import mean_distance
 from replication.figures.variance.basis import law_of_variance
 from replication.judging.claims import under_readings
+from replication.judging.entries import entries
 from replication.pipeline.tables import estimators_table
 from replication.settings.config import Config
 
-CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "claims.yaml").read_text())
+CLAIMS = entries()
 SMALL: dict[str, dict] = {
     "fig01": {"seeds": 2, "grid_points": 21, "tasks": 60},
     "fig02": {

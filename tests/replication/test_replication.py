@@ -14,10 +14,12 @@ from innerlr.cli import main
 from innerlr.errors import InnerlrError
 from innerlr.io.provenance import verify, write
 from replication.judging import report as replication
+from replication.judging.entries import entries
 from replication.judging.reference import compute
 from replication.settings.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
+CLAIMS = "src/replication/judging/summary.yaml"
 
 
 @pytest.mark.parametrize("name", replication.FILES)
@@ -40,10 +42,12 @@ def test_the_reference_results_are_what_their_records_say(tmp_path: Path) -> Non
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with two of the claims, one of them judged, and two pictures."""
-    entries = yaml.safe_load((ROOT / "claims.yaml").read_text())
-    two = [entry for entry in entries if entry["id"] in ("fig08a-vanishes", "fig01-away")]
+    listed = entries()
+    two = [entry for entry in listed if entry["id"] in ("fig08a-vanishes", "fig01-away")]
     of_both = {"id": "all", "place": "Section 6", "claim": "Both.", "of": ["fig0*"], "reason": "x"}
-    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([of_both, *two]))
+    file = tmp_path / CLAIMS
+    file.parent.mkdir(parents=True)
+    file.write_text(yaml.safe_dump([of_both, *two]))
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "docs/places.yaml", tmp_path / "docs")
     (tmp_path / "docs/errata.md").write_text("# x\n\n### one\n\n### two\n")
@@ -92,9 +96,9 @@ def test_the_report_has_every_claim_with_its_numbers(root: Path) -> None:
     "change", [{"quantity": "slope_error_risk"}, {"expected": {"between": [-1.0, -0.25]}}]
 )
 def test_a_verdict_on_another_quantity_or_bound_does_not_count(root: Path, change: dict) -> None:
-    entries = yaml.safe_load((root / "claims.yaml").read_text())
-    changed = [e | change if e["id"] == "fig08a-vanishes" else e for e in entries]
-    (root / "claims.yaml").write_text(yaml.safe_dump(changed))
+    listed = yaml.safe_load((root / CLAIMS).read_text())
+    changed = [e | change if e["id"] == "fig08a-vanishes" else e for e in listed]
+    (root / CLAIMS).write_text(yaml.safe_dump(changed))
     assert "Of 2 claims: 2 not evaluated." in replication.readme(root)
 
 
@@ -190,9 +194,9 @@ def test_labels_and_numbers() -> None:
 
 
 def test_fig_3_has_the_rates_beside_the_best_fixed_one(root: Path) -> None:
-    entries = yaml.safe_load((root / "claims.yaml").read_text())
-    entries.append(entries[-1] | {"id": "fig03-x", "experiment": "fig03"})
-    (root / "claims.yaml").write_text(yaml.safe_dump(entries))
+    listed = yaml.safe_load((root / CLAIMS).read_text())
+    listed.append(listed[-1] | {"id": "fig03-x", "experiment": "fig03"})
+    (root / CLAIMS).write_text(yaml.safe_dump(listed))
     assert "best fixed rate" not in replication.report(root)
     folder = root / replication.REFERENCE / "tables"
     folder.mkdir()
@@ -253,7 +257,7 @@ def test_reasons_are_those_of_the_claims_but_for_what_a_run_falls_short_of(root:
     judged = pd.read_csv(path).assign(reason="as it was")
     judged.to_csv(path, index=False)
     found = replication.claims(root).set_index("id").reason
-    entries = {e["id"]: e for e in yaml.safe_load((root / "claims.yaml").read_text())}
-    assert found["fig08a-vanishes"] == " ".join(entries["fig08a-vanishes"]["reason"].split())
+    by_id = {e["id"]: e for e in yaml.safe_load((root / CLAIMS).read_text())}
+    assert found["fig08a-vanishes"] == " ".join(by_id["fig08a-vanishes"]["reason"].split())
     judged.assign(verdict="not evaluated", reason="needs x").to_csv(path, index=False)
     assert replication.claims(root).set_index("id").reason["fig08a-vanishes"] == "needs x"

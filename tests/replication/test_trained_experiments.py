@@ -11,7 +11,6 @@ import pandas as pd
 import plain_maml
 import pytest
 import torch
-import yaml
 
 from innerlr.errors import InnerlrError
 from innerlr.estimators import alpha_lim, heuristic_range
@@ -24,13 +23,14 @@ from replication.figures.pretrained.settings import Table2
 from replication.figures.rate_sweep.experiment import TANGENT, _at, _position
 from replication.figures.rate_sweep.settings import Fig10a, Fig12
 from replication.judging.claims import under_readings
+from replication.judging.entries import entries
 from replication.pipeline.tables import table2, write_table2
 from replication.settings.config import Config
 from replication.training.checkpoint import Checkpoint
 from replication.training.maml import TrainedStack
 
 ROOT = Path(__file__).resolve().parents[2]
-CLAIMS = yaml.safe_load((ROOT / "claims.yaml").read_text())
+CLAIMS = entries()
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from browser import WIDTHS, assert_readable, chromium, opened
 from playwright.sync_api import Browser
 from project import Project, counts
 
 from innerlr.io.provenance import SUFFIX, verify
+from replication.judging.entries import entries
 from replication.settings.config import Config
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -243,7 +243,7 @@ def test_readings_judge_every_claim_and_are_in_the_report(project: Project) -> N
     folder = project.results()
     files = [f"results/smoke/figures/{curve}.svg" for curve in curves]
     project.snakemake(*SMOKE, "--", *files)
-    claims = yaml.safe_load((project.folder / "claims.yaml").read_text())
+    claims = entries()
     for name in ("fig01", "fig03", "fig10b"):
         table = pd.read_csv(folder / f"tables/{name}_readings.csv")
         starts = tuple(getattr(Config(), name).readings.claims or [""])

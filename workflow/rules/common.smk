@@ -13,7 +13,7 @@ os.environ.update(
 
 import yaml
 
-from replication.judging.claims import beginning_with
+from replication.judging.entries import beginning_with, entries, measured
 from replication.settings.section import OpenSection, TrainedSection
 from replication.settings.config import load
 from innerlr.errors import InnerlrError
@@ -23,7 +23,7 @@ from replication.pipeline.imports import behind
 from replication.images.sources import ENVIRONMENT as IMAGES_FOLDER
 from replication.images.sources import unasked_stand_in, wanted
 from innerlr.io.provenance import data_source
-from replication.judging.specification import pages
+from replication.judging.pages import pages
 
 try:
     CONFIG = load(config)
@@ -90,10 +90,8 @@ def trained_files(experiment):
     return [RESULTS / f"training/{experiment}/{run}.npz" for run in runs_of(experiment)]
 
 
-with open(Path(workflow.basedir) / "claims.yaml") as stream:
-    ENTRIES = yaml.safe_load(stream)
-# the others are spelt out by these
-ALL_CLAIMS = [entry for entry in ENTRIES if "experiment" in entry]
+ENTRIES = entries()
+ALL_CLAIMS = measured(ENTRIES)
 
 
 def choices_of(experiment):

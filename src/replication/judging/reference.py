@@ -50,7 +50,7 @@ PAGE = re.compile(r"-\d+(?=\.\w+$)")
 def keep(
     runs: Sequence[str | Path],
     reference: str | Path,
-    claims: str | Path,
+    entries: Sequence[Mapping[str, Any]],
     *,
     update: bool = False,
 ) -> list[Path]:
@@ -65,7 +65,7 @@ def keep(
     Args:
         runs: folders of results, each of which verifies.
         reference: the folder to replace.
-        claims: claims.yaml, in whose order the verdicts are.
+        entries: every claim, in whose order the verdicts are.
         update: whether the runs that `reference` is of come before `runs`, so that what these have
             not made stays.
 
@@ -81,7 +81,6 @@ def keep(
     new = [_Run(Path(run)) for run in runs]
     _check_names(new)
     made = [*(_kept_runs(Path(reference)) if update else []), *new]
-    entries = yaml.safe_load(_text(claims))
     owner = {experiment: run for run in made for experiment in run.judged}
     files: dict[str, _Part] = {}
     for run in made:
@@ -379,12 +378,6 @@ def _record(folder: Path, made: Sequence[str], judged: Mapping[_Part, list[str]]
             sources |= set(run.about()["data"])
     facts = {"rule": "reference", "data_source": joined(sources), "inputs": inputs}
     write([folder / name for name in made], [], **facts)
-
-
-def _text(path: str | Path) -> str:
-    if not Path(path).is_file():
-        raise InnerlrError(f"{path}: no such file. Run innerlr in the project's folder.")
-    return Path(path).read_text()
 
 
 def compute(run: str | Path) -> pd.DataFrame:

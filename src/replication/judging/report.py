@@ -18,15 +18,8 @@ import pandas as pd
 import yaml
 
 from innerlr.errors import InnerlrError
-from replication.judging.claims import (
-    NOT,
-    PARTLY,
-    REPRODUCED,
-    UNJUDGED,
-    describe,
-    places_of,
-    spelt_out,
-)
+from replication.judging.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, spelt_out
+from replication.judging.entries import describe, entries, places_of
 from replication.judging.reference import COMPUTE, RUNS
 from replication.settings.config import Config
 from replication.settings.files import leaves
@@ -55,15 +48,15 @@ def claims(root: Path) -> pd.DataFrame:
             f"{table}: no such file. Make it with `make figures` and `innerlr reference "
             "results/default`."
         )
-    listed = yaml.safe_load((root / "claims.yaml").read_text())
-    entries = pd.DataFrame(listed, columns=["id", "place", "claim", "experiment", "panel"])
+    listed = entries(root / "src/replication")
+    known = pd.DataFrame(listed, columns=["id", "place", "claim", "experiment", "panel"])
     judged = pd.read_csv(root / table)
     # a verdict on another quantity or bound is none on the claim as it is now
     same = {(e["id"], e["quantity"], describe(e["expected"])) for e in listed if "expected" in e}
     rows = zip(judged.id, judged.quantity, judged.expected, strict=True)
     judged = judged[[row in same for row in rows]]
     summaries = spelt_out(listed, judged)
-    both = entries.merge(pd.concat([judged, summaries]).drop(columns="place"), on="id", how="left")
+    both = known.merge(pd.concat([judged, summaries]).drop(columns="place"), on="id", how="left")
     both["verdict"] = both.verdict.fillna(UNJUDGED)
     both["experiment"] = both.experiment.fillna(WHOLE)
     # a run's reason is its own only where it says what the run falls short of
@@ -216,10 +209,11 @@ def report(root: Path) -> str:
         _wrapped(
             "**Methodology.** No code of the authors is public; everything is written anew from "
             "the text. Linear models are solved exactly. What would count as reproduced was "
-            "written down in claims.yaml before the run that is judged; where first values had "
-            "been seen by then, that file says so. A claim is *reproduced* if its whole 95% "
-            "interval is accepted, *not reproduced* if none of it is, *partly* otherwise, and *not "
-            "evaluated* below the scale that it needs. A statement about every repetition is "
+            "written down in claims.yaml of each family (src/replication/figures) before the run "
+            "that is judged; where first values had been seen by then, "
+            "src/replication/judging/summary.yaml says so. A claim is *reproduced* if its whole "
+            "95% interval is accepted, *not reproduced* if none of it is, *partly* otherwise, and "
+            "*not evaluated* below the scale that it needs. A statement about every repetition is "
             "judged by the worst one, and has the least and the largest in the place of an "
             "interval. [Methods](docs/methods.md) has the details."
         ),
