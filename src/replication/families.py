@@ -55,10 +55,18 @@ class Family:
         """Where all that belongs to it stands."""
         return FOLDER / self.name
 
-    def module(self, name: str) -> ModuleType | None:
-        """One of its modules, imported; None where the family has no such module."""
-        if not (self.folder / f"{name}.py").is_file():
-            return None
+    def has(self, module: str) -> bool:
+        """Whether it has a module of this name."""
+        return (self.folder / f"{module}.py").is_file()
+
+    def module(self, name: str) -> ModuleType:
+        """One of its modules, imported.
+
+        Raises:
+            InnerlrError: the family has no such module.
+        """
+        if not self.has(name):
+            raise InnerlrError(f"figures/{self.name}: no module {name}.py. Add it to the family.")
         return import_module(f"{_package(self.name)}.{name}")
 
 

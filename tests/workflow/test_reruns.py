@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from project import Project, counts
 
-from replication.images.sources import ENVIRONMENT
+from replication.images.choice import ENVIRONMENT
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -3,7 +3,7 @@
 
 rule judge:
     input:
-        source=sources("replication/judging/claims"),
+        source=TARGETS.code("judge"),
         estimates=RESULTS / "estimates/{experiment}.csv",
     output:
         table=RESULTS / "claims/{experiment}.csv",
@@ -20,8 +20,8 @@ rule judge:
         runtime=5,
     params:
         experiment="{experiment}",
-        claims=lambda wc: [c for c in ALL_CLAIMS if c["experiment"] == wc.experiment],
-        section=lambda wc: section(wc.experiment, "estimates"),
+        claims=lambda wc: TARGETS.claims(wc.experiment),
+        section=lambda wc: TARGETS.section(wc.experiment, "estimates"),
     message:
         "{wildcards.experiment}: claims"
     script:
@@ -30,8 +30,8 @@ rule judge:
 
 rule claims_table:
     input:
-        source=sources("replication/judging/claims", "replication/pipeline/tables"),
-        tables=expand(RESULTS / "claims/{name}.csv", name=EXPERIMENTS),
+        source=TARGETS.code("claims_table"),
+        tables=expand(RESULTS / "claims/{name}.csv", name=TARGETS.experiments),
     output:
         csv=RESULTS / "claims.csv",
         html=report(
@@ -40,7 +40,7 @@ rule claims_table:
             category="Claims",
             labels={"table": "all claims and verdicts"},
         ),
-        provenance=provenance(*CLAIMS),
+        provenance=provenance(*TARGETS.table("claims")),
     log:
         LOGS / "claims_table.log",
     benchmark:
@@ -52,7 +52,7 @@ rule claims_table:
         mem_mb=500,
         runtime=5,
     params:
-        claims=ENTRIES,
+        claims=TARGETS.entries,
     message:
         "claims: all verdicts"
     script:

@@ -3,12 +3,12 @@
 
 rule figure:
     input:
-        notebook=lambda wc: notebook_of(wc.figure),
-        caption=lambda wc: caption_of(wc.figure),
-        source=lambda wc: source_of_figure(wc.figure),
-        sweeps=lambda wc: inputs_of(wc.figure, "sweeps"),
-        estimates=lambda wc: inputs_of(wc.figure, "estimates"),
-        claims=lambda wc: inputs_of(wc.figure, "claims"),
+        notebook=lambda wc: TARGETS.notebook(wc.figure),
+        caption=lambda wc: TARGETS.caption(wc.figure),
+        source=lambda wc: TARGETS.code_of_notebook("figure", TARGETS.notebook(wc.figure)),
+        sweeps=lambda wc: TARGETS.inputs_of(wc.figure, "sweeps"),
+        estimates=lambda wc: TARGETS.inputs_of(wc.figure, "estimates"),
+        claims=lambda wc: TARGETS.inputs_of(wc.figure, "claims"),
     output:
         pdf=RESULTS / "figures/{figure}.pdf",
         svg=report(
@@ -45,9 +45,11 @@ rule figure:
         runtime=10,
     params:
         figure="{figure}",
-        experiments=lambda wc: FIGURES[wc.figure],
-        sections=lambda wc: {name: section(name, "figure") for name in FIGURES[wc.figure]},
-        preset=CONFIG.preset,
+        experiments=lambda wc: TARGETS.figures[wc.figure],
+        sections=lambda wc: {
+            name: TARGETS.section(name, "figure") for name in TARGETS.figures[wc.figure]
+        },
+        preset=TARGETS.config.preset,
     message:
         "{wildcards.figure}: figure"
     script:
@@ -56,7 +58,7 @@ rule figure:
 
 rule notation:
     input:
-        source=sources("replication/pipeline/tables"),
+        source=TARGETS.code("notation"),
         notation="workflow/report/notation.csv",
     output:
         csv=RESULTS / "tables/table1.csv",
@@ -67,7 +69,7 @@ rule notation:
             category="Tables",
             labels={"table": "table1"},
         ),
-        provenance=provenance(*TABLES["table1"]),
+        provenance=provenance(*TARGETS.table("table1")),
     log:
         LOGS / "notation.log",
     benchmark:
@@ -88,7 +90,7 @@ rule notation:
 
 rule table2_table:
     input:
-        source=sources("replication/pipeline/tables"),
+        source=TARGETS.code("table2_table"),
         sweep=RESULTS / "sweeps/table2.csv",
         estimates=RESULTS / "estimates/table2.csv",
     output:
@@ -100,7 +102,7 @@ rule table2_table:
             category="Tables",
             labels={"table": "table2"},
         ),
-        provenance=provenance(*TABLES["table2"]),
+        provenance=provenance(*TARGETS.table("table2")),
     log:
         LOGS / "table2_table.log",
     benchmark:
@@ -112,7 +114,7 @@ rule table2_table:
         mem_mb=500,
         runtime=5,
     params:
-        titles={name: panel.title for name, panel in CONFIG.table2.panels.items()},
+        titles={name: panel.title for name, panel in TARGETS.config.table2.panels.items()},
         title="Test errors of one-step sinusoid regression with network features (Table 2)",
     message:
         "table2: the table"
@@ -122,8 +124,8 @@ rule table2_table:
 
 rule estimators_table:
     input:
-        source=sources("replication/pipeline/tables"),
-        estimates=expand(RESULTS / "estimates/{name}.csv", name=EXPERIMENTS),
+        source=TARGETS.code("estimators_table"),
+        estimates=expand(RESULTS / "estimates/{name}.csv", name=TARGETS.experiments),
     output:
         csv=RESULTS / "tables/estimators.csv",
         tex=RESULTS / "tables/estimators.tex",
@@ -133,7 +135,7 @@ rule estimators_table:
             category="Tables",
             labels={"table": "estimators"},
         ),
-        provenance=provenance(*TABLES["estimators"]),
+        provenance=provenance(*TARGETS.table("estimators")),
     log:
         LOGS / "estimators_table.log",
     benchmark:
@@ -145,7 +147,7 @@ rule estimators_table:
         mem_mb=500,
         runtime=5,
     params:
-        experiments=EXPERIMENTS,
+        experiments=TARGETS.experiments,
     message:
         "estimators: every estimate in one table"
     script:

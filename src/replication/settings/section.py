@@ -159,6 +159,18 @@ class TrainedSection(OpenSection):
             values = without(values, *self.late, *self.after_training)
         return values
 
+    def reading_runs(self) -> list[str]:
+        """Training jobs that all readings share; none where each reading trains its own networks.
+
+        Those of an experiment that has such jobs give its readings and a picture of their rates:
+        its class has `readings` and `rates`, its family's draw.py `rates_and_accuracy`.
+        """
+        return []
+
+    def for_readings(self) -> dict[str, Any]:
+        """What the shared readings read of the section."""
+        return self.model_dump()
+
     def for_run(self, run: str) -> dict[str, Any]:
         """What one of the training jobs reads; of all the same, unless a section says otherwise."""
         return self.for_stage("training")

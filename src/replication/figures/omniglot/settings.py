@@ -9,28 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from innerlr.errors import nearest
+from replication.settings.images import OmniglotImages
 from replication.settings.section import PRIMARY, Section, TrainedSection, without
 from replication.settings.sources import Source, assumed, ours, paper
 
 Rate = PositiveFloat | Literal["online", "alpha_lim", "learned"]
 ForwardNorm = Literal["none", "l2", "l2sqrtd", "layernorm"]
 Sigma2 = Literal["gram", "covsum", "cov", "var", "trace"]
-
-
-class OmniglotSplit(Section):
-    """Characters of each split; each is four classes, one a rotation."""
-
-    train: PositiveInt = 1100
-    validation: Annotated[int, Field(ge=0)] = 100
-    test: PositiveInt = 423
-
-
-class OmniglotImages(Section):
-    """Where the images come from, and which characters are kept for what."""
-
-    source: Literal["auto", "directory", "download", "stand_in"] = "auto"
-    directory: str | None = None
-    split: OmniglotSplit = OmniglotSplit()
 
 
 class AnilScheme(Section):
@@ -307,11 +292,13 @@ class Fig03(AnilSetting, TrainedSection):
         return {name: pair.choices for name, pair in self.pairs().items()}
 
     def reading_runs(self) -> list[str]:
-        """The training jobs of the readings."""
         names = self.readings.schemes(self.schemes)
         return [
             f"{READING}{name}-seed{seed}" for name in names for seed in range(self.readings.seeds)
         ]
+
+    def for_readings(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"images": {"source", "directory"}})
 
     def for_stage(self, stage: str) -> dict[str, Any]:
         # the image bank alone reads where the images come from: archives may be moved

@@ -1,0 +1,24 @@
+# The report, after a run that changed something or in which a job failed.
+
+STOPPED = the_report.Stopped()
+REPORT_DUE = the_report.due(TARGETS)
+
+
+# A mark without content: it is asked for where the report is due, and writing the report removes it.
+# Its parameter differs from run to run, so that one left by a killed run does not count.
+rule report_due:
+    output:
+        touch(LOGS / the_report.DUE),
+    localrule: True
+    params:
+        asked_at=time.time_ns(),
+
+
+def write_report():
+    """Make the report and say where it is."""
+    try:
+        said = the_report.write(TARGETS)
+    except InnerlrError as error:
+        raise WorkflowError(str(error)) from None
+    if said:
+        print(f"\n{said}", file=sys.stderr)
