@@ -16,6 +16,7 @@ from innerlr.dual import float32_pinv_rcond
 from innerlr.errors import InnerlrError
 from innerlr.estimators import alpha_bounds
 from replication.config import Config, TangentCurve, TangentSetting
+from replication.distances import mean_distance
 from replication.experiment import Experiment
 from replication.families import EXPERIMENTS, make
 from replication.figures.coefficients.experiment import counts
@@ -23,7 +24,6 @@ from replication.figures.mixed_regression.problem import MixedRegression, _wisha
 from replication.figures.tangent import scaling as scaling
 from replication.figures.tangent.experiment import Regression, quadratic
 from replication.figures.theory import experiment as theory
-from replication.figures.trajectory.experiment import mean_distance
 from replication.figures.variance.basis import law_of_variance
 from replication.judging.claims import under_readings
 from replication.pipeline.tables import estimators_table

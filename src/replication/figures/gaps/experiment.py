@@ -18,6 +18,7 @@ from innerlr.intervals import mean_interval, share_interval
 from innerlr.theory import AdaptedSums
 from replication.config import Fig05
 from replication.experiment import (
+    SAMPLE,
     Arrays,
     Experiment,
     long,
@@ -26,7 +27,6 @@ from replication.experiment import (
     table,
     unprefixed,
 )
-from replication.figures.landscape.experiment import SAMPLE
 
 
 class AdaptationGap(Experiment):

@@ -12,6 +12,7 @@ from innerlr.estimators import alpha_bounds, alpha_est
 from innerlr.moments import GramMoments
 from replication.config import Landscape as LandscapeSection
 from replication.experiment import (
+    SAMPLE,
     Arrays,
     Experiment,
     long,
@@ -21,9 +22,6 @@ from replication.experiment import (
     task_law,
     unprefixed,
 )
-
-# The data sheet looks at this many tasks of a cell.
-SAMPLE = 256
 
 
 class Landscape(Experiment):

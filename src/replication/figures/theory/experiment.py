@@ -36,9 +36,8 @@ from innerlr.theory import (
 )
 from replication.config import Theory as TheorySection
 from replication.config import UniformLaw
-from replication.experiment import Arrays, Experiment, long, sheet_row, table
-from replication.figures.landscape.experiment import SAMPLE
-from replication.figures.trajectory.experiment import mean_distance
+from replication.distances import mean_distance
+from replication.experiment import SAMPLE, Arrays, Experiment, long, sheet_row, table
 
 # commuting: all Grams share an eigenbasis; rotated: each has its own; split: rotated, u and t apart
 KINDS = ("commuting", "rotated", "split")
