@@ -23,7 +23,7 @@ from replication.figures.coefficients.experiment import counts
 from replication.figures.mixed_regression.problem import MixedRegression, _wishart_traces
 from replication.figures.tangent import scaling as scaling
 from replication.figures.tangent.experiment import Regression, quadratic
-from replication.figures.theory import experiment as theory
+from replication.figures.theory.statements import bounds
 from replication.figures.variance.basis import law_of_variance
 from replication.judging.claims import under_readings
 from replication.pipeline.tables import estimators_table
@@ -284,8 +284,8 @@ def test_corollary_1_is_checked_where_assumption_2_holds(monkeypatch: pytest.Mon
         shapes.append(features.shape[1:])
         return alpha_bounds(features)
 
-    monkeypatch.setattr(theory, "alpha_bounds", recorded)
-    experiment("theory")._bounds()  # type: ignore[attr-defined]
+    monkeypatch.setattr(bounds, "alpha_bounds", recorded)
+    bounds.features(experiment("theory").setting)  # type: ignore[attr-defined]
     assert {d for _, d in shapes} == {1, 2, 3, 5, 10}
     assert all(d <= k <= 2 * d for k, d in shapes)
 

@@ -14,8 +14,9 @@ from innerlr.intervals import Interval
 from replication.config import Theory as TheorySection
 from replication.figures.theory import draw as figure
 from replication.figures.theory.closing import closing
-from replication.figures.theory.experiment import Theory
+from replication.figures.theory.experiment import STATEMENTS, Theory
 from replication.figures.theory.panel import Panel, plain_ticks
+from replication.figures.theory.statements import lemmas
 
 CFG = TheorySection()
 # Student's t of two repetitions: the 97.5% quantile with one degree of freedom
@@ -225,7 +226,13 @@ def test_every_panel_is_drawn_and_recorded(small: Small) -> None:
 
 
 def test_every_panel_of_the_sweep_is_drawn(small: Small) -> None:
-    assert [panel.letter for panel in figure.PANELS] == sorted(set(small[1].panel))
+    letters = [panel.letter for panel in figure.PANELS]
+    assert letters == sorted(set(small[1].panel))
+    assert letters == list(dict.fromkeys(statement.panel for statement in STATEMENTS))
+
+
+def test_every_lemma_that_is_tried_has_a_name() -> None:
+    assert tuple(figure.NAMES) == lemmas.LEMMAS
 
 
 # ------------------------------------------------------------------ the closing numbers

@@ -9,7 +9,7 @@ import pandas as pd
 
 from innerlr.intervals import Interval
 from replication.config import Theory as TheorySection
-from replication.figures.theory.experiment import FACTORS
+from replication.figures.theory.statements.deviations import FACTORS
 from replication.judging.claims import measure
 
 

@@ -11,8 +11,9 @@ import pandas as pd
 from replication import drawing
 from replication.config import Theory as TheorySection
 from replication.drawing import COLOURS
-from replication.figures.theory.experiment import FACTORS, KINDS, SHARED
 from replication.figures.theory.panel import LIMIT, RELATIVE, Panel, plain_ticks
+from replication.figures.theory.spectral import KINDS, SHARED, numbers_of_tasks
+from replication.figures.theory.statements.deviations import FACTORS
 
 COLUMNS = ["panel", "series", "seed", "x", "mean", "low", "high", "n"]
 STYLES = ("-", "--")
@@ -280,8 +281,3 @@ def draw(
         make(panel)
         shown += panel.shown
     return figure, pd.concat(shown)[COLUMNS]
-
-
-def numbers_of_tasks(cfg: TheorySection) -> list[int]:
-    """N of the panels whose axis it is."""
-    return [2**power for power in cfg.log2_tasks]

@@ -135,7 +135,7 @@ class Panel:
 
         Args:
             place: where, in Matplotlib's words.
-            how: what is else than usual: of `Axes.legend`.
+            how: arguments of `Axes.legend` that replace the usual ones.
         """
         usual = {"frameon": False, "fancybox": False, "fontsize": 5.6, "handlelength": 1.4}
         usual |= {"labelspacing": 0.25, "borderpad": 0.2, "handletextpad": 0.5}
