@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Arrays = dict[str, Array]
 
+# The data sheet looks at this many tasks of a cell.
+SAMPLE = 256
+
 
 class Stages(ABC):
     """What the stages of every experiment share; see :class:`Experiment`.

@@ -13,6 +13,7 @@ import pytest
 from innerlr.dual import float32_pinv_rcond
 from innerlr.errors import InnerlrError
 from innerlr.estimators import alpha_bounds
+from replication.distances import mean_distance
 from replication.experiment import Experiment
 from replication.families import experiments, make
 from replication.figures.coefficients.experiment import counts
@@ -20,8 +21,7 @@ from replication.figures.mixed_regression.problem import MixedRegression, _wisha
 from replication.figures.tangent import scaling as scaling
 from replication.figures.tangent.experiment import Regression, quadratic
 from replication.figures.tangent.settings import TangentCurve, TangentSetting
-from replication.figures.theory import experiment as theory
-from replication.figures.trajectory.experiment import mean_distance
+from replication.figures.theory.statements import bounds
 from replication.figures.variance.basis import law_of_variance
 from replication.judging.claims import under_readings
 from replication.judging.entries import entries
@@ -284,8 +284,8 @@ def test_corollary_1_is_checked_where_assumption_2_holds(monkeypatch: pytest.Mon
         shapes.append(features.shape[1:])
         return alpha_bounds(features)
 
-    monkeypatch.setattr(theory, "alpha_bounds", recorded)
-    experiment("theory")._bounds()  # type: ignore[attr-defined]
+    monkeypatch.setattr(bounds, "alpha_bounds", recorded)
+    bounds.features(experiment("theory").setting)  # type: ignore[attr-defined]
     assert {d for _, d in shapes} == {1, 2, 3, 5, 10}
     assert all(d <= k <= 2 * d for k, d in shapes)
 

@@ -28,6 +28,18 @@ except InnerlrError as error:
 RESULTS, LOGS, BENCHMARKS = TARGETS.results, TARGETS.logs, TARGETS.benchmarks
 ENVIRONMENT = "../../environment.yml"
 SEED, DEVICE = TARGETS.config.seed, TARGETS.config.device
+STOPPED = the_report.Stopped()
+REPORT_DUE = the_report.due(TARGETS)
+
+
+def write_report():
+    """Make the report and say where it is."""
+    try:
+        said = the_report.write(TARGETS)
+    except InnerlrError as error:
+        raise WorkflowError(str(error)) from None
+    if said:
+        print(f"\n{said}", file=sys.stderr)
 
 
 def any_of(names):

@@ -1,8 +1,5 @@
 # The report, after a run that changed something or in which a job failed.
 
-STOPPED = the_report.Stopped()
-REPORT_DUE = the_report.due(TARGETS)
-
 
 # A mark without content: it is asked for where the report is due, and writing the report removes it.
 # Its parameter differs from run to run, so that one left by a killed run does not count.
@@ -12,13 +9,3 @@ rule report_due:
     localrule: True
     params:
         asked_at=time.time_ns(),
-
-
-def write_report():
-    """Make the report and say where it is."""
-    try:
-        said = the_report.write(TARGETS)
-    except InnerlrError as error:
-        raise WorkflowError(str(error)) from None
-    if said:
-        print(f"\n{said}", file=sys.stderr)

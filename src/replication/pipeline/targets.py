@@ -151,7 +151,7 @@ class Targets:
         return [c for c in measured(self.entries) if c["experiment"] == experiment]
 
     def choices(self, experiment: str) -> dict[str, dict[str, Any]]:
-        """What each reading of an experiment chooses, the primary one first; none if none is open."""
+        """What each reading of an experiment chooses, the primary one first."""
         section = self.config.section(experiment)
         return section.choices() if isinstance(section, OpenSection) else {}
 

@@ -17,6 +17,7 @@ from innerlr.features import RandomMatrix, TaskLaw
 from innerlr.intervals import mean_interval, share_interval
 from innerlr.theory import AdaptedSums
 from replication.experiment import (
+    SAMPLE,
     Arrays,
     Experiment,
     long,
@@ -26,7 +27,6 @@ from replication.experiment import (
     unprefixed,
 )
 from replication.figures.gaps.settings import Fig05
-from replication.figures.landscape.experiment import SAMPLE
 
 
 class AdaptationGap(Experiment):

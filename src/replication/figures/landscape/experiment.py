@@ -11,6 +11,7 @@ from innerlr.errors import NoInteriorMinimum
 from innerlr.estimators import alpha_bounds, alpha_est
 from innerlr.moments import GramMoments
 from replication.experiment import (
+    SAMPLE,
     Arrays,
     Experiment,
     long,
@@ -21,9 +22,6 @@ from replication.experiment import (
     unprefixed,
 )
 from replication.figures.landscape.settings import Landscape as LandscapeSection
-
-# The data sheet looks at this many tasks of a cell.
-SAMPLE = 256
 
 
 class Landscape(Experiment):
