@@ -3,8 +3,9 @@
 import pandas as pd
 
 from innerlr.io import read_table
+from replication.judging.estimators import ESTIMATORS_TITLE, estimators_table
 from replication.pipeline.job import job
-from replication.pipeline.tables import ESTIMATORS_TITLE, estimators_table, write_formats
+from replication.pipeline.tables import write_formats
 
 with job(snakemake):
     names = snakemake.params.experiments

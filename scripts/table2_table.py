@@ -1,8 +1,8 @@
 """Rule table2_table: Table 2 with intervals over pretrained networks."""
 
 from innerlr.io import read_table
+from replication.figures.pretrained.table import table2, write_table2
 from replication.pipeline.job import job
-from replication.pipeline.tables import table2, write_table2
 
 with job(snakemake):
     p = snakemake.params

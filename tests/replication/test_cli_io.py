@@ -22,9 +22,9 @@ from innerlr.errors import InnerlrError
 from innerlr.io import atomic, load_arrays, provenance, read_table, write_arrays, write_table
 from innerlr.io.compare import compare
 from innerlr.io.provenance import SUFFIX, config_digest, verify, write
+from replication.judging.estimators import ESTIMATORS, estimators_table
 from replication.pipeline import job as jobs
 from replication.pipeline.notebook import to_html
-from replication.pipeline.tables import ESTIMATORS, estimators_table
 
 
 def test_atomic_leaves_the_old_file_when_writing_fails(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from replication.figures.theory import experiment as theory
 from replication.figures.trajectory.experiment import mean_distance
 from replication.figures.variance.basis import law_of_variance
 from replication.judging.claims import under_readings
-from replication.pipeline.tables import estimators_table
+from replication.judging.estimators import estimators_table
 
 CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "claims.yaml").read_text())
 SMALL: dict[str, dict] = {

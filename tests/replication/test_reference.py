@@ -16,8 +16,8 @@ from innerlr.io import digest, read_table, write_table
 from innerlr.io.provenance import SUFFIX, config_digest, write
 from replication.config import Config
 from replication.judging.claims import COLUMNS
+from replication.judging.estimators import estimators_table
 from replication.judging.reference import keep
-from replication.pipeline.tables import estimators_table
 
 EXPERIMENTS = {"fig03": ["fig03"], "fig04": ["fig04a", "fig04b"], "table2": ["table2"]}
 IDS = ["fig04b-x", "fig03-x", "fig03-y", "fig04a-x", "table2-x"]

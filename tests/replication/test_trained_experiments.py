@@ -21,9 +21,9 @@ from replication import drawing
 from replication.config import Config, Fig10a, Fig12, Table2
 from replication.families import make
 from replication.figures.pretrained.experiment import _basis, _is_nearest
+from replication.figures.pretrained.table import table2, write_table2
 from replication.figures.rate_sweep.experiment import TANGENT, _at, _position
 from replication.judging.claims import under_readings
-from replication.pipeline.tables import table2, write_table2
 from replication.training.checkpoint import Checkpoint
 from replication.training.maml import TrainedStack
 

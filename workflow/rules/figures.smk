@@ -88,7 +88,7 @@ rule notation:
 
 rule table2_table:
     input:
-        source=sources("replication/pipeline/tables"),
+        source=sources("replication/figures/pretrained/table"),
         sweep=RESULTS / "sweeps/table2.csv",
         estimates=RESULTS / "estimates/table2.csv",
     output:
@@ -122,7 +122,7 @@ rule table2_table:
 
 rule estimators_table:
     input:
-        source=sources("replication/pipeline/tables"),
+        source=sources("replication/judging/estimators", "replication/pipeline/tables"),
         estimates=expand(RESULTS / "estimates/{name}.csv", name=EXPERIMENTS),
     output:
         csv=RESULTS / "tables/estimators.csv",

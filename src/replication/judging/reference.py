@@ -28,13 +28,8 @@ from innerlr.io.provenance import (
 )
 from replication.config import load_file
 from replication.judging.claims import verdict_table
-from replication.pipeline.tables import (
-    CLAIMS_TITLE,
-    ESTIMATORS_TITLE,
-    estimators_table,
-    write_formats,
-    write_html,
-)
+from replication.judging.estimators import ESTIMATORS_TITLE, estimators_table
+from replication.pipeline.tables import CLAIMS_TITLE, write_formats, write_html
 
 RUNS, COMPUTE = "runs.yaml", "compute.csv"
 KEPT = ("figures/*.png", "figures/*.csv", "tables/*")
