@@ -1,16 +1,9 @@
 """Rule estimators_table: every estimate of every experiment, with intervals over repetitions."""
 
-import pandas as pd
-
-from innerlr.io import read_table
-from replication.judging.estimators import ESTIMATORS_TITLE, estimators_table
+from replication.judging.estimators import ESTIMATORS_TITLE, every_estimate
 from replication.pipeline.job import job
 from replication.pipeline.tables import write_formats
 
 with job(snakemake):
-    names = snakemake.params.experiments
-    tables = {
-        name: read_table(path) for name, path in zip(names, snakemake.input.estimates, strict=True)
-    }
-    frame = pd.concat([estimators_table(name, table) for name, table in tables.items()])
-    write_formats(frame.reset_index(drop=True), snakemake.output, ESTIMATORS_TITLE)
+    files = dict(zip(snakemake.params.experiments, snakemake.input.estimates, strict=True))
+    write_formats(every_estimate(files), snakemake.output, ESTIMATORS_TITLE)

@@ -26,7 +26,7 @@ from replication.figures.theory import experiment as theory
 from replication.figures.trajectory.experiment import mean_distance
 from replication.figures.variance.basis import law_of_variance
 from replication.judging.claims import under_readings
-from replication.judging.estimators import estimators_table
+from replication.judging.estimators import declared, estimators_table
 
 CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "claims.yaml").read_text())
 SMALL: dict[str, dict] = {
@@ -672,7 +672,7 @@ def test_a_split_reading_without_a_minimum_is_infinite_not_an_edge() -> None:
     of_cell = estimates[estimates.panel == "a/K3N5"]
     assert (of_cell[of_cell.quantity == "minimum_in_range"].value == 0).all()
     assert np.isinf(of_cell[of_cell.quantity == "alpha_star"].value).all()
-    assert np.isinf(estimators_table("fig02", estimates).alpha).any()
+    assert np.isinf(estimators_table("fig02", estimates, declared("fig02")).alpha).any()
 
 
 def of_panel(estimates: pd.DataFrame, panel: str) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from innerlr.io import digest, read_table, write_table
 from innerlr.io.provenance import SUFFIX, config_digest, write
 from replication.config import Config
 from replication.judging.claims import COLUMNS
-from replication.judging.estimators import estimators_table
+from replication.judging.estimators import every_estimate
 from replication.judging.reference import keep
 
 EXPERIMENTS = {"fig03": ["fig03"], "fig04": ["fig04a", "fig04b"], "table2": ["table2"]}
@@ -81,7 +81,7 @@ def make(name: str, figures: list[str], verdict: str, **iterations: int) -> Path
     if name == "default":
         table("tables/table1.csv", pd.DataFrame({"x": [name]}), [])
         found = sorted(folder.glob("estimates/*.csv"))
-        whole = pd.concat([estimators_table(path.stem, read_table(path)) for path in found])
+        whole = every_estimate({path.stem: path for path in found})
         for kind in ("csv", "tex", "html"):
             table(f"tables/estimators.{kind}", whole, [f"estimates/{p.name}" for p in found])
     return folder

@@ -203,6 +203,11 @@ def sources(*modules):
     return files_of(*(SOURCE / f"{name}.py" for name in modules))
 
 
+def declarations(module):
+    """The modules of this name that families have: they are looked up, not imported."""
+    return files_of(*SOURCE.glob(f"replication/figures/*/{module}.py"))
+
+
 def source_of_experiment(experiment):
     """The modules that compute an experiment."""
     where = "own.experiment" if experiment in OWN else CLASSES[experiment][0]

@@ -122,7 +122,10 @@ rule table2_table:
 
 rule estimators_table:
     input:
-        source=sources("replication/judging/estimators", "replication/pipeline/tables"),
+        source=[
+            *sources("replication/judging/estimators", "replication/pipeline/tables"),
+            *declarations("quantities"),
+        ],
         estimates=expand(RESULTS / "estimates/{name}.csv", name=EXPERIMENTS),
     output:
         csv=RESULTS / "tables/estimators.csv",

@@ -2,70 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
 from innerlr.intervals import Interval, geometric_interval
+from innerlr.io.files import read_table
 from replication.judging.claims import measure
+from replication.judging.lookup import declared_in, family_of
 
 ESTIMATORS_TITLE = "Every estimate of the adaptation learning rate"
 
-# quantity of an estimates table: what it is
+# quantity of an estimates table: what it is, where the experiment's family does not say otherwise
 ESTIMATORS = {
     "alpha_lim": "alpha_lim, exact (3.3)",
     "alpha_lim_sampled": "alpha_lim, from the sampled tasks: (3.3), or (H.6) with a query",
     "alpha_lim_split": "alpha_lim, support and query apart (H.6)",
-    "alpha_pooled": "alpha_est before its simplification (H.14)",
     "alpha_star": "alpha*(N), argmin of the training loss",
     "alpha_star_risk": "alpha*(N), argmin of the population risk (3.2)",
     "alpha_est": "alpha_est (H.15)",
-    "alpha_lim_weighted": "alpha_lim_split, weighted by the covariance of the task optima",
-    "alpha_empirical": "argmin of the training loss",
-    "alpha_lim_tangent_initial": "alpha_lim of the initial tangent features (3.3)",
-    "alpha_lim_tangent_trained": "alpha_lim of the best network's tangent features (3.3)",
-    "alpha_h18_initial": "(H.18) with the variance of the initial tangent features",
-    "alpha_h18_trained": "(H.18) with the variance of the best network's tangent features",
-    "range_low": "lower end of the range of (H.18), (H.19); N of a batch",
-    "range_high": "upper end of the range of (H.18), (H.19); N of a batch",
-    "range_all_low": "lower end of the range of (H.18), (H.19); N of all tasks",
-    "range_all_high": "upper end of the range of (H.18), (H.19); N of all tasks",
     "corollary1_lower": "lower bound, right form of Corollary 1",
     "corollary1_upper": "upper bound, right form of Corollary 1",
-    "corollary1_printed_lower": "lower bound as printed (3.5)",
-    "corollary1_printed_upper": "upper bound as printed (3.5)",
-    "corollary1_printed_upper_appendix": "upper bound as printed (D.6)",
 }
 
-# where a quantity is another thing than elsewhere: experiments, what it is
-ELSEWHERE = {
-    "alpha_lim": {
-        **dict.fromkeys(("fig01", "fig07"), "alpha_lim, from the sampled tasks (3.3)"),
-        "fig11": "alpha_lim of normal inputs, support and query apart, exact (H.1)",
-    },
-    "alpha_star": {
-        "fig02": "argmin of the test loss",
-        **dict.fromkeys(
-            ("fig10a", "fig10b", "fig12", "table2"), "rate of the grid with the least test loss"
-        ),
-    },
-}
-# experiments whose rates come from trained networks and spread by factors
-TRAINED = ("fig10a", "fig10b", "fig12", "table2")
 
+class Declared(NamedTuple):
+    """What a family says of the rates that it estimates.
 
-def estimators_table(experiment: str, estimates: pd.DataFrame) -> pd.DataFrame:
-    """Estimates of one experiment: panel, estimator, mean, low, high over repetitions.
-
-    Exact ones have no low and high; means of trained networks are geometric.
+    Attributes:
+        estimators: by quantity what it is, where no other family measures it or where it is
+            another thing here than elsewhere.
+        geometric: whether its rates come from trained networks and so spread by factors.
     """
+
+    estimators: Mapping[str, str]
+    geometric: bool
+
+
+def declared(experiment: str) -> Declared:
+    """What the family of an experiment declares in its module `quantities`, if it has one."""
+    module = declared_in(family_of(experiment), "quantities")
+    return Declared(getattr(module, "ESTIMATORS", {}), getattr(module, "GEOMETRIC", False))
+
+
+def every_estimate(files: Mapping[str, str | Path]) -> pd.DataFrame:
+    """The estimates of several experiments in one table.
+
+    Args:
+        files: by experiment its table of estimates.
+
+    Returns:
+        The rows of :func:`estimators_table`, experiment by experiment.
+    """
+    tables = [estimators_table(x, read_table(path), declared(x)) for x, path in files.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def estimators_table(experiment: str, estimates: pd.DataFrame, family: Declared) -> pd.DataFrame:
+    """Estimates of one experiment with intervals over repetitions.
+
+    Args:
+        experiment: its name.
+        estimates: columns panel, seed, quantity, value.
+        family: what its family declares.
+
+    Returns:
+        Columns experiment, panel, estimator, alpha (the mean), low and high. Exact ones have no
+        low and high; where rates spread by factors, means are geometric.
+    """
+    labels = {**ESTIMATORS, **family.estimators}
     rows = []
-    kept = estimates[estimates.quantity.isin(ESTIMATORS)]
+    kept = estimates[estimates.quantity.isin(labels)]
     for (panel, quantity), group in kept.groupby(["panel", "quantity"]):
-        label = ELSEWHERE.get(str(quantity), {}).get(experiment, ESTIMATORS[str(quantity)])
+        label = labels[str(quantity)]
         if quantity == "alpha_lim" and "exact" in label:
             # of the law, not of its draws
             interval = Interval(float(group.value.iloc[0]), np.nan, np.nan)
-        elif experiment in TRAINED and quantity != "alpha_star" and (group.seed >= 0).all():
+        elif family.geometric and quantity != "alpha_star" and (group.seed >= 0).all():
             interval = rate_interval(estimates, str(panel), str(quantity))
         else:
             interval = measure(estimates, str(panel), str(quantity))

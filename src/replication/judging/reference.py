@@ -28,7 +28,7 @@ from innerlr.io.provenance import (
 )
 from replication.config import load_file
 from replication.judging.claims import verdict_table
-from replication.judging.estimators import ESTIMATORS_TITLE, estimators_table
+from replication.judging.estimators import ESTIMATORS_TITLE, every_estimate
 from replication.pipeline.tables import CLAIMS_TITLE, write_formats, write_html
 
 RUNS, COMPUTE = "runs.yaml", "compute.csv"
@@ -206,9 +206,7 @@ class _Run(_Part):
         return pd.concat([pd.read_csv(self._table("claims", name)) for name in experiments])
 
     def estimators(self, experiments: Sequence[str]) -> pd.DataFrame:
-        return pd.concat(
-            [estimators_table(n, read_table(self._table("estimates", n))) for n in experiments]
-        )
+        return every_estimate({name: self._table("estimates", name) for name in experiments})
 
     def inputs(self, experiments: Sequence[str], made: str) -> dict[str, str]:
         stage = "claims" if made in VERDICTS else "estimates"
