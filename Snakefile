@@ -28,7 +28,7 @@ rule all:
     localrule: True
 
 
-# One target a figure or table: `snakemake --cores 2 fig08`. Table 2 is drawn as well.
+# One target a figure or table: `snakemake --cores 2 fig08`. A figure may have a table as well.
 for target in FIGURES | TABLES:
 
     rule:

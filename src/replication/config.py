@@ -1873,9 +1873,9 @@ class OwnExperiment(Section):
 _OF_THE_WORKFLOW = frozenset(
     [
         *("all", "claims", "claims_table", "closed_readings", "data", "estimates", "estimators"),
-        *("estimators_table", "features", "fig03_rates", "fig04", "fig10", "figure", "image_bank"),
-        *("judge", "notation", "omniglot_readings", "readings", "readings_table", "report_due"),
-        *("specification_curve", "sweep", "table1", "table2_table", "trained_reading", "training"),
+        *("features", "fig03_rates", "fig04", "fig10", "figure", "figure_with_table", "image_bank"),
+        *("judge", "omniglot_readings", "readings", "readings_table", "report_due"),
+        *("specification_curve", "sweep", "table", "table1", "trained_reading", "training"),
     ]
 )
 

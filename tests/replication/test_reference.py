@@ -288,7 +288,7 @@ def rename(run: Path, claim: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "parts"),
     [
-        (without_configuration, ["results/fig03/config.yaml: no such file", "fig03: run that"]),
+        (without_configuration, ["results/fig03/config.yaml: no such file", "a named target"]),
         (
             with_another_configuration,
             ["fig03/config.yaml: is not the configuration of", "estimates/fig03.csv", "preset:"],

@@ -56,7 +56,13 @@ PAPER_FIGURES = {
 OWN = list(CONFIG.experiments)
 FIGURES = PAPER_FIGURES | {name: [name] for name in OWN}
 EXPERIMENTS = sorted({name for names in FIGURES.values() for name in names})
-CLAIMS = [RESULTS / "claims.csv", RESULTS / "tables/claims.html"]
+# tables with a notebook of their own: what they are made from
+MADE_FROM = {
+    "table1": ["workflow/report/notation.csv"],
+    "estimators": [RESULTS / f"estimates/{name}.csv" for name in EXPERIMENTS],
+}
+# figures whose notebook writes a table too
+TABLES_OF_FIGURES = ["table2"]
 
 
 def table_files(name):
@@ -64,10 +70,16 @@ def table_files(name):
     return [RESULTS / f"tables/{name}.{kind}" for kind in ("csv", "tex", "html")]
 
 
+def notebook_files(name):
+    """An executed notebook and its page."""
+    return [RESULTS / f"notebooks/{name}.{kind}" for kind in ("ipynb", "html")]
+
+
+VERDICTS = [RESULTS / "claims.csv", RESULTS / "tables/claims.html"]
+CLAIMS = [*VERDICTS, *notebook_files("claims")]
 TABLES = {
-    "table1": table_files("table1"),
-    "table2": table_files("table2"),
-    "estimators": table_files("estimators"),
+    **{name: [*table_files(name), *notebook_files(name)] for name in MADE_FROM},
+    **{name: table_files(name) for name in TABLES_OF_FIGURES},
     "claims": CLAIMS,
 }
 ALL_TABLES = [path for name, paths in TABLES.items() if name != "claims" for path in paths]
@@ -75,7 +87,7 @@ ALL_TABLES = [path for name, paths in TABLES.items() if name != "claims" for pat
 
 wildcard_constraints:
     experiment="|".join(EXPERIMENTS),
-    figure="|".join(FIGURES),
+    table="|".join(MADE_FROM),
 
 
 def section(experiment, stage):
@@ -216,10 +228,16 @@ def source_of_experiment(experiment):
     return sources(f"replication/figures/{where.replace('.', '/')}", *device)
 
 
-def source_of_figure(figure):
-    """The modules that a figure's notebook uses, and what runs it."""
-    notebook = Path(workflow.basedir) / notebook_of(figure)
-    return sorted({*files_of(notebook), *sources("replication/pipeline/notebook")})
+def source_of_notebook(notebook):
+    """The modules that a notebook uses, and what runs it."""
+    used = files_of(Path(workflow.basedir) / notebook)
+    return sorted({*used, *sources("replication/pipeline/notebook")})
+
+
+def source_of_table(table):
+    """The modules that a table's notebook uses or looks up, and what runs it."""
+    looked_up = declarations("quantities") if table == "estimators" else []
+    return [*source_of_notebook(f"notebooks/{table}.ipynb"), *looked_up]
 
 
 def notebook_of(figure):
@@ -227,11 +245,20 @@ def notebook_of(figure):
     return f"notebooks/{'own_experiment' if figure in OWN else figure}.ipynb"
 
 
+def captions_beside(figure):
+    """The folder of captions of a figure's family."""
+    family = "own" if figure in OWN else CLASSES[FIGURES[figure][0]][0].partition(".")[0]
+    return f"src/replication/figures/{family}/captions"
+
+
 def caption_of(figure):
     """The figure's caption, to which the verdicts are added."""
-    name = "own_experiment" if figure in OWN else figure
-    family = "own" if figure in OWN else CLASSES[FIGURES[figure][0]][0].partition(".")[0]
-    return f"src/replication/figures/{family}/captions/{name}.rst"
+    return f"{captions_beside(figure)}/{'own_experiment' if figure in OWN else figure}.rst"
+
+
+def caption_of_table(figure):
+    """The caption of the table that a figure's notebook writes."""
+    return f"{captions_beside(figure)}/{figure}_table.rst"
 
 
 def inputs_of(figure, stage):
@@ -243,9 +270,41 @@ def figure_files(figure):
     """Everything that a figure's notebook makes."""
     return [
         *(RESULTS / f"figures/{figure}.{kind}" for kind in ("pdf", "svg", "png", "csv")),
-        *(RESULTS / f"notebooks/{figure}.{kind}" for kind in ("ipynb", "html")),
+        *notebook_files(figure),
         RESULTS / f"captions/{figure}.rst",
     ]
+
+
+def figure_output():
+    """What a figure's notebook makes, marked for the report."""
+    return dict(
+        pdf=RESULTS / "figures/{figure}.pdf",
+        svg=report(
+            RESULTS / "figures/{figure}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}", "kind": "figure"},
+        ),
+        png=RESULTS / "figures/{figure}.png",
+        csv=RESULTS / "figures/{figure}.csv",
+        ipynb=RESULTS / "notebooks/{figure}.ipynb",
+        html=report(
+            RESULTS / "notebooks/{figure}.html",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}", "kind": "notebook"},
+        ),
+        caption=RESULTS / "captions/{figure}.rst",
+        provenance=provenance(*figure_files("{figure}")),
+    )
+
+
+def table_output(name):
+    """A table in its three forms, its page marked for the report."""
+    *files, page = table_files(name)
+    labels = {"table": name, "kind": "table"}
+    shown = report(page, caption="../report/table.rst", category="Tables", labels=labels)
+    return [*files, shown]
 
 
 ALL_FIGURES = [path for figure in FIGURES for path in figure_files(figure)]

@@ -12,6 +12,7 @@ import pandas as pd
 from innerlr.errors import Array, InnerlrError, nearest
 from innerlr.intervals import Interval, mean_interval, share_interval
 
+CLAIMS_TITLE = "The paper's claims and their verdicts"
 COLUMNS = ["id", "place", "quantity", "expected", "measured", "low", "high", "verdict", "reason"]
 KEYS = {
     "id",

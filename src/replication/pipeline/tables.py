@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
 from innerlr.io.files import atomic, write_table
 
-PAGE = """<!doctype html>
+_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
@@ -27,23 +28,41 @@ th:first-child, td:first-child {{ max-width: 9rem; }}
 </style></head><body><h1>{title}</h1><div class="scroll">{table}</div></body></html>
 """
 
-CLAIMS_TITLE = "The paper's claims and their verdicts"
+
+def page(title: str, table: str) -> str:
+    """A page that needs no network.
+
+    Args:
+        title: its heading, as plain text.
+        table: the table's HTML. Its first column stays when the others are scrolled.
+    """
+    return _PAGE.format(title=html.escape(title), table=table)
 
 
-def write_html(frame: pd.DataFrame, path: str, title: str) -> None:
-    """A page with the table; its first column stays when the others are scrolled."""
+def as_html(frame: pd.DataFrame) -> str:
+    """The whole frame as an HTML table, numbers to four digits; nothing where one is missing."""
     told = None if pd.api.types.is_numeric_dtype(frame.iloc[:, -1]) else "told"
     look = {"index": False, "border": 0, "classes": told, "na_rep": ""}
-    body = frame.to_html(**look, float_format=lambda v: f"{v:.4g}")
+    return str(frame.to_html(**look, float_format=lambda v: f"{v:.4g}"))
+
+
+def write_html(frame: pd.DataFrame, path: str | Path, title: str) -> None:
+    """A page with the table."""
     with atomic(path) as temporary:
-        temporary.write_text(PAGE.format(title=html.escape(title), table=body))
+        temporary.write_text(page(title, as_html(frame)))
 
 
-def write_formats(frame: pd.DataFrame, output: Any, title: str) -> None:
-    """The same table as CSV, LaTeX (booktabs) and HTML; `output` has csv, tex and html."""
-    write_table(frame, output.csv)
-    with atomic(output.tex) as temporary:
+def write_formats(frame: pd.DataFrame, files: Mapping[str, str | Path], title: str) -> None:
+    """The same table as CSV, LaTeX (booktabs) and HTML.
+
+    Args:
+        frame: the table.
+        files: where each of csv, tex and html is written.
+        title: of the page.
+    """
+    write_table(frame, files["csv"])
+    with atomic(files["tex"]) as temporary:
         temporary.write_text(
             frame.to_latex(index=False, escape=True, float_format=lambda v: f"{v:.4g}", na_rep="")
         )
-    write_html(frame, output.html, title)
+    write_html(frame, files["html"], title)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,9 @@ import pandas as pd
 from innerlr.intervals import mean_interval
 from innerlr.io.files import atomic, write_table
 from replication.judging.estimators import rate_interval
-from replication.pipeline.tables import PAGE
+from replication.pipeline.tables import page
+
+TITLE = "Test errors of one-step sinusoid regression with network features (Table 2)"
 
 # Table 2 as the paper prints it, alpha: (before adaptation, after); entries there are the digits
 # after the decimal point.
@@ -82,15 +84,14 @@ def paper_table2() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["alpha", "pre", "post"])
 
 
-def write_table2(frame: pd.DataFrame, output: Any, title: str) -> None:
+def write_table2(frame: pd.DataFrame, files: Mapping[str, str | Path]) -> None:
     """Table 2 in the paper's form, rates across, as LaTeX and HTML; the tidy table as CSV.
 
     Args:
         frame: what :func:`table2` returned.
-        output: has csv, tex and html.
-        title: of the page.
+        files: where each of csv, tex and html is written.
     """
-    write_table(frame, output.csv)
+    write_table(frame, files["csv"])
     wide = _in_the_papers_form(frame)
     bold = {"tex": r"\textbf{%s}", "html": "<b>%s</b>"}
     texts = {}
@@ -104,9 +105,9 @@ def write_table2(frame: pd.DataFrame, output: Any, title: str) -> None:
         else:
             marked = marked.replace({"+-": "\N{PLUS-MINUS SIGN} (95%)"})
             table = marked.to_html(index=False, border=0, escape=False)
-            texts[kind] = PAGE.format(title=html.escape(title), table=table)
+            texts[kind] = page(TITLE, table)
     for kind, text in texts.items():
-        with atomic(getattr(output, kind)) as temporary:
+        with atomic(files[kind]) as temporary:
             temporary.write_text(text)
 
 
