@@ -24,7 +24,6 @@ from innerlr.io.compare import compare
 from innerlr.io.provenance import SUFFIX, config_digest, verify, write
 from replication.pipeline import job as jobs
 from replication.pipeline.notebook import to_html
-from replication.pipeline.tables import ESTIMATORS, estimators_table
 
 
 def test_atomic_leaves_the_old_file_when_writing_fails(tmp_path: Path) -> None:
@@ -330,48 +329,6 @@ def test_compare_tells_what_is_missing_from_what_is_zero(tmp_path: Path) -> None
         assert len(compared(tmp_path, known, pd.DataFrame({"x": other}))) == 1
     missing = pd.DataFrame({"x": [np.nan, 1.0, np.inf]})
     assert compared(tmp_path, missing, missing) == []
-
-
-def test_estimators_table_marks_exact_values() -> None:
-    table = pd.DataFrame(
-        {
-            "panel": "a",
-            "seed": [0, 1, 0, 1, 0],
-            "quantity": ["alpha_lim", "alpha_lim", "alpha_star", "alpha_star", "other"],
-            "value": [1.0, 1.0, 1.0, 2.0, 9.0],
-        }
-    )
-    made = estimators_table("x", table).set_index("estimator")
-    exact = made.loc[ESTIMATORS["alpha_lim"]]
-    assert exact.alpha == 1.0
-    assert np.isnan([exact.low, exact.high]).all()
-    star = made.loc[ESTIMATORS["alpha_star"]]
-    assert star.low < 1.5 < star.high
-    assert len(made) == 2
-    # draws that agree on a grid point are not exact, and say what they are
-    agree = table.assign(value=0.02)
-    made = estimators_table("fig12", agree).set_index("estimator")
-    star = made.loc["rate of the grid with the least test loss"]
-    assert (star.low, star.high) == (0.02, 0.02)
-    assert estimators_table("fig02", agree).estimator.to_list() == [
-        *("alpha_lim, exact (3.3)", "argmin of the test loss"),
-    ]
-    (label, *_) = estimators_table("fig11", agree).estimator
-    assert "(H.1)" in label
-    sampled = estimators_table("fig01", table).set_index("estimator")
-    assert not sampled.loc["alpha_lim, from the sampled tasks (3.3)"].isna().any()
-
-
-def test_rates_of_trained_networks_have_geometric_means() -> None:
-    table = pd.DataFrame(
-        {"panel": "b", "seed": [0, 1], "quantity": "alpha_lim_split", "value": [1.0, 100.0]}
-    )
-    made = estimators_table("table2", table)
-    assert made.alpha[0] == pytest.approx(10)
-    assert 0 < made.low[0] < 1
-    assert estimators_table("fig02", table).alpha[0] == 50.5
-    # a network none of whose units fires
-    assert np.isinf(estimators_table("table2", table.assign(value=[1.0, np.inf])).alpha[0])
 
 
 def test_formulas_of_a_notebook_need_no_script_to_be_shown() -> None:

@@ -25,7 +25,7 @@ from replication.figures.theory.statements import bounds
 from replication.figures.variance.basis import law_of_variance
 from replication.judging.claims import under_readings
 from replication.judging.entries import entries
-from replication.pipeline.tables import estimators_table
+from replication.judging.estimators import declared, estimators_table
 from replication.settings.config import Config
 
 CLAIMS = entries()
@@ -672,7 +672,7 @@ def test_a_split_reading_without_a_minimum_is_infinite_not_an_edge() -> None:
     of_cell = estimates[estimates.panel == "a/K3N5"]
     assert (of_cell[of_cell.quantity == "minimum_in_range"].value == 0).all()
     assert np.isinf(of_cell[of_cell.quantity == "alpha_star"].value).all()
-    assert np.isinf(estimators_table("fig02", estimates).alpha).any()
+    assert np.isinf(estimators_table("fig02", estimates, declared("fig02")).alpha).any()
 
 
 def of_panel(estimates: pd.DataFrame, panel: str) -> pd.DataFrame:

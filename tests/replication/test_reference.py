@@ -15,8 +15,8 @@ from innerlr.errors import InnerlrError
 from innerlr.io import digest, read_table, write_table
 from innerlr.io.provenance import SUFFIX, config_digest, write
 from replication.judging.claims import COLUMNS
+from replication.judging.estimators import every_estimate
 from replication.judging.reference import keep
-from replication.pipeline.tables import estimators_table
 from replication.settings.config import Config
 
 EXPERIMENTS = {"fig03": ["fig03"], "fig04": ["fig04a", "fig04b"], "table2": ["table2"]}
@@ -83,7 +83,7 @@ def make(name: str, figures: list[str], verdict: str, **iterations: int) -> Path
     if name == "default":
         table("tables/table1.csv", pd.DataFrame({"x": [name]}), [])
         found = sorted(folder.glob("estimates/*.csv"))
-        whole = pd.concat([estimators_table(path.stem, read_table(path)) for path in found])
+        whole = every_estimate({path.stem: path for path in found})
         for kind in ("csv", "tex", "html"):
             table(f"tables/estimators.{kind}", whole, [f"estimates/{p.name}" for p in found])
     return folder
@@ -289,7 +289,7 @@ def rename(run: Path, claim: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "parts"),
     [
-        (without_configuration, ["results/fig03/config.yaml: no such file", "fig03: run that"]),
+        (without_configuration, ["results/fig03/config.yaml: no such file", "a named target"]),
         (
             with_another_configuration,
             ["fig03/config.yaml: is not the configuration of", "estimates/fig03.csv", "preset:"],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,8 +15,11 @@ import yaml
 from innerlr.cli import main
 from innerlr.errors import InnerlrError
 from innerlr.io.provenance import verify, write
+from replication.families import Family
+from replication.figures.omniglot.report import paragraphs
 from replication.judging import report as replication
 from replication.judging.entries import entries
+from replication.judging.markdown import cell, rows, wrapped
 from replication.judging.reference import compute
 from replication.settings.config import Config
 
@@ -177,6 +182,14 @@ def test_the_report_says_where_each_place_is_judged(root: Path) -> None:
     assert line.endswith("| reproduced: `fig08a-vanishes` |")
 
 
+def test_markdown() -> None:
+    assert cell("a\nb|c") == "a b\\|c"
+    assert rows(["x", ""], [[1, "a|b"]]) == ["| x |  |", "| --- | --- |", "| 1 | a\\|b |"]
+    text = f"{'x' * 60} {'y' * 60}-z {'z' * 120}"
+    # a word is never cut, not even one that is longer than a line
+    assert wrapped(text) == text.split()
+
+
 def test_labels_and_numbers() -> None:
     names = ("fig08", "fig04a", "table2", "h3", "theory", "fig10a_readings")
     assert [replication.label(name) for name in names] == [
@@ -190,7 +203,29 @@ def test_labels_and_numbers() -> None:
     # repetitions that agree are no proof of a value
     assert replication.interval(1.0, 1.0, 1.0) == "1 to 1"
     assert replication.interval(nothing, nothing, nothing) == ""
-    assert replication.cell("a\nb|c") == "a b\\|c"
+
+
+def test_a_family_speaks_once_below_the_last_of_its_experiments(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = SimpleNamespace(paragraphs=lambda reference: [[f"Said of {reference.name}."]])
+    monkeypatch.setattr(
+        Family, "has", lambda self, module: (self.name, module) == ("trajectory", "report")
+    )
+    monkeypatch.setattr(Family, "module", lambda self, module: said)
+    listed = yaml.safe_load((root / CLAIMS).read_text())
+    listed.append(listed[-1] | {"id": "fig07-x", "experiment": "fig07"})
+    listed.append(listed[-1] | {"id": "fig01-x", "experiment": "fig01"})
+    (root / CLAIMS).write_text(yaml.safe_dump(listed))
+    text = replication.report(root)
+    assert text.count("Said of reference.") == 1
+    titles = {name: f"### {replication.title(name)}" for name in ("fig01", "fig07")}
+    sections = re.split(r"^(?=##)", text, flags=re.M)
+    (section,) = (part for part in sections if "Said of" in part)
+    order = [part.splitlines()[0] for part in sections]
+    assert section.startswith(titles["fig07"])
+    assert order.index(titles["fig01"]) < order.index(titles["fig07"])
+    assert section.rstrip().endswith("Said of reference.")
 
 
 def test_fig_3_has_the_rates_beside_the_best_fixed_one(root: Path) -> None:
@@ -198,7 +233,9 @@ def test_fig_3_has_the_rates_beside_the_best_fixed_one(root: Path) -> None:
     listed.append(listed[-1] | {"id": "fig03-x", "experiment": "fig03"})
     (root / CLAIMS).write_text(yaml.safe_dump(listed))
     assert "best fixed rate" not in replication.report(root)
-    folder = root / replication.REFERENCE / "tables"
+    reference = root / replication.REFERENCE
+    assert paragraphs(reference) == []
+    folder = reference / "tables"
     folder.mkdir()
     rows = [("0.1", 0.3, "covsum"), ("2.0", 0.5, "covsum"), ("learned", 0.4, "covsum")]
     rows += [("alpha_lim", 0.6, "covsum"), ("online", 0.2, "gram"), ("online", 0.45, "cov")]
@@ -210,6 +247,9 @@ def test_fig_3_has_the_rates_beside_the_best_fixed_one(root: Path) -> None:
     text = replication.report(root)
     cells = "0.500 (2) | 0.600 (1.2) | 0.400 (0.3) | 0.450 (cov, 3) | 0.200 (gram, 0.05)"
     assert f"| l2 | {cells} |" in text
+    about, rates = paragraphs(reference)
+    assert len(rates) == 3
+    assert "\n".join([*about, "", *rates]) in text
     assert "first 100 iterations, 2 seeds" in " ".join(text.split())
     table[table.rate != "alpha_lim"].to_csv(folder / "fig03_rates.csv", index=False)
     assert "best fixed rate" not in replication.report(root)

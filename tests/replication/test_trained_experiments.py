@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,11 @@ from replication import drawing
 from replication.families import make
 from replication.figures.pretrained.experiment import _basis, _is_nearest
 from replication.figures.pretrained.settings import Table2
+from replication.figures.pretrained.table import table2
 from replication.figures.rate_sweep.experiment import TANGENT, _at, _position
 from replication.figures.rate_sweep.settings import Fig10a, Fig12
 from replication.judging.claims import under_readings
 from replication.judging.entries import entries
-from replication.pipeline.tables import table2, write_table2
 from replication.settings.config import Config
 from replication.training.checkpoint import Checkpoint
 from replication.training.maml import TrainedStack
@@ -417,23 +416,3 @@ def test_geometric_intervals() -> None:
     assert found.low * found.high == pytest.approx(found.mean**2)
     with pytest.raises(InnerlrError, match="expected positive values"):
         geometric_interval([1.0, 0.0])
-
-
-def test_table2_is_rendered_in_the_papers_form(table2_stages: Any, tmp_path: Path) -> None:
-    experiment, *_, sweep, estimates = table2_stages
-    titles = {name: panel.title for name, panel in experiment.cfg.panels.items()}
-    made = table2(sweep, estimates, titles)
-    paths = {kind: tmp_path / f"table2.{kind}" for kind in ("csv", "tex", "html")}
-    write_table2(made, SimpleNamespace(**paths), "Table 2")
-    assert len(pd.read_csv(paths["csv"])) == len(made)
-    tex, page = paths["tex"].read_text(), paths["html"].read_text()
-    assert r"\toprule" in tex
-    # the lowest error after the step is bold, in the paper's rows and in each of ours
-    assert tex.count(r"\textbf{") == page.count("<b>") == 3
-    assert r"\textbf{0.797}" in tex
-    lowest = made[made.reading == titles["a"]].post.min()
-    assert rf"\textbf{{{lowest:.3f}}}" in tex
-    for alpha in experiment.cfg.alphas:
-        assert f"<th>{alpha:g}</th>" in page
-    # each reading is named once
-    assert all(page.count(title) == 1 for title in titles.values())

@@ -30,29 +30,41 @@ rule judge:
 
 rule claims_table:
     input:
-        source=TARGETS.code("claims_table"),
-        tables=expand(RESULTS / "claims/{name}.csv", name=TARGETS.experiments),
+        notebook="notebooks/claims.ipynb",
+        source=TARGETS.code_of_notebook("claims_table", "notebooks/claims.ipynb"),
+        entries=TARGETS.entry_files(),
+        verdicts=expand(RESULTS / "claims/{name}.csv", name=TARGETS.experiments),
     output:
-        csv=RESULTS / "claims.csv",
+        table=[
+            RESULTS / "claims.csv",
+            report(
+                RESULTS / "tables/claims.html",
+                caption="../report/claims.rst",
+                category="Claims",
+                labels={"table": "all claims and verdicts", "kind": "table"},
+            ),
+        ],
+        ipynb=RESULTS / "notebooks/claims.ipynb",
         html=report(
-            RESULTS / "tables/claims.html",
+            RESULTS / "notebooks/claims.html",
             caption="../report/claims.rst",
             category="Claims",
-            labels={"table": "all claims and verdicts"},
+            labels={"table": "all claims and verdicts", "kind": "notebook"},
         ),
         provenance=provenance(*TARGETS.table("claims")),
     log:
         LOGS / "claims_table.log",
+        notebook=LOGS / "claims_table.ipynb",
     benchmark:
         BENCHMARKS / "claims_table.tsv"
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=1000,
+        runtime=10,
     params:
-        claims=TARGETS.entries,
+        preset=TARGETS.config.preset,
     message:
         "claims: all verdicts"
     script:

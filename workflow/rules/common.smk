@@ -47,9 +47,41 @@ def any_of(names):
     return "|".join(names) or "(?!)"
 
 
+def figure_output():
+    """What a figure's notebook makes, marked for the report."""
+    return dict(
+        pdf=RESULTS / "figures/{figure}.pdf",
+        svg=report(
+            RESULTS / "figures/{figure}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}", "kind": "figure"},
+        ),
+        png=RESULTS / "figures/{figure}.png",
+        csv=RESULTS / "figures/{figure}.csv",
+        ipynb=RESULTS / "notebooks/{figure}.ipynb",
+        html=report(
+            RESULTS / "notebooks/{figure}.html",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}", "kind": "notebook"},
+        ),
+        caption=RESULTS / "captions/{figure}.rst",
+        provenance=provenance(*TARGETS.figure("{figure}")),
+    )
+
+
+def table_output(name):
+    """A table in its three forms, its page marked for the report."""
+    *files, page = TARGETS.forms(name)
+    labels = {"table": name, "kind": "table"}
+    shown = report(page, caption="../report/table.rst", category="Tables", labels=labels)
+    return [*files, shown]
+
+
 wildcard_constraints:
     experiment=any_of(TARGETS.experiments),
-    figure=any_of(TARGETS.figures),
+    table=any_of(TARGETS.general_tables),
     open=any_of(TARGETS.open),
     trained=any_of(TARGETS.trained_apart),
     closed=any_of(TARGETS.closed),

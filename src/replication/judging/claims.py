@@ -13,6 +13,7 @@ from innerlr.errors import Array, InnerlrError, nearest
 from innerlr.intervals import Interval, mean_interval, share_interval
 from replication.judging.entries import EACH, bounds, check, describe
 
+CLAIMS_TITLE = "The paper's claims and their verdicts"
 COLUMNS = ["id", "place", "quantity", "expected", "measured", "low", "high", "verdict", "reason"]
 # 1 where something is so in a repetition, 0 where not: their means are shares
 INDICATORS = frozenset({"minimum_in_range", "best_is_nearest", "best_is_nearest_weighted"})

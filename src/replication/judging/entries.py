@@ -35,6 +35,12 @@ EACH = "each"
 SUMMARY_KEYS = {"id", "place", "claim", "of", "reason"}
 
 
+def entry_files(source: Path = SOURCE) -> list[Path]:
+    """The files in which entries stand, below the folder of this package or of one like it."""
+    summary = [source / SUMMARY] if (source / SUMMARY).is_file() else []
+    return [*summary, *sorted(source.glob(FAMILIES))]
+
+
 def entries(source: Path = SOURCE) -> list[dict[str, Any]]:
     """Every entry, checked: statements that others spell out first, then by experiment.
 
@@ -45,8 +51,7 @@ def entries(source: Path = SOURCE) -> list[dict[str, Any]]:
         InnerlrError: no claims, a file that is not a list of entries, an entry that is not
             well-formed, or two of one id.
     """
-    files = [source / SUMMARY, *sorted(source.glob(FAMILIES))]
-    found = [entry for file in files if file.is_file() for entry in _read(file)]
+    found = [entry for file in entry_files(source) for entry in _read(file)]
     if not found:
         raise InnerlrError(f"{source}: no claims. Expected {SUMMARY} or {FAMILIES} below it.")
     seen: set[str] = set()

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -26,14 +25,9 @@ from innerlr.io.provenance import (
     verify,
     write,
 )
-from replication.judging.claims import verdict_table
-from replication.pipeline.tables import (
-    CLAIMS_TITLE,
-    ESTIMATORS_TITLE,
-    estimators_table,
-    write_formats,
-    write_html,
-)
+from replication.judging.claims import CLAIMS_TITLE, verdict_table
+from replication.judging.estimators import ESTIMATORS_TITLE, every_estimate
+from replication.pipeline.tables import write_formats, write_html
 from replication.settings.config import load_file
 
 RUNS, COMPUTE = "runs.yaml", "compute.csv"
@@ -188,7 +182,7 @@ class _Run(_Part):
         if not path.is_file():
             raise InnerlrError(
                 f"{path}: no such file, so nobody can make the run again. Snakemake writes it at "
-                "the end of a run of a named target, such as fig03: run that."
+                "the end of a run of a named target, such as a figure: run one."
             )
         tables = sorted(self.folder.glob("estimates/*.csv"))
         here = code_revision()
@@ -210,9 +204,7 @@ class _Run(_Part):
         return pd.concat([pd.read_csv(self._table("claims", name)) for name in experiments])
 
     def estimators(self, experiments: Sequence[str]) -> pd.DataFrame:
-        return pd.concat(
-            [estimators_table(n, read_table(self._table("estimates", n))) for n in experiments]
-        )
+        return every_estimate({name: self._table("estimates", name) for name in experiments})
 
     def inputs(self, experiments: Sequence[str], made: str) -> dict[str, str]:
         stage = "claims" if made in VERDICTS else "estimates"
@@ -356,15 +348,15 @@ def _write_verdicts(
     table = verdict_table(entries, found)
     csv, page = (folder / name for name in VERDICTS)
     write_table(table, csv)
-    write_html(table, str(page), CLAIMS_TITLE)
+    write_html(table, page, CLAIMS_TITLE)
     _record(folder, VERDICTS, judged)
 
 
 def _write_estimators(folder: Path, judged: Mapping[_Part, list[str]]) -> None:
     table = pd.concat([run.estimators(names) for run, names in judged.items() if names])
     table = table.sort_values("experiment", kind="stable", ignore_index=True)
-    output = SimpleNamespace(**{path.rpartition(".")[2]: str(folder / path) for path in ESTIMATORS})
-    write_formats(table, output, ESTIMATORS_TITLE)
+    files = {path.rpartition(".")[2]: folder / path for path in ESTIMATORS}
+    write_formats(table, files, ESTIMATORS_TITLE)
     _record(folder, ESTIMATORS, judged)
 
 

@@ -17,7 +17,7 @@ from innerlr.io.provenance import SUFFIX, data_source
 from replication.checkout import GENERAL_TABLES, ROOT
 from replication.families import OWN, families, family_of, figures
 from replication.images.choice import ENVIRONMENT, wanted
-from replication.judging.entries import beginning_with, entries, measured
+from replication.judging.entries import beginning_with, entries, entry_files, measured
 from replication.judging.pages import pages
 from replication.pipeline.imports import behind
 from replication.settings.config import Configuration
@@ -146,6 +146,10 @@ class Targets:
         """Every claim."""
         return entries()
 
+    def entry_files(self) -> list[str]:
+        """The files in which the claims stand."""
+        return [os.path.relpath(file) for file in entry_files()]
+
     def claims(self, experiment: str) -> list[Mapping[str, Any]]:
         """The claims that are measured in an experiment."""
         return [c for c in measured(self.entries) if c["experiment"] == experiment]
@@ -246,6 +250,10 @@ class Targets:
         name = "own_experiment" if figure in self.own else figure
         return self.family_file(figure, f"captions/{name}.rst")
 
+    def caption_of_table(self, figure: str) -> str:
+        """The caption of the table that a figure's notebook writes."""
+        return self.family_file(figure, f"captions/{figure}_table.rst")
+
     def family_file(self, name: str, file: str) -> str:
         """A file of the family of a figure or an experiment, from the working directory."""
         return os.path.relpath(family_of(name).folder / file)
@@ -264,11 +272,32 @@ class Targets:
         """Figures whose job makes a table of the same name."""
         return sorted(name for family in families().values() for name in family.tables)
 
-    def table(self, name: str) -> list[Path]:
-        """A table in its forms; the claims stand at the top of the results."""
+    @property
+    def figures_without_table(self) -> list[str]:
+        """The other figures."""
+        return [name for name in self.figures if name not in self.figures_with_table]
+
+    def forms(self, name: str) -> list[Path]:
+        """A table as CSV, LaTeX and HTML; the verdicts' CSV stands at the top of the results."""
         if name == "claims":
             return [self.results / "claims.csv", self.results / "tables/claims.html"]
         return [self.results / f"tables/{name}.{kind}" for kind in TABLE]
+
+    def table(self, name: str) -> list[Path]:
+        """A table in its forms, and the notebook that makes it unless it draws a figure too."""
+        made = [] if name in self.figures_with_table else self.executed(name)
+        return [*self.forms(name), *made]
+
+    @property
+    def general_tables(self) -> list[str]:
+        """Tables of no family that the rule `table` makes."""
+        return [name for name in GENERAL_TABLES if name != "claims"]
+
+    def data_of_table(self, name: str) -> list[str | Path]:
+        """What a general table is made from."""
+        if name == "estimators":
+            return [self.results / f"estimates/{each}.csv" for each in self.experiments]
+        return [os.path.relpath(ROOT / "workflow/report/notation.csv")]
 
     @cached_property
     def tables(self) -> dict[str, list[Path]]:
@@ -307,6 +336,12 @@ class Targets:
         """The modules behind a rule's script, and behind the notebook that it runs."""
         found = {*behind(ROOT / f"scripts/{rule}.py"), *behind(ROOT / notebook)}
         return sorted(map(os.path.relpath, found))
+
+    def code_of_table(self, name: str) -> list[str]:
+        """The modules behind a general table: all estimates have what families say of theirs."""
+        code = self.code_of_notebook("table", f"notebooks/{name}.ipynb")
+        said = [f.folder / "quantities.py" for f in families().values() if f.has("quantities")]
+        return [*code, *map(os.path.relpath, said)] if name == "estimators" else code
 
     def code_of_drawing(self, rule: str, experiment: str) -> list[str]:
         """The modules behind a rule's script, an experiment and its family's drawing."""
