@@ -5,6 +5,7 @@ from pathlib import Path
 from innerlr.io import load_arrays, write_table
 from replication import drawing
 from replication.families import make
+from replication.figures.omniglot import draw
 from replication.pipeline.job import job
 
 with job(snakemake):
@@ -15,5 +16,5 @@ with job(snakemake):
     rates = experiment.rates(trained)
     write_table(rates, out.table)
     drawing.setup()
-    figure, shown = drawing.rates_and_accuracy(rates)
+    figure, shown = draw.rates_and_accuracy(rates)
     drawing.save(figure, str(Path(out.png).with_suffix("")), shown)
