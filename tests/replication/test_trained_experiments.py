@@ -17,10 +17,10 @@ from innerlr.errors import InnerlrError
 from innerlr.estimators import alpha_lim, heuristic_range
 from innerlr.intervals import geometric_interval
 from innerlr.ntk import empirical_gram
-from replication import drawing
 from replication.config import Config, Fig10a, Fig12, Table2
 from replication.families import make
 from replication.figures.pretrained.experiment import _basis, _is_nearest
+from replication.figures.rate_sweep import draw
 from replication.figures.rate_sweep.experiment import TANGENT, _at, _position
 from replication.judging.claims import under_readings
 from replication.pipeline.tables import table2, write_table2
@@ -175,12 +175,12 @@ def test_a_curve_has_a_gap_where_a_network_diverged() -> None:
             "test_loss": losses.ravel(),
         }
     )
-    rows = [["shared", seed, name, 0.01] for seed in (0, 1) for name in drawing.RATE_MARKS]
+    rows = [["shared", seed, name, 0.01] for seed in (0, 1) for name in draw.RATE_MARKS]
     rows += [["shared", seed, "loss_at_0", 2.0] for seed in (0, 1)]
     rows += [["ranges", -1, "range_low", 0.001], ["ranges", -1, "range_high", 0.1]]
     estimates = pd.DataFrame(rows, columns=["panel", "seed", "quantity", "value"])
     figure, axes = plt.subplots()
-    shown = drawing.rate_curves(axes, sweep, estimates, "shared")
+    shown = draw.rate_curves(axes, sweep, estimates, "shared")
     line = next(line for line in axes.lines if line.get_label() == "after 100% of the training")
     assert list(line.get_xdata()) == alphas
     assert list(np.isnan(line.get_ydata())) == [False, True, False, False]
