@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from innerlr.intervals import Interval
 
 
@@ -19,3 +21,17 @@ def between(interval: Interval, form: str = ".3g") -> str:
         '5.0% (2.0% to 8.0%)'
     """
     return f"{interval.mean:{form}} ({interval.low:{form}} to {interval.high:{form}})"
+
+
+def listed(intervals: Mapping[str, Interval], form: str = ".3g") -> str:
+    """Means with their intervals by name.
+
+    Args:
+        intervals: what was measured, by name.
+        form: how each number is written, as in format().
+
+    Example:
+        >>> listed({"a": Interval(1.0, 0.5, 1.5), "b": Interval(2.0, 1.0, 3.0)})
+        'a: 1 (0.5 to 1.5); b: 2 (1 to 3)'
+    """
+    return "; ".join(f"{name}: {between(value, form)}" for name, value in intervals.items())
