@@ -300,13 +300,13 @@ def test_a_reading_is_one_pair_of_schemes(images: dict[str, Any]) -> None:
 
 
 def test_the_picture_of_the_readings_shows_every_reading(images: dict[str, Any]) -> None:
-    from replication import drawing
+    from replication.figures.omniglot import draw
 
     made = experiment(images)
     runs = made.cfg.reading_runs()
     trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
     frame = made.rates(trained)
-    _, shown = drawing.rates_and_accuracy(frame)
+    _, shown = draw.rates_and_accuracy(frame)
     assert sorted(shown.scheme) == sorted(frame.scheme)
     assert np.isfinite(shown[["alpha", "accuracy_area"]]).all(axis=None)
 

@@ -15,7 +15,6 @@ from innerlr.errors import InnerlrError
 from innerlr.estimators import alpha_lim, heuristic_range
 from innerlr.intervals import geometric_interval
 from innerlr.ntk import empirical_gram
-from replication import drawing
 from replication.families import make
 from replication.figures.pretrained.experiment import _basis, _is_nearest
 from replication.figures.pretrained.settings import Table2
@@ -160,34 +159,6 @@ def test_the_best_rate_lies_between_its_neighbours() -> None:
         share = found["useless_share_of_range"]
         ends = [found[f"useless_share_of_range_{end}"] for end in ("below", "above")]
         assert ends == pytest.approx([max(0, share - 1 / points), min(1, share + 1 / points)])
-
-
-def test_a_curve_has_a_gap_where_a_network_diverged() -> None:
-    from matplotlib import pyplot as plt
-
-    alphas = [0.0, 0.001, 0.01, 0.1]
-    losses = np.array([[2.0, np.inf, 1.0, 3.0], [2.0, 1.5, 1.1, 3.0]])
-    sweep = pd.DataFrame(
-        {
-            "strategy": "shared",
-            "iteration": 10,
-            "seed": np.repeat([0, 1], 4),
-            "alpha": alphas * 2,
-            "test_loss": losses.ravel(),
-        }
-    )
-    rows = [["shared", seed, name, 0.01] for seed in (0, 1) for name in drawing.RATE_MARKS]
-    rows += [["shared", seed, "loss_at_0", 2.0] for seed in (0, 1)]
-    rows += [["ranges", -1, "range_low", 0.001], ["ranges", -1, "range_high", 0.1]]
-    estimates = pd.DataFrame(rows, columns=["panel", "seed", "quantity", "value"])
-    figure, axes = plt.subplots()
-    shown = drawing.rate_curves(axes, sweep, estimates, "shared")
-    line = next(line for line in axes.lines if line.get_label() == "after 100% of the training")
-    assert list(line.get_xdata()) == alphas
-    assert list(np.isnan(line.get_ydata())) == [False, True, False, False]
-    crossed = shown[shown.series == "beyond the axis"]
-    assert (crossed.alpha.tolist(), crossed.lost.tolist()) == ([0.001], [1.0])
-    plt.close(figure)
 
 
 def test_the_two_best_grid_points_of_a_range() -> None:
