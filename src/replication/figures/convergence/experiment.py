@@ -18,7 +18,8 @@ from replication.experiment import (
     task_law,
     unprefixed,
 )
-from replication.figures.landscape.experiment import SAMPLE, alpha_star, alpha_star_risk
+from replication.figures.landscape.experiment import SAMPLE
+from replication.minimisers import alpha_star, alpha_star_risk
 
 # The slope of log error against log N is fitted from here on: at fewer tasks the basis features
 # are heavy-tailed and the search cap binds.

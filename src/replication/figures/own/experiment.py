@@ -17,7 +17,7 @@ from innerlr.io import load_arrays
 from innerlr.moments import GramMoments
 from replication.config import OwnExperiment
 from replication.experiment import Arrays, Experiment, long, prefixed, table, unprefixed
-from replication.figures.landscape.experiment import alpha_star
+from replication.minimisers import alpha_star
 
 # array: its axes; features always
 KNOWN = {

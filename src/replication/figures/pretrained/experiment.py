@@ -20,7 +20,7 @@ from replication.experiment import (
     table,
     unprefixed,
 )
-from replication.figures.landscape.experiment import alpha_star
+from replication.minimisers import alpha_star
 from replication.tasks import SineTasks
 
 if TYPE_CHECKING:
