@@ -8,13 +8,11 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 
 from innerlr.intervals import Interval, mean_interval
 from innerlr.io.files import atomic, write_table
-from replication.judging.claims import measure
 
 COLUMN = 3.4  # inches: one column of a two-column page
 PAGE = 7.0  # inches: both
@@ -80,71 +78,6 @@ def band(axes: Any, x: Any, curve: pd.DataFrame, *, label: str, colour: Any, **l
     axes.fill_between(x, curve["low"], curve["high"], color=colour, alpha=0.25, linewidth=0)
 
 
-LOSSES = (
-    ("training_loss", "training loss", COLOURS[0], "-"),
-    ("population_risk", "population risk", COLOURS[1], "--"),
-)
-
-
-def landscape(
-    axes: Any,
-    sweep: pd.DataFrame,
-    estimates: pd.DataFrame,
-    panel: str,
-    interval: Callable[[Any], Interval] = mean_interval,
-    limit_name: str = "alpha_lim",
-) -> pd.DataFrame:
-    """Losses against the learning rate, a star at alpha_lim and a band at alpha*(N).
-
-    The y axis follows the curves: of an interval wider than they are it shows a part.
-
-    Args:
-        axes: where.
-        sweep: columns panel, seed, alpha and one a loss (those of LOSSES that it has).
-        estimates: holds alpha_star of the panel, and alpha_lim.
-        panel: which one.
-        interval: from a loss over repetitions, its mean and interval.
-        limit_name: what alpha_lim is called in `estimates`.
-
-    Returns:
-        All that is drawn: columns panel, series, alpha, mean, low, high, n.
-    """
-    of_panel, shown = sweep[sweep.panel == panel], []
-    for column, label, colour, style in LOSSES:
-        if column in of_panel:
-            curve = summary(of_panel, ["alpha"], column, interval)
-            band(axes, curve.alpha, curve, label=label, colour=colour, linestyle=style)
-            shown.append(curve.assign(panel=panel, series=column))
-    means, high = (pd.concat(shown)[column] for column in ("mean", "high"))
-    span = means.max() - means.min()
-    top = min(max(high.max(), means.max() + 0.04 * span), means.max() + 0.25 * span)
-    axes.set_ylim(means.min() - 0.08 * span, top)
-    axes.set_xlim(of_panel.alpha.min(), of_panel.alpha.max())
-    limit, star = (measure(estimates, panel, name) for name in (limit_name, "alpha_star"))
-    floor = axes.get_ylim()[0]
-    if np.isfinite([star.low, star.high]).all():
-        axes.axvspan(star.low, star.high, color="0.5", alpha=0.35, linewidth=0, zorder=0)
-    if np.isfinite([limit.low, limit.high]).all():
-        ends = {"color": STAR["color"], "linewidth": 3, "solid_capstyle": "butt"}
-        axes.plot([limit.low, limit.high], [floor, floor], **ends, clip_on=False, zorder=4)
-    axes.axvline(star.mean, color="0.3", linestyle=":", label=r"$\alpha^*(N)$", zorder=1)
-    axes.plot(
-        *(limit.mean, floor),
-        **STAR,
-        clip_on=False,
-        zorder=5,
-        linestyle="none",
-        label=r"$\alpha_{\lim}$",
-    )
-    axes.set_xlabel(r"adaptation learning rate $\alpha$")
-    axes.set_ylabel("mean squared error")
-    repetitions = of_panel.seed.nunique()
-    for series, value in (("alpha_lim", limit), ("alpha_star", star)):
-        row = {"panel": panel, "series": series, "alpha": value.mean, "n": repetitions}
-        shown.append(pd.DataFrame([row | value._asdict()]))
-    return pd.concat(shown)[["panel", "series", "alpha", "mean", "low", "high", "n"]]
-
-
 def legend_below(figure: Any, axes: Any, columns: int) -> None:
     """One legend for all panels, that of `axes`, outside below them."""
     handles, labels = axes.get_legend_handles_labels()
@@ -167,65 +100,6 @@ def verdicts(paths: Sequence[str]) -> pd.DataFrame:
         return pd.DataFrame()
     columns = ["id", "place", "expected", "measured", "low", "high", "verdict"]
     return pd.concat(tables)[columns].reset_index(drop=True)
-
-
-LAWS = {
-    "normal": (r"$N(0, \sigma)$", COLOURS[0], "-"),
-    "uniform": (r"$U(-\sqrt{12}\sigma/2, \sqrt{12}\sigma/2)$", COLOURS[1], "--"),
-    "exponential": (r"$Exp(1/\sigma)$", COLOURS[2], "-."),
-}
-
-
-def variance_panel(
-    axes: Any,
-    sweep: pd.DataFrame,
-    reading: str,
-    paper_axis: tuple[float, float] | None = None,
-    *,
-    log: bool = False,
-) -> pd.DataFrame:
-    """alpha_lim of tangent features against the variance of the inputs, by law, over networks.
-
-    The closed form c / sigma^2 of a network without biases is dotted where it is the one drawn.
-
-    Args:
-        axes: where.
-        sweep: columns reading, law, seed, variance, alpha_lim.
-        reading: which biases, as named in the table.
-        paper_axis: range of the paper's axis, shaded.
-        log: logarithmic axes, on which c / sigma^2 is a straight line.
-
-    Returns:
-        All that is drawn: columns panel, law, series, variance, value, low, high, n.
-    """
-    shown = []
-    if paper_axis is not None:
-        axes.axhspan(*paper_axis, color="0.5", alpha=0.15, lw=0, label="range of the paper's axis")
-    for law, (label, colour, style) in LAWS.items():
-        of_law = sweep[sweep.law == law]
-        mine = of_law[of_law.reading == reading]
-        if mine.empty:
-            continue
-        curve = summary(mine, ["variance"], "alpha_lim")
-        band(axes, curve.variance, curve, label=label, colour=colour, linestyle=style)
-        shown.append(curve.assign(law=law, series="alpha_lim"))
-        if reading == "no biases":
-            closed = summary(of_law[of_law.reading == "closed form"], ["variance"], "alpha_lim")
-            axes.plot(
-                *(closed.variance, closed["mean"]),
-                **{"color": "0.1", "ls": "none", "marker": ".", "ms": 2.5, "zorder": 4},
-                label=r"closed form $c/\sigma^2$" if law == "normal" else None,
-            )
-            shown.append(closed.assign(law=law, series="closed form"))
-    if log:
-        axes.set(xscale="log", yscale="log")
-    else:
-        axes.set_ylim(bottom=0)
-        axes.ticklabel_format(axis="y", scilimits=(-4, -4), useMathText=True)
-    axes.set_xlabel(r"variance of the inputs $\sigma^2$")
-    axes.set_ylabel(r"$\alpha_{\lim}$")
-    frame = pd.concat(shown).rename(columns={"mean": "value"}).assign(panel=f"b, {reading}")
-    return frame[["panel", "law", "series", "variance", "value", "low", "high", "n"]]
 
 
 def mark(axes: Any, value: Interval, height: float, label: str, **look: Any) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small import SMALL, section
 from test_experiment_omniglot import SMALL as SMALL_FIG03
-from test_experiments import SMALL, section
 
 from replication.experiment import TrainedExperiment
 from replication.families import experiments, make

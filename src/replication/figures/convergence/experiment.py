@@ -19,7 +19,7 @@ from replication.experiment import (
     unprefixed,
 )
 from replication.figures.convergence.settings import Fig08
-from replication.figures.landscape.experiment import alpha_star, alpha_star_risk
+from replication.minimisers import alpha_star, alpha_star_risk
 
 # The slope of log error against log N is fitted from here on: at fewer tasks the basis features
 # are heavy-tailed and the search cap binds.

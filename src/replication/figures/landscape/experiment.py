@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 
 from innerlr.distributions import from_spec
-from innerlr.errors import NoInteriorMinimum
 from innerlr.estimators import alpha_bounds, alpha_est
-from innerlr.moments import GramMoments
 from replication.experiment import (
     SAMPLE,
     Arrays,
@@ -22,6 +19,7 @@ from replication.experiment import (
     unprefixed,
 )
 from replication.figures.landscape.settings import Landscape as LandscapeSection
+from replication.minimisers import alpha_star, alpha_star_risk
 
 
 class Landscape(Experiment):
@@ -110,25 +108,3 @@ class Landscape(Experiment):
                     },
                 )
         return table(rows, ["panel", "seed"])
-
-
-def alpha_star(sums: GramMoments, cap: float) -> tuple[float, bool]:
-    """argmin of the training loss over (0, cap), and whether it lies at an edge."""
-    try:
-        return sums.alpha_empirical((0.0, cap)), False
-    except NoInteriorMinimum as edge:
-        return edge.alpha, True
-
-
-def alpha_star_risk(sums: GramMoments, population: GramMoments, cap: float) -> float:
-    """argmin over (0, cap) of the population risk of w_m(alpha): the other reading, eq. (3.2)."""
-    grid = np.linspace(0, cap, 513)
-    at = int(np.argmin(sums.population_risk(grid, population)))
-    low, high = grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)]
-    found = minimize_scalar(
-        lambda a: sums.population_risk(float(a), population),
-        bounds=(low, high),
-        method="bounded",
-        options={"xatol": 1e-10 * cap},
-    )
-    return float(found.x)

@@ -16,8 +16,8 @@ from innerlr.intervals import bootstrap_interval
 from innerlr.io import load_arrays
 from innerlr.moments import GramMoments
 from replication.experiment import Arrays, Experiment, long, prefixed, table, unprefixed
-from replication.figures.landscape.experiment import alpha_star
 from replication.figures.own.settings import OwnExperiment
+from replication.minimisers import alpha_star
 
 # array: its axes; features always
 KNOWN = {

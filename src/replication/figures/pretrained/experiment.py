@@ -19,8 +19,8 @@ from replication.experiment import (
     table,
     unprefixed,
 )
-from replication.figures.landscape.experiment import alpha_star
 from replication.figures.pretrained.settings import Table2
+from replication.minimisers import alpha_star
 from replication.tasks import SineTasks
 
 if TYPE_CHECKING:

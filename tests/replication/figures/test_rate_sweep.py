@@ -1,0 +1,198 @@
+"""Figs. 10 and 12: their stages against plain computations on a small section."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plain_maml
+import pytest
+import torch
+from small import CLAIMS
+from small_trained import CPU, stages
+
+from innerlr.errors import InnerlrError
+from innerlr.estimators import alpha_lim, heuristic_range
+from innerlr.ntk import empirical_gram
+from replication.families import make
+from replication.figures.rate_sweep.experiment import TANGENT, _at, _position
+from replication.judging.claims import under_readings
+from replication.settings.config import Config
+from replication.training.maml import TrainedStack
+
+
+@pytest.fixture(scope="module")
+def fig12() -> Any:
+    small = {"iterations": 50, "seeds": 2, "test_tasks": 6, "test_folds": 3, "estimate_tasks": 8}
+    return stages("fig12", **small)
+
+
+@pytest.mark.parametrize("strategy", ["shared", "fixed"])
+def test_test_losses_are_those_of_a_plain_loop(fig12: Any, strategy: str) -> None:
+    experiment, trained, _, sweep, _ = fig12
+    cfg = experiment.cfg
+    stack = TrainedStack.from_arrays(trained["seed1"])
+    _, x, y = next(iter(experiment._test_tasks(CPU)))
+    count = cfg.test_tasks * cfg.test_folds
+    last = sweep[(sweep.panel == strategy) & (sweep.seed == 1)].set_index("alpha").test_loss
+    for alpha in (-0.002, 0.0, 0.01):
+        i = cfg.alphas.index(alpha)
+        network = [p[i].clone().requires_grad_() for p in stack.snapshot(-1)]
+        loss = plain_maml.outer_loss(
+            network,
+            *(x[0, :count], y[0, :count]),
+            shots=cfg.shots,
+            rate=alpha if strategy == "shared" else cfg.fixed_test_rate,
+            steps=cfg.inner_steps,
+        )
+        # float32 throughout
+        assert last[alpha] == pytest.approx(loss.item(), rel=1e-5)
+
+
+def test_both_strategies_agree_where_the_rates_do(fig12: Any) -> None:
+    *_, sweep, _ = fig12
+    at = sweep[sweep.alpha == 0.01].pivot(index=["iteration", "seed"], columns="strategy")
+    np.testing.assert_array_equal(at.test_loss.shared, at.test_loss.fixed)
+    assert len(at) == 2 * 3
+
+
+def test_rates_of_one_seed_start_from_the_same_weights_and_seeds_do_not(fig12: Any) -> None:
+    _, trained, *_ = fig12
+    first = {run: TrainedStack.from_arrays(arrays).snapshot(0) for run, arrays in trained.items()}
+    for parameters in first.values():
+        for p in parameters:
+            assert torch.equal(p, p[:1].expand_as(p))
+    assert not torch.equal(first["seed0"][0], first["seed1"][0])
+
+
+def test_divergence_is_counted_and_never_dropped(fig12: Any) -> None:
+    experiment, _, _, sweep, estimates = fig12
+    assert len(sweep) == 2 * 3 * 2 * len(experiment.cfg.alphas)
+    last = sweep[(sweep.panel == "shared") & (sweep.seed == 0)]
+    counted = estimates[(estimates.panel == "shared") & (estimates.quantity == "diverged")]
+    lost = (~np.isfinite(last.test_loss)).sum()
+    assert lost > 0
+    assert counted[counted.seed == 0].value.item() == lost
+
+
+def test_the_tangent_estimate_is_that_of_the_features_themselves(fig12: Any) -> None:
+    experiment, trained, _, _, estimates = fig12
+    cfg, network = experiment.cfg, TrainedStack.from_arrays(trained["seed0"]).snapshot(0)
+    x, _ = experiment.tasks.draw(experiment.rng(3), cfg.estimate_tasks, cfg.shots + cfg.query)
+    one = [p[:1].double() for p in network]
+    support = torch.from_numpy(x[:, : cfg.shots])
+    rows = support.reshape(1, -1, 1)
+    psi = experiment.network.tangent_features(one, rows)[0].numpy()
+    expected = alpha_lim(psi.reshape(cfg.estimate_tasks, cfg.shots, -1))
+    found = estimates[estimates.quantity == "alpha_lim_tangent_initial"]
+    assert found[found.seed == 0].value.iloc[0] == pytest.approx(expected, rel=1e-10)
+
+    model = torch.nn.Sequential(
+        torch.nn.Linear(1, 60, dtype=torch.float64),
+        torch.nn.ReLU(),
+        torch.nn.Linear(60, 1, dtype=torch.float64),
+    )
+    for layer, (w, b) in zip((model[0], model[2]), (one[:2], one[2:]), strict=True):
+        layer.weight.data, layer.bias.data = w[0].T.clone(), b[0, 0].clone()
+    grams = np.stack([empirical_gram(model, task).detach().numpy() for task in support])
+    k = cfg.shots
+    by_grams = k * (grams**2).sum() / (2 * np.einsum("tij,tjk,tki->", grams, grams, grams))
+    assert by_grams == pytest.approx(expected, rel=1e-10)
+
+
+def test_ranges_are_those_of_the_paper_in_both_readings_of_n() -> None:
+    experiment = make("fig10b", Config().fig10b.model_dump(), 7)
+    assert experiment.network.size == 1761
+    ranges = experiment.ranges()
+    assert ranges["range"] == heuristic_range(25, 10, 1761, 250)
+    tasks = 25 * experiment.cfg.iterations
+    assert ranges["range_all"] == (2 / 1761, 10 * tasks / 1761)
+
+
+def test_a_place_in_the_range() -> None:
+    assert _position(0.01, 0.01, 1.0) == 0
+    assert _position(0.1, 0.01, 1.0) == pytest.approx(0.5)
+    assert _position(2.0, 0.01, 1.0) > 1
+    assert _position(0.0, 0.01, 1.0) == -np.inf
+
+
+def test_the_best_rate_lies_between_its_neighbours() -> None:
+    experiment = make("fig12", Config().fig12.model_dump(), 7)
+    alphas = np.array(experiment.cfg.alphas)
+    rest = dict.fromkeys(TANGENT, 1.0)
+    for best in (0, 5, len(alphas) - 1):
+        losses = np.where(np.arange(len(alphas)) == best, 0.5, 1.0)
+        curve = pd.DataFrame({"alpha": alphas, "test_loss": losses, **rest})
+        found = experiment._scalars(curve, rest)
+        assert found["alpha_star"] == alphas[best]
+        ends = [-np.inf, *alphas][best], [*alphas, np.inf][best + 1]
+        assert (found["alpha_star_below"], found["alpha_star_above"]) == ends
+        low, high = experiment.ranges()["range"]
+        points = ((alphas >= low) & (alphas <= high)).sum()
+        share = found["useless_share_of_range"]
+        ends = [found[f"useless_share_of_range_{end}"] for end in ("below", "above")]
+        assert ends == pytest.approx([max(0, share - 1 / points), min(1, share + 1 / points)])
+
+
+def test_the_two_best_grid_points_of_a_range() -> None:
+    experiment = make("fig12", Config().fig12.model_dump(), 7)
+    alphas = np.array(experiment.cfg.alphas)
+    rest = dict.fromkeys(TANGENT, 1.0)
+    low, high = experiment.ranges()["range"]
+    inside = np.flatnonzero((alphas >= low) & (alphas <= high))
+    assert 1 < len(inside) < len(alphas)
+    losses = np.where(np.isin(np.arange(len(alphas)), inside), 9.0, 2.0)
+    losses[inside[-1]], losses[inside[0]] = 2.2, 3.0
+    found = experiment._scalars(pd.DataFrame({"alpha": alphas, "test_loss": losses, **rest}), rest)
+    assert found["excess_loss_in_range"] == pytest.approx(0.1)
+    assert found["second_excess_loss_in_range"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("points", [0, 1])
+def test_a_range_with_less_than_two_grid_points_has_no_second(points: int) -> None:
+    experiment = make("fig12", Config().fig12.model_dump(), 7)
+    low, high = experiment.ranges()["range"]
+    alphas = np.array([0.0, low / 2, *[(low * high) ** 0.5] * points, 2 * high])
+    rest = dict.fromkeys(TANGENT, 1.0)
+    curve = pd.DataFrame({"alpha": alphas, "test_loss": np.ones(len(alphas)), **rest})
+    found = experiment._scalars(curve, rest)
+    assert found["second_excess_loss_in_range"] == np.inf
+    assert found["excess_loss_in_range"] == (0 if points else np.inf)
+
+
+def test_the_loss_at_an_estimate() -> None:
+    alphas, losses = np.array([0.0, 0.1, 0.2]), np.array([3.0, 1.0, np.inf])
+    assert _at(alphas, losses, 0.05) == pytest.approx(2.0)
+    assert _at(alphas, losses, 0.15) == np.inf
+    assert _at(alphas, losses, 0.3) == np.inf
+
+
+def test_all_networks_diverged_is_an_error() -> None:
+    wild = [float(10**i) for i in range(20, 32)]
+    with pytest.raises(InnerlrError, match="every network diverged, at all rates from 1e"):
+        stages(
+            "fig10a",
+            **{"alphas": wild, "iterations": 30, "seeds": 1, "test_tasks": 4, "inner_steps": 2},
+            estimate_tasks=4,
+        )
+
+
+def test_a_reading_changes_what_it_says_and_no_more() -> None:
+    section = Config().fig10a
+    reading = section.reading("five_shots")
+    changed = {k: v for k, v in reading.model_dump().items() if v != section.model_dump()[k]}
+    of_all = section.readings.change
+    assert changed == {"shots": 5, "query": 25, **of_all, "readings": changed["readings"]}
+    assert section.reading("primary").shots == section.shots
+
+
+def test_the_claims_are_judged_under_every_reading(fig12: Any) -> None:
+    *_, estimates = fig12
+    claims = [c for c in CLAIMS if c.get("experiment") == "fig12"]
+    by_name = {"primary": estimates, "other": estimates.assign(value=-1.0)}
+    made = under_readings(claims, by_name, "fig12")
+    assert len(made) == 2 * len(claims)
+    verdicts = made.set_index(["id", "reading"]).verdict
+    assert verdicts["fig12-shared-positive", "other"] == "not reproduced"
+    assert "not evaluated" not in set(made.verdict)

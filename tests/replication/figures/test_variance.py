@@ -1,0 +1,88 @@
+"""The estimate against the variance of the inputs, Fig. 4, against sampling and closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small import experiment, stages
+
+from replication.figures.variance.basis import law_of_variance
+from replication.settings.config import Config
+
+
+@pytest.mark.parametrize("name", ["normal", "uniform", "exponential"])
+def test_the_laws_of_figure_4_have_the_variance_on_the_axis(name: str) -> None:
+    law = law_of_variance(name, 7.0)
+    assert law.moment(2) - law.moment(1) ** 2 == pytest.approx(7.0, rel=1e-13)
+
+
+@pytest.mark.parametrize(("name", "panel"), [("fig04a", "a"), ("fig04b", "b")])
+def test_the_ends_of_the_axis_of_figure_4_are_those_of_all_laws(name: str, panel: str) -> None:
+    _, _, sweep, estimates = stages(experiment(name))
+    mine = sweep[sweep.primary & (sweep.seed == 0)] if "seed" in sweep else sweep[sweep.primary]
+    found = estimates[(estimates.panel == panel) & (estimates.seed == estimates.seed.min())]
+    found = found.set_index("quantity").value
+    assert mine.law.nunique() == 3
+    assert found.alpha_lim_high == mine.alpha_lim.max()
+    assert found.alpha_lim_low == mine.alpha_lim.min()
+
+
+def test_figure_4_agrees_with_sampling() -> None:
+    made = experiment("fig04a")
+    sweep = made.sweep(made.features())
+    cfg = Config().fig04a
+    rng = np.random.default_rng(0)
+    for variance in (sweep.variance.iloc[0], sweep.variance.iloc[-1]):
+        row = sweep[(sweep.variance == variance) & (sweep.law == "normal") & sweep.primary]
+        centres = np.linspace(cfg.centres.first, cfg.centres.last, cfg.dim)
+        x = rng.normal(0, np.sqrt(variance), (40_000, cfg.shots, cfg.dim))
+        phi = np.exp(-((x - centres) ** 2) / (2 * cfg.width**2))
+        gram = phi.swapaxes(1, 2) @ phi
+        second = np.einsum("nij,nij->n", gram, gram)
+        third = np.einsum("nij,nij->n", gram, gram @ gram)
+        sampled = cfg.shots * second.mean() / (2 * third.mean())
+        error = (
+            sampled
+            * np.hypot(second.std() / second.mean(), third.std() / third.mean())
+            / np.sqrt(len(x))
+        )
+        assert abs(row.alpha_lim.iloc[0] - sampled) < 5 * error
+
+
+@pytest.mark.parametrize("name", ["normal", "uniform", "exponential"])
+def test_without_biases_figure_4b_is_the_closed_form(name: str) -> None:
+    made = experiment("fig04b", hidden_bias=False, output_bias=False)
+    sweep = made.sweep(made.features())
+    of_law = sweep[sweep.law == name]
+    curve, closed = (
+        of_law[of_law.reading == reading].alpha_lim.to_numpy()
+        for reading in ("no biases", "closed form")
+    )
+    np.testing.assert_allclose(curve, closed, rtol=1e-11)  # 2 panels: the normal's tails
+    grid = of_law[of_law.reading == "closed form"].variance.to_numpy()
+    product = closed * grid
+    np.testing.assert_allclose(product[grid == grid[0]][0], product.reshape(2, -1)[0], rtol=1e-12)
+
+
+def test_figure_4b_does_not_depend_on_the_quadrature() -> None:
+    limits = []
+    for panels in (8, 16):
+        made = experiment("fig04b", width=10_240, seeds=1, quadrature_panels=panels)
+        sweep = made.sweep(made.features())
+        limits.append(sweep[sweep.reading == "all biases"].alpha_lim.to_numpy())
+    # the kernel has 10,240 kinks of relative size 1e-4 v^2
+    np.testing.assert_allclose(limits[0], limits[1], rtol=1e-5)
+
+
+def test_figure_4b_agrees_with_sampling() -> None:
+    made = experiment("fig04b", seeds=1, shots=5)
+    sweep = made.sweep(made.features())
+    row = sweep[(sweep.reading == "all biases") & (sweep.law == "normal")].iloc[3]
+    model = made._model(0, (True, True))  # type: ignore[attr-defined]
+    x = np.random.default_rng(0).normal(0, np.sqrt(row.variance), (20_000, 5))
+    grams = np.stack([model.gram(task) for task in x])
+    second = np.einsum("nij,nij->n", grams, grams)
+    third = np.einsum("nij,nij->n", grams, grams @ grams)
+    sampled = 5 * second.mean() / (2 * third.mean())
+    error = (second / second.mean() - third / third.mean()).std() / np.sqrt(len(x))
+    assert abs(row.alpha_lim / sampled - 1) < 5 * error

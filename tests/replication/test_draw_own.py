@@ -1,0 +1,152 @@
+"""Drawing of an experiment of the user's own, on tables made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from small import TWO, scalars
+
+from replication.figures.own.draw import draw, estimates_table, findings
+
+FUNCTION: dict[str, Any] = {
+    "file": None,
+    "function": "robots:kitchen",
+    "seeds": 2,
+    "title": "Kitchen robots",
+    "search_cap": 30.0,
+}
+FILE = FUNCTION | {"file": "data/kitchen.npz", "function": None, "seeds": 3, "title": ""}
+
+
+def sweep(*losses: list[float]) -> pd.DataFrame:
+    """A curve a seed at three rates; without losses one of NaN."""
+    curves = losses or ([np.nan] * 3,)
+    frames = [
+        pd.DataFrame({"alpha": [0.0, 0.1, 0.2], "training_loss": curve}).assign(seed=seed)
+        for seed, curve in enumerate(curves)
+    ]
+    return pd.concat(frames).assign(panel="a")
+
+
+RATES = {
+    "alpha_lim_sampled": [0.1, 0.3],
+    "alpha_est": [0.01, 0.03],
+    "corollary1_lower": [0.05, 0.07],
+    "corollary1_upper": [0.5, 0.7],
+}
+STAR: dict[str, Any] = {
+    "alpha_star": [0.4, 0.6],
+    "alpha_star_capped": [0.0, 0.0],
+    "ratio_star_to_lim": [2.0, 2.0],
+    "excess_loss_at_lim": [0.1, 0.3],
+}
+# a file has a value of all its tasks, with a bootstrap interval
+OF_FILE: dict[str, Any] = {
+    f"{name}{end}": value
+    for name in ("alpha_lim_sampled", "alpha_star", "ratio_star_to_lim")
+    for end, value in (("", 0.5), ("_low", 0.25), ("_high", 0.75))
+} | {"alpha_star_capped": 0.0, "excess_loss_at_lim": 0.2}
+
+
+def test_with_losses_it_is_a_landscape() -> None:
+    estimates = scalars({"a": RATES | STAR})
+    figure, shown = draw(sweep([4, 2, 3], [6, 4, 5]), estimates, FUNCTION, "mine")
+    (axes,) = figure.axes
+    assert axes.get_title(loc="left") == "(a)  Kitchen robots"
+    assert list(shown.columns) == ["panel", "series", "alpha", "mean", "low", "high", "n"]
+    loss = shown[shown.series == "training_loss"]
+    assert loss["mean"].tolist() == [5, 3, 4]
+    np.testing.assert_allclose(loss.high - loss["mean"], TWO)
+    limit = shown[shown.series == "alpha_lim"].iloc[0]
+    assert (limit["mean"], limit["alpha"]) == pytest.approx((0.2, 0.2))
+
+
+def test_a_files_curve_is_its_own_with_the_spread_of_the_resamples() -> None:
+    losses = sweep([4, 2, 3], [6, 4, 5], [8, 6, 7])
+    _, shown = draw(losses, scalars({"a": OF_FILE}), FILE, "mine")
+    loss = shown[shown.series == "training_loss"]
+    # the first seed is the file as it is; two resamples are 2 apart: sd sqrt(2)
+    assert loss["mean"].tolist() == [4, 2, 3]
+    np.testing.assert_allclose(loss.high - loss["mean"], TWO * np.sqrt(2))
+
+
+def test_without_losses_the_estimates_stand_alone() -> None:
+    figure, shown = draw(sweep(), scalars({"a": RATES}), FUNCTION | {"title": ""}, "mine")
+    (axes,) = figure.axes
+    assert axes.get_title(loc="left") == "(a)  mine"
+    assert list(shown.columns) == ["panel", "series", "n", "mean", "low", "high"]
+    assert shown.series.tolist() == list(RATES)
+    assert shown["mean"].tolist() == pytest.approx([0.2, 0.02, 0.06, 0.6])
+    bounds, limit_ends, limit, *_ = axes.lines
+    assert list(bounds.get_xdata()) == pytest.approx([0.06, 0.6])
+    assert list(limit_ends.get_xdata()) == pytest.approx([0.2 - 0.1 * TWO, 0.2 + 0.1 * TWO])
+    assert (limit.get_xdata()[0], limit.get_ydata()[0]) == (pytest.approx(0.2), 1)
+
+
+def test_what_was_not_estimated_is_not_drawn() -> None:
+    only = {"alpha_lim_sampled": [0.1]}
+    figure, shown = draw(sweep(), scalars({"a": only}), FUNCTION | {"seeds": 1}, "mine")
+    assert shown.series.tolist() == ["alpha_lim_sampled"]
+    # of a single repetition there is no interval
+    assert len(figure.axes[0].lines) == 1
+
+
+def test_the_table_names_every_estimate() -> None:
+    table = estimates_table(scalars({"a": RATES | STAR}))
+    assert list(table.columns) == ["estimate", "mean", "low", "high"]
+    assert table.estimate.tolist() == [
+        "alpha_lim, from the sampled tasks: (3.3), or (H.6) with a query",
+        "alpha*(N), argmin of the training loss",
+        "alpha_est (H.15)",
+        "lower bound, right form of Corollary 1",
+        "upper bound, right form of Corollary 1",
+    ]
+    assert table["mean"].tolist() == pytest.approx([0.2, 0.5, 0.02, 0.06, 0.6])
+
+
+def test_the_words_below_a_functions_figure() -> None:
+    found = findings(sweep([4, 2, 3], [6, 4, 5]), scalars({"a": RATES | STAR}), FUNCTION)
+    assert found.source == "2 calls of `robots:kitchen`; intervals are those of their mean"
+    assert found.limit == f"0.2 ({0.2 - 0.1 * TWO:.4g} to {0.2 + 0.1 * TWO:.4g})"
+    assert found.result == (
+        f"The training loss is lowest at 0.5 ({0.5 - 0.1 * TWO:.4g} to {0.5 + 0.1 * TWO:.4g}), "
+        "which is\n2 (2 to 2) times $\\alpha_{\\lim}$; training at $\\alpha_{\\lim}$ costs\n"
+        "20.00% of the lowest loss."
+    )
+
+
+def test_the_words_below_a_files_figure() -> None:
+    losses = sweep([4, 2, 3], [6, 4, 5], [8, 6, 7])
+    found = findings(losses, scalars({"a": OF_FILE}), FILE)
+    assert found.source == (
+        "`data/kitchen.npz`; intervals are from 2 bootstrap resamples of its tasks"
+    )
+    assert found.limit == "0.5 (0.25 to 0.75)"
+
+
+def test_a_capped_search_is_said() -> None:
+    capped = STAR | {"alpha_star_capped": [1.0, 0.0, 0.0, 0.0]}
+    found = findings(sweep([4, 2, 3]), scalars({"a": RATES | capped}), FUNCTION)
+    assert found.result.endswith(
+        "20.00% of the lowest loss. In 25% of the repetitions there is no minimum below the search "
+        "cap,\n30 $\\alpha_{\\lim}$, which then stands for it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "seeds", "source"),
+    [
+        (FUNCTION, 1, "1 calls of `robots:kitchen`"),
+        # the first is the file as it is, and one resample has no spread
+        (FILE, 2, "`data/kitchen.npz`"),
+    ],
+)
+def test_too_few_seeds_for_an_interval_are_said(section: dict, seeds: int, source: str) -> None:
+    only = scalars({"a": {"alpha_lim_sampled": [0.123456]}})
+    found = findings(sweep(), only, section | {"seeds": seeds})
+    assert found.source == f"{source}; without intervals, for which `seeds` is too small"
+    assert found.limit == "0.1235"
+    assert found.result == "There are neither targets nor optima, hence no loss to sweep."
