@@ -6,17 +6,15 @@ without the factor 1/2.
 """
 
 from innerlr.adaptation import Adaptation, distance_gap, loss_gap
+from innerlr.bounds import AlphaBounds, alpha_bounds, heuristic_range
 from innerlr.errors import IllConditionedWarning, InnerlrError, NoInteriorMinimum
 from innerlr.estimators import (
-    AlphaBounds,
-    alpha_bounds,
     alpha_est,
     alpha_lim,
     alpha_lim_iid_entries,
     alpha_lim_iid_rows,
     alpha_lim_polynomial,
     alpha_lim_split,
-    heuristic_range,
 )
 from innerlr.models import OnlineAlpha, head_alpha, model_alpha
 from innerlr.moments import GramMoments, pooled_whitener

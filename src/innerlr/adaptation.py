@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from innerlr.errors import Array, InnerlrError, as_array, positive, same_length
+from innerlr.checks import Array, as_array, positive, same_length
+from innerlr.errors import InnerlrError
 
 
 class Adaptation:

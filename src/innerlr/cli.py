@@ -14,7 +14,8 @@ from innerlr.errors import InnerlrError
 def _alpha(args: argparse.Namespace) -> int:
     import numpy as np
 
-    from innerlr.estimators import alpha_bounds, alpha_est, alpha_lim, alpha_lim_split
+    from innerlr.bounds import alpha_bounds
+    from innerlr.estimators import alpha_est, alpha_lim, alpha_lim_split
     from innerlr.io.files import load_arrays
 
     arrays = load_arrays(args.file)

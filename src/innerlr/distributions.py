@@ -12,7 +12,8 @@ import numpy as np
 from scipy import stats
 from scipy.special import zeta
 
-from innerlr.errors import Array, InnerlrError, finite, nearest, positive
+from innerlr.checks import Array, finite, positive
+from innerlr.errors import InnerlrError, nearest
 
 
 class Distribution(Protocol):

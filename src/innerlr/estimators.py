@@ -7,22 +7,15 @@ All rates are for a loss without the factor 1/2 (the paper's): a step is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from innerlr.dual import alpha_lim_modes, alpha_lim_split_gram
-from innerlr.errors import (
-    Array,
-    InnerlrError,
-    as_array,
-    as_chunks,
-    limit,
-    positive,
-    same_length,
-    symmetric,
-)
+from innerlr.checks import Array, as_array, as_chunks, positive, same_length, symmetric
+from innerlr.errors import InnerlrError
+from innerlr.modes import alpha_lim_modes, alpha_lim_split_gram
 from innerlr.rows import RowMoments
+from innerlr.traces import alpha_lim_traces
 
 
 def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> float:
@@ -34,7 +27,7 @@ def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> 
     Traces are taken on the smaller of the shots and dim sides (tr G^p = tr (Phi Phi')^p).
     With task optima of covariance S not proportional to the identity, eq. (3.3) no longer holds;
     `task_covariance` gives the form that does, with tr(S E[G^p]). Several inner steps have no
-    closed form; see :func:`innerlr.dual.alpha_lim_modes`.
+    closed form; see :func:`innerlr.modes.alpha_lim_modes`.
 
     Args:
         features: (tasks, shots, dim), or an iterator (or list) of such chunks.
@@ -78,7 +71,7 @@ def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> 
     if modes:
         eigenvalues, weights = (np.concatenate(parts) for parts in zip(*modes, strict=True))
         return alpha_lim_modes(shots, eigenvalues, weights, steps=steps)
-    return limit(shots, second, third, "alpha_lim")
+    return alpha_lim_traces(shots, second, third, "alpha_lim")
 
 
 def alpha_lim_split(
@@ -121,7 +114,7 @@ def alpha_lim_split(
         adapted = cross @ phi_u  # Phi_t G_u
         second = float(np.vdot(phi_t @ weight, adapted))
         third = float(np.vdot(adapted @ weight, adapted))
-    return limit(phi_u.shape[1], second, third, "alpha_lim_split")
+    return alpha_lim_traces(phi_u.shape[1], second, third, "alpha_lim_split")
 
 
 def alpha_lim_iid_rows(shots: int, nodes: Any, weights: Any) -> float:
@@ -171,7 +164,7 @@ def alpha_lim_iid_entries(shots: int, dim: int, moments: Any) -> float:
         + 3 * (k3 * d2 + k2 * d3) * m2 * m1**4
         + k3 * d3 * m1**6
     )
-    return limit(k, second, third, "alpha_lim_iid_entries")
+    return alpha_lim_traces(k, second, third, "alpha_lim_iid_entries")
 
 
 def _six_moments(moments: Any) -> Array:
@@ -216,7 +209,7 @@ def alpha_lim_polynomial(shots: int, dim: int, moment: Callable[[int], float]) -
         + 3 * k2 * np.einsum("jml,ml->", m[triple + j[:, None, None]], hankel)
         + k3 * np.einsum("jm,ml,lj->", hankel, hankel, hankel)
     )
-    return limit(k, float(second), float(third), "alpha_lim_polynomial")
+    return alpha_lim_traces(k, float(second), float(third), "alpha_lim_polynomial")
 
 
 def alpha_est(features: Any) -> float:
@@ -239,79 +232,3 @@ def alpha_est(features: Any) -> float:
             "variance is zero and (H.15) has no value. Check the feature map."
         )
     return 1 / (2 * phi.shape[0] * phi.shape[1] * variance)
-
-
-class AlphaBounds(NamedTuple):
-    """Corollary 1's bounds on alpha_lim, as printed and as they hold.
-
-    Attributes:
-        printed_lower: 1 / (2 d s^2), (3.5) and (D.6); false in general.
-        printed_upper: d / (2 s^2), (3.5); right, and equal to `upper`.
-        printed_upper_appendix: d / s^2, (D.6); twice (3.5).
-        lower: K / (2 lambda_S), lambda_S the largest eigenvalue of any task's Gram.
-        upper: K d / (2 tr E G).
-        alpha_lim: (3.3) on the same features, for comparison.
-    """
-
-    printed_lower: float
-    printed_upper: float
-    printed_upper_appendix: float
-    lower: float
-    upper: float
-    alpha_lim: float
-
-
-def alpha_bounds(features: Any) -> AlphaBounds:
-    """Corollary 1: bounds on alpha_lim from s^2 = tr E G / K (D.3) and the Grams' eigenvalues.
-
-    Args:
-        features: (tasks, shots, dim).
-
-    Returns:
-        :class:`AlphaBounds`; `lower <= alpha_lim <= upper` holds for every input.
-    """
-    phi = as_array(features, "features", ("tasks", "shots", "dim"))
-    n, k, d = phi.shape
-    variance = float(np.vdot(phi, phi)) / (n * k)
-    centre = alpha_lim(phi)
-    largest = float(np.linalg.norm(phi, ord=2, axis=(1, 2)).max() ** 2)
-    return AlphaBounds(
-        printed_lower=1 / (2 * d * variance),
-        printed_upper=d / (2 * variance),
-        printed_upper_appendix=d / variance,
-        lower=k / (2 * largest),
-        upper=d / (2 * variance),
-        alpha_lim=centre,
-    )
-
-
-def heuristic_range(n_tasks: int, shots: int, dim: int, n_observations: int) -> tuple[float, float]:
-    """The paper's range of learning rates for deep networks, eqs. (H.18), (H.19).
-
-    1 / (2 min(N K, d) s^2) for s^2 between 1/(2 n) and 1/4, under the premise that every feature
-    lies in [0, 1].
-
-    Args:
-        n_tasks: N, training tasks (the paper leaves open whether of a batch or of all).
-        shots: K, samples per task.
-        dim: d, parameters of the model.
-        n_observations: n, observations behind the lower bound on the variance.
-
-    Returns:
-        (low, high).
-
-    Example:
-        >>> heuristic_range(25, 10, 1761, 250)
-        (0.008, 1.0)
-    """
-    n = positive(n_tasks, "n_tasks", integer=True)
-    k = positive(shots, "shots", integer=True)
-    d = positive(dim, "dim", integer=True)
-    observations = positive(n_observations, "n_observations", integer=True)
-    if observations < 2:
-        raise InnerlrError(
-            "n_observations: expected two at least, got 1, for which (H.18) lies above (H.19). "
-            "Give the observations behind the lower bound on the variance."
-        )
-    size = min(n * k, d)
-    return 2 / size, observations / size

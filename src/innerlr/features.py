@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from innerlr.checks import Array, as_array, finite, positive
 from innerlr.distributions import Distribution
-from innerlr.errors import Array, InnerlrError, as_array, finite, nearest, positive
+from innerlr.errors import InnerlrError, nearest
 from innerlr.moments import GramMoments
 from innerlr.rows import RowMoments
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from innerlr.errors import InnerlrError, as_array, same_length
+from innerlr.checks import as_array, same_length
+from innerlr.errors import InnerlrError
 
 
 class Interval(NamedTuple):

@@ -32,18 +32,9 @@ import numpy as np
 from scipy.linalg import qr, solve_triangular
 from scipy.optimize import brentq
 
-from innerlr.errors import (
-    Array,
-    IllConditionedWarning,
-    InnerlrError,
-    NoInteriorMinimum,
-    as_array,
-    as_chunks,
-    limit,
-    positive,
-    same_length,
-    symmetric,
-)
+from innerlr.checks import Array, as_array, as_chunks, positive, same_length, symmetric
+from innerlr.errors import IllConditionedWarning, InnerlrError, NoInteriorMinimum
+from innerlr.traces import alpha_lim_traces
 
 # Relative error meant for the losses: past it, a warning.
 ACCURACY = 1e-10
@@ -534,7 +525,7 @@ class GramMoments:
         # tr of the sums for plain features, tr(R' S R)
         square = np.eye(self.dim) if self.whitener is None else self.whitener @ self.whitener.T
         second, third = (float(np.vdot(s, square)) for s in self._sums()[1:])
-        return limit(self.k_support, second / 2, third, "GramMoments.alpha_lim")
+        return alpha_lim_traces(self.k_support, second / 2, third, "GramMoments.alpha_lim")
 
     def default_bounds(self) -> tuple[float, float]:
         """Where `alpha_empirical` looks by default: (0, 20 alpha_lim)."""

@@ -17,15 +17,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from innerlr.errors import (
-    Array,
-    InnerlrError,
-    as_array,
-    limit,
-    positive,
-    same_length,
-    symmetric,
-)
+from innerlr.checks import Array, as_array, positive, same_length, symmetric
+from innerlr.errors import InnerlrError
+from innerlr.traces import alpha_lim_traces
 
 
 @dataclass(frozen=True)
@@ -160,4 +154,4 @@ class RowMoments:
             else symmetric(task_covariance, "task_covariance", self.dim)
         )
         second, third = (float(np.vdot(weight, powers[p])) for p in (1, 2))
-        return limit(shots, second, third, "RowMoments.alpha_lim")
+        return alpha_lim_traces(shots, second, third, "RowMoments.alpha_lim")

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from innerlr.errors import Array, InnerlrError, as_array, positive, same_length, symmetric
+from innerlr.checks import Array, as_array, positive, same_length, symmetric
+from innerlr.errors import InnerlrError
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from innerlr.errors import Array, InnerlrError
+from innerlr.checks import Array
+from innerlr.errors import InnerlrError
 
 if TYPE_CHECKING:
     import pandas as pd
