@@ -140,6 +140,12 @@ def precise_slope(tasks: Tasks, alpha: Any) -> Any:
     return 2 * (a @ w - b) @ ((a_2 - a) @ w - (b_2 - b)) / len(b)
 
 
+def blocks(support: Array, query: Array, alpha: float) -> Array:
+    """C'C of each task, from C = Phi_t (I - (2 alpha / k1) Phi_u'Phi_u)."""
+    c = query - 2 * alpha / support.shape[1] * query @ support.swapaxes(1, 2) @ support
+    return c.swapaxes(1, 2) @ c
+
+
 # -------------------------------------------------------------------- exhaustive enumeration
 
 

@@ -16,18 +16,13 @@ from innerlr.theory import (
     largest_constant,
     schur_complement,
 )
+from oracles import blocks
 from tolerances import SAME, SEARCH
 
 RNG = np.random.default_rng(4)
 PHI = RNG.normal(size=(6, 5, 3))
 QUERY = RNG.normal(size=(6, 4, 3))
 ALPHAS = np.array([0.0, 0.1, 0.7])
-
-
-def blocks(support: np.ndarray, query: np.ndarray, alpha: float) -> np.ndarray:
-    """C'C of each task, from C = Phi_t (I - (2 alpha / k1) Phi_u'Phi_u)."""
-    c = query - 2 * alpha / support.shape[1] * query @ support.swapaxes(1, 2) @ support
-    return c.swapaxes(1, 2) @ c
 
 
 @pytest.mark.parametrize("query", [None, QUERY], ids=["shared", "split"])

@@ -10,6 +10,7 @@ from innerlr import alpha_lim, alpha_lim_split
 from innerlr.distributions import Uniform
 from innerlr.ntk import empirical_gram
 from innerlr.theory import AdaptedSums, first_order_gap_matrix
+from oracles import blocks
 from replication.config import Theory as TheorySection
 from replication.figures.theory.experiment import (
     Theory,
@@ -18,12 +19,6 @@ from replication.figures.theory.experiment import (
     rotations,
     spectral_features,
 )
-
-
-def blocks(support: np.ndarray, query: np.ndarray, alpha: float) -> np.ndarray:
-    """C'C of each task, from C = Phi_t (I - (2 alpha / k1) Phi_u'Phi_u)."""
-    c = query - 2 * alpha / support.shape[1] * query @ support.swapaxes(1, 2) @ support
-    return c.swapaxes(1, 2) @ c
 
 
 def test_anisotropic_tasks_can_start_farther_away() -> None:
