@@ -65,7 +65,7 @@ def test_keys_that_training_reads_train_anew(project: Project) -> None:
 @pytest.mark.parametrize(
     ("module", "reruns"),
     [
-        ("innerlr/dual", True),
+        ("innerlr/modes", True),
         ("replication/training/device", True),
         ("innerlr/adaptation", False),
     ],
