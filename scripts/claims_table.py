@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from innerlr.io import write_table
 from replication.judging.claims import verdict_table
+from replication.pipeline.files import write_table
 from replication.pipeline.job import job
 from replication.pipeline.tables import CLAIMS_TITLE, write_html
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from innerlr.io import read_table
+from innerlr.io.files import read_table
 from replication.pipeline.job import job
 from replication.pipeline.tables import ESTIMATORS_TITLE, estimators_table, write_formats
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from innerlr.features import generator
-from innerlr.io import write_arrays
 from replication.config import load
 from replication.images.sources import obtain
+from replication.pipeline.files import write_arrays
 from replication.pipeline.job import job
 
 with job(snakemake) as facts:

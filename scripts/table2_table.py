@@ -1,6 +1,6 @@
 """Rule table2_table: Table 2 with intervals over pretrained networks."""
 
-from innerlr.io import read_table
+from innerlr.io.files import read_table
 from replication.pipeline.job import job
 from replication.pipeline.tables import table2, write_table2
 

@@ -55,7 +55,7 @@ def model_alpha(
     The model is linearised: its features are the gradients of its outputs (section 5.1), and
     (3.3), or (H.6) where support and query are apart, is the rate at which adapting a solution to
     many tasks leaves the least risk; for several steps as in
-    :func:`innerlr.dual.alpha_lim_modes`. The rate is for the loss as PyTorch has it. A
+    :func:`innerlr.modes.alpha_lim_modes`. The rate is for the loss as PyTorch has it. A
     cross-entropy is taken by its curvature where all classes are equally likely, as they are before
     adaptation:
     :math:`J^\top P J / n` with the centring P over classes, in the place of :math:`2 J^\top J / n`.

@@ -131,7 +131,7 @@ class TwoLayerNTK:
             raise InnerlrError(
                 "network: expected torch.nn.Sequential(Linear, ReLU, Linear) with one output, got "
                 f"{type(network).__name__}({', '.join(k.__name__ for k in kinds)}). "
-                "Use innerlr.ntk.empirical_gram for any other model."
+                "Use innerlr.empirical_ntk.empirical_gram for any other model."
             )
         hidden, _, output = layers
         return cls.from_parameters(

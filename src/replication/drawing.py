@@ -13,8 +13,8 @@ import pandas as pd
 import seaborn as sns
 
 from innerlr.intervals import Interval, geometric_interval, mean_interval
-from innerlr.io.files import atomic, write_table
 from replication.judging.claims import measure
+from replication.pipeline.files import atomic, write_table
 
 COLUMN = 3.4  # inches: one column of a two-column page
 PAGE = 7.0  # inches: both

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from innerlr.dual import float32_pinv_rcond
+from innerlr.bounds import alpha_bounds
 from innerlr.errors import InnerlrError
-from innerlr.estimators import alpha_bounds
+from innerlr.minimum_norm import float32_pinv_rcond
 from replication.config import Config, TangentCurve, TangentSetting
 from replication.experiment import Experiment
 from replication.families import EXPERIMENTS, make

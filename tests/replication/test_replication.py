@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from innerlr.cli import main
 from innerlr.errors import InnerlrError
-from innerlr.io.provenance import verify, write
+from innerlr.io.verify import verify
+from replication.cli import main
 from replication.config import Config
 from replication.judging import report as replication
 from replication.judging.reference import compute
+from replication.pipeline.provenance import write
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize("name", replication.FILES)
 def test_generated_pages_have_not_drifted(name: str) -> None:
     made = replication.FILES[name](ROOT)
-    assert (ROOT / name).read_text() == made, "run `innerlr replication --write`"
+    assert (ROOT / name).read_text() == made, "run `python -m replication replication --write`"
 
 
 def test_the_reference_results_are_what_their_records_say(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ import pytest
 import torch
 import yaml
 
+from innerlr.bounds import heuristic_range
+from innerlr.empirical_ntk import empirical_gram
 from innerlr.errors import InnerlrError
-from innerlr.estimators import alpha_lim, heuristic_range
+from innerlr.estimators import alpha_lim
 from innerlr.intervals import geometric_interval
-from innerlr.ntk import empirical_gram
 from replication import drawing
 from replication.config import Config, Fig10a, Fig12, Table2
 from replication.families import make

@@ -20,7 +20,7 @@ from browser import WIDTHS, assert_readable, chromium, opened
 from playwright.sync_api import Browser
 from project import Project, counts
 
-from innerlr.io.provenance import SUFFIX, verify
+from innerlr.io.verify import SUFFIX, verify
 from replication.config import Config
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]

@@ -20,7 +20,7 @@ from replication.families import EXPERIMENTS as CLASSES
 from replication.pipeline.imports import behind
 from replication.images.sources import ENVIRONMENT as IMAGES_FOLDER
 from replication.images.sources import unasked_stand_in, wanted
-from innerlr.io.provenance import data_source
+from replication.pipeline.provenance import data_source
 from replication.judging.specification import pages
 
 try:

@@ -17,17 +17,12 @@ import pandas as pd
 import yaml
 
 from innerlr.errors import InnerlrError
-from innerlr.io.files import digest, read_table, write_table
-from innerlr.io.provenance import (
-    SUFFIX,
-    code_revision,
-    config_digest,
-    joined,
-    verify,
-    write,
-)
+from innerlr.io.files import digest, read_table
+from innerlr.io.verify import SUFFIX, verify
 from replication.config import load_file
 from replication.judging.claims import verdict_table
+from replication.pipeline.files import write_table
+from replication.pipeline.provenance import code_revision, config_digest, joined, write
 from replication.pipeline.tables import (
     CLAIMS_TITLE,
     ESTIMATORS_TITLE,

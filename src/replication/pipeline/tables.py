@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from innerlr.intervals import Interval, geometric_interval, mean_interval
-from innerlr.io.files import atomic, write_table
 from replication.judging.claims import measure
+from replication.pipeline.files import atomic, write_table
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>

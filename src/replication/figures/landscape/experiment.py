@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
+from innerlr.bounds import alpha_bounds
 from innerlr.distributions import from_spec
 from innerlr.errors import NoInteriorMinimum
-from innerlr.estimators import alpha_bounds, alpha_est
+from innerlr.estimators import alpha_est
 from innerlr.moments import GramMoments
 from replication.config import Landscape as LandscapeSection
 from replication.experiment import (

@@ -10,22 +10,14 @@ import pandas as pd
 from scipy import stats
 from scipy.optimize import minimize_scalar
 
+from innerlr.bounds import alpha_bounds
+from innerlr.checks import Array
 from innerlr.distributions import Normal, Uniform, from_spec
-from innerlr.dual import (
-    FLOAT32_PINV,
-    Minimum,
-    alpha_lim_gram,
-    loss_coefficients,
-    minimum_norm,
-)
-from innerlr.errors import Array
-from innerlr.estimators import (
-    alpha_bounds,
-    alpha_est,
-    alpha_lim_iid_entries,
-    alpha_lim_polynomial,
-)
+from innerlr.estimators import alpha_est, alpha_lim_iid_entries, alpha_lim_polynomial
 from innerlr.intervals import share_interval, slope_interval
+from innerlr.loss_curve import Minimum, loss_coefficients
+from innerlr.minimum_norm import FLOAT32_PINV, minimum_norm
+from innerlr.modes import alpha_lim_gram
 from innerlr.moments import GramMoments
 from innerlr.theory import (
     AdaptedSums,
