@@ -2,7 +2,8 @@
 
 Each field carries its default, its type and where its value comes from: `paper` (with the place),
 `assumed` (with the reason and the alternatives) or `ours` (scale and bookkeeping of this
-replication). `innerlr config --write` makes the three files; a test fails when they drift.
+replication). `python -m replication config --write` makes the three files; a test fails when they
+drift.
 """
 
 from __future__ import annotations
@@ -2118,7 +2119,7 @@ def _scalar(value: Any) -> str:
 def to_yaml() -> str:
     """config.yaml: all defaults, each under a comment that gives its source."""
     lines = [
-        "# Every parameter of the replication; made by `innerlr config --write`.",
+        "# Every parameter of the replication; made by `python -m replication config --write`.",
         "# A comment holds for the lines below it, down to the next comment.",
         "# paper: as printed there. assumed: the paper leaves it open. ours: scale, bookkeeping.",
         "",
@@ -2153,9 +2154,8 @@ def to_schema() -> dict[str, Any]:
 
 
 def to_schema_yaml() -> str:
-    return "# Made by `innerlr config --write` from src/innerlr/config.py.\n" + yaml.safe_dump(
-        to_schema(), sort_keys=False, width=100
-    )
+    head = "# Made by `python -m replication config --write` from src/replication/config.py.\n"
+    return head + yaml.safe_dump(to_schema(), sort_keys=False, width=100)
 
 
 def to_reference() -> str:
@@ -2163,9 +2163,9 @@ def to_reference() -> str:
     lines = [
         "# Configuration reference",
         "",
-        "Made by `innerlr config --write` from `src/innerlr/config.py`, like `config.yaml` and its",
-        "schema. *paper* values are printed there; *assumed* ones the paper leaves open; *ours*",
-        "are scale and bookkeeping of this replication.",
+        "Made by `python -m replication config --write` from `src/replication/config.py`, like",
+        "`config.yaml` and its schema. *paper* values are printed there; *assumed* ones the paper",
+        "leaves open; *ours* are scale and bookkeeping of this replication.",
     ]
     config, section = Config(), None
     for path, value, source in leaves(config):

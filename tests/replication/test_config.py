@@ -32,7 +32,8 @@ def merged(change: dict) -> dict:
 
 @pytest.mark.parametrize("name", config.FILES)
 def test_generated_files_have_not_drifted(name: str) -> None:
-    assert (ROOT / name).read_text() == config.FILES[name](), "run `innerlr config --write`"
+    mend = "run `python -m replication config --write`"
+    assert (ROOT / name).read_text() == config.FILES[name](), mend
 
 
 def test_config_yaml_reads_back_as_the_defaults() -> None:

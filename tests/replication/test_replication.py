@@ -163,7 +163,7 @@ def test_the_command_finds_and_mends_drift(root: Path, capsys: pytest.CaptureFix
     assert main(["replication"]) == 0
     (root / replication.REFERENCE / "claims.csv").unlink()
     assert main(["replication"]) == 2
-    assert "innerlr reference" in capsys.readouterr().err
+    assert "python -m replication reference" in capsys.readouterr().err
 
 
 def test_the_report_says_where_each_place_is_judged(root: Path) -> None:

@@ -33,7 +33,7 @@ from replication.judging.reference import COMPUTE, RUNS
 REFERENCE = Path("results/reference")
 VERDICTS = (REPRODUCED, PARTLY, NOT, UNJUDGED)
 NUMBERS = ["measured", "low", "high"]
-START = "<!-- results, made by `innerlr replication --write` -->"
+START = "<!-- results, made by `python -m replication replication --write` -->"
 END = "<!-- end of results -->"
 # in the place of an experiment, for statements that other claims spell out
 WHOLE = "The paper's own summary, spelt out by other claims"
@@ -50,8 +50,8 @@ def claims(root: Path) -> pd.DataFrame:
     table = REFERENCE / "claims.csv"
     if not (root / table).is_file():
         raise InnerlrError(
-            f"{table}: no such file. Make it with `make figures` and `innerlr reference "
-            "results/default`."
+            f"{table}: no such file. Make it with `make figures` and "
+            "`python -m replication reference results/default`."
         )
     listed = yaml.safe_load((root / "claims.yaml").read_text())
     entries = pd.DataFrame(listed, columns=["id", "place", "claim", "experiment", "panel"])
@@ -199,8 +199,8 @@ def report(root: Path) -> str:
         ["# Replication report"],
         _wrapped(
             "Zou, Liu and Li, *Unraveling Model-Agnostic Meta-Learning via the Adaptation Learning "
-            "Rate*, ICLR 2022. Made by `innerlr replication --write` from the reference results; "
-            "no number on this page is typed by hand."
+            "Rate*, ICLR 2022. Made by `python -m replication replication --write` from the "
+            "reference results; no number on this page is typed by hand."
         ),
         ["## Summary"],
         _wrapped(
