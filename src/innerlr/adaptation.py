@@ -7,9 +7,8 @@ A step of rate eta on task i is :math:`w - (2\eta/K)\,\Phi^\top(\Phi w - y)`; wi
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, as_array, positive, same_length
 from innerlr.errors import InnerlrError
@@ -27,7 +26,7 @@ class Adaptation:
         InnerlrError: shapes that do not agree, a rate that is not positive.
     """
 
-    def __init__(self, features: Any, optima: Any, rate: float) -> None:
+    def __init__(self, features: ArrayLike, optima: ArrayLike, rate: float) -> None:
         phi = as_array(features, "features", ("tasks", "shots", "dim"))
         self.optima = as_array(optima, "optima", ("tasks", "dim"))
         same_length(phi, self.optima, ("features", "optima"), 0, "tasks")
@@ -47,7 +46,7 @@ class Adaptation:
             # log |1 - x|, of which t is a multiple: to all digits, where 1 - x has lost them
             self._log = np.log1p(np.where(x < 1, -x, x - 2))
 
-    def _coordinates(self, w: Any) -> Array:
+    def _coordinates(self, w: ArrayLike) -> Array:
         """(tasks, dim): w - a in each task's eigenbasis."""
         weights = as_array(w, "w", ("dim",))
         if weights.shape[0] != self.optima.shape[1]:
@@ -57,7 +56,7 @@ class Adaptation:
             )
         return np.einsum("nji,nj->ni", self.vectors, weights - self.optima)
 
-    def _decay(self, steps: Any, power: int = 2) -> Array:
+    def _decay(self, steps: ArrayLike, power: int = 2) -> Array:
         """(n_steps, tasks, dim): |contraction|^(power t), of Q^{2t} by default."""
         t = as_array(steps, "steps", ("n_steps",), lift=True)
         if t.min() < 0 or np.any(t != np.round(t)):
@@ -69,11 +68,11 @@ class Adaptation:
         with np.errstate(invalid="ignore", over="ignore"):  # 0 * -inf, and divergence
             return np.exp(np.where(t > 0, power * t * self._log, 0.0))
 
-    def _decayed(self, steps: Any, squares: Array) -> Array:
+    def _decayed(self, steps: ArrayLike, squares: Array) -> Array:
         """(n_steps,): sum over tasks and dim of Q^2t times `squares`, (tasks, dim)."""
         return _product(squares, self._decay(steps)).sum((1, 2))
 
-    def adapted(self, w: Any, steps: Any) -> Array:
+    def adapted(self, w: ArrayLike, steps: ArrayLike) -> Array:
         """Parameters after `steps` steps from w, eq. (3.6).
 
         Args:
@@ -90,7 +89,7 @@ class Adaptation:
         made = self.optima + np.einsum("nij,tnj->tni", self.vectors, error)
         return made[0] if np.ndim(steps) == 0 else made
 
-    def distance(self, w: Any, steps: Any) -> Array:
+    def distance(self, w: ArrayLike, steps: ArrayLike) -> Array:
         """F_t, the mean squared distance to the task optima after t steps, Definition 1/4.
 
         Args:
@@ -103,27 +102,27 @@ class Adaptation:
         z = self._coordinates(w) ** 2
         return self._decayed(steps, z) / len(z)
 
-    def loss(self, w: Any, steps: Any) -> Array:
+    def loss(self, w: ArrayLike, steps: ArrayLike) -> Array:
         """Sum over tasks of |Phi w_t - y|^2 after t steps (section 5.3): (n_steps,)."""
         z = self._coordinates(w) ** 2 * self.values
         return self._decayed(steps, z)
 
-    def _difference(self, w: Any, other: Any) -> Array:
+    def _difference(self, w: ArrayLike, other: ArrayLike) -> Array:
         """z(w)^2 - z(other)^2 without cancellation: the gaps are 1e-6 of the terms."""
         a, b = self._coordinates(w), self._coordinates(other)
         step = np.asarray(w, dtype=np.float64) - np.asarray(other, dtype=np.float64)
         return np.einsum("nji,j->ni", self.vectors, step) * (a + b)
 
-    def loss_gap(self, w: Any, other: Any, steps: Any) -> Array:
+    def loss_gap(self, w: ArrayLike, other: ArrayLike, steps: ArrayLike) -> Array:
         """loss(w) - loss(other) after t steps, Fig. 5a: (n_steps,)."""
         return self._decayed(steps, self._difference(w, other) * self.values)
 
-    def distance_gap(self, w: Any, other: Any, steps: Any) -> Array:
+    def distance_gap(self, w: ArrayLike, other: ArrayLike, steps: ArrayLike) -> Array:
         """distance(w) - distance(other) after t steps, Fig. 5b: (n_steps,)."""
         gap = self._difference(w, other)
         return self._decayed(steps, gap) / len(gap)
 
-    def _expected_difference(self, change: Any) -> Array:
+    def _expected_difference(self, change: ArrayLike) -> Array:
         """E z(w)^2 - E z(other)^2 for a change of covariance from other to w: (tasks, dim)."""
         matrix, d = as_array(change, "change", ("dim", "dim")), self.optima.shape[1]
         if matrix.shape != (d, d):
@@ -133,7 +132,7 @@ class Adaptation:
             )
         return np.einsum("nji,jk,nki->ni", self.vectors, matrix, self.vectors)
 
-    def expected_loss_gap(self, change: Any, steps: Any) -> Array:
+    def expected_loss_gap(self, change: ArrayLike, steps: ArrayLike) -> Array:
         """Expectation of :meth:`loss_gap` over the optima of these tasks and of all training tasks.
 
         Args:
@@ -147,7 +146,7 @@ class Adaptation:
         gap = self._expected_difference(change) * self.values
         return self._decayed(steps, gap)
 
-    def expected_distance_gap(self, change: Any, steps: Any) -> Array:
+    def expected_distance_gap(self, change: ArrayLike, steps: ArrayLike) -> Array:
         """Expectation of :meth:`distance_gap`, tr(P change) with P the mean of Q^2t: (n_steps,)."""
         gap = self._expected_difference(change)
         return self._decayed(steps, gap) / len(gap)
@@ -158,7 +157,14 @@ def _product(error: Array, decay: Array) -> Array:
     return np.where(error == 0, 0.0, error * np.where(error == 0, 0.0, decay))
 
 
-def loss_gap(features: Any, optima: Any, w: Any, other: Any, steps: Any, rate: float) -> Array:
+def loss_gap(
+    features: ArrayLike,
+    optima: ArrayLike,
+    w: ArrayLike,
+    other: ArrayLike,
+    steps: ArrayLike,
+    rate: float,
+) -> Array:
     """Summed loss of `w` minus that of `other` after t adaptation steps, Fig. 5a.
 
     Args:
@@ -174,6 +180,13 @@ def loss_gap(features: Any, optima: Any, w: Any, other: Any, steps: Any, rate: f
     return Adaptation(features, optima, rate).loss_gap(w, other, steps)
 
 
-def distance_gap(features: Any, optima: Any, w: Any, other: Any, steps: Any, rate: float) -> Array:
+def distance_gap(
+    features: ArrayLike,
+    optima: ArrayLike,
+    w: ArrayLike,
+    other: ArrayLike,
+    steps: ArrayLike,
+    rate: float,
+) -> Array:
     """F_t(w) - F_t(other), Fig. 5b: mean squared distances to the task optima; see `loss_gap`."""
     return Adaptation(features, optima, rate).distance_gap(w, other, steps)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import as_array, positive
 from innerlr.errors import InnerlrError
@@ -31,7 +32,7 @@ class AlphaBounds(NamedTuple):
     alpha_lim: float
 
 
-def alpha_bounds(features: Any) -> AlphaBounds:
+def alpha_bounds(features: ArrayLike) -> AlphaBounds:
     """Corollary 1: bounds on alpha_lim from s^2 = tr E G / K (D.3) and the Grams' eigenvalues.
 
     Args:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, TypeGuard, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from innerlr.errors import InnerlrError
 
+# what every check of an array returns
 Array = NDArray[np.float64]
 
 
-def as_array(value: Any, name: str, axes: Sequence[str], *, lift: bool = False) -> Array:
+def as_array(value: object, name: str, axes: Sequence[str], *, lift: bool = False) -> Array:
     """`value` as a float64 array with the given axes, none of them empty and all finite.
 
     Args:
@@ -59,7 +60,9 @@ def as_array(value: Any, name: str, axes: Sequence[str], *, lift: bool = False) 
     return array
 
 
-def as_chunks(features: Any, name: str, *, fixed: Sequence[str]) -> Iterator[Array]:
+def as_chunks(
+    features: ArrayLike | Iterable[ArrayLike], name: str, *, fixed: Sequence[str]
+) -> Iterator[Array]:
     """One array, or an iterator or list of arrays, as checked chunks (tasks, shots, dim).
 
     Args:
@@ -91,21 +94,36 @@ def as_chunks(features: Any, name: str, *, fixed: Sequence[str]) -> Iterator[Arr
         )
 
 
-def positive(value: Any, name: str, *, integer: bool = False) -> Any:
-    """`value`, if it is a finite positive number (or a positive whole one)."""
+def _is_finite(value: object) -> TypeGuard[float]:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
+
+
+@overload
+def positive(value: object, name: str, *, integer: Literal[True]) -> int: ...
+@overload
+def positive(value: object, name: str, *, integer: Literal[False] = False) -> float: ...
+def positive(value: object, name: str, *, integer: bool = False) -> float:
+    """`value`, if it is a finite positive number (or a positive whole one).
+
+    Raises:
+        InnerlrError: it is not.
+    """
+    if _is_finite(value) and value > 0 and not (integer and int(value) != value):
+        return int(value) if integer else float(value)
     kind = "a positive integer" if integer else "a positive finite number"
-    is_number = isinstance(value, int | float | np.integer | np.floating)
-    good = is_number and not isinstance(value, bool) and np.isfinite(value) and value > 0
-    if not good or (integer and int(value) != value):
-        mend = "1, 2, 3, ..." if integer else "a number above 0"
-        raise InnerlrError(f"{name}: expected {kind}, got {value!r}. Give {mend}.")
-    return int(value) if integer else float(value)
+    mend = "1, 2, 3, ..." if integer else "a number above 0"
+    raise InnerlrError(f"{name}: expected {kind}, got {value!r}. Give {mend}.")
 
 
-def finite(value: Any, name: str) -> float:
-    """`value`, if it is a finite number."""
-    is_number = isinstance(value, int | float | np.integer | np.floating)
-    if isinstance(value, bool) or not is_number or not np.isfinite(value):
+def finite(value: object, name: str) -> float:
+    """`value`, if it is a finite number.
+
+    Raises:
+        InnerlrError: it is not.
+    """
+    if not _is_finite(value):
         raise InnerlrError(
             f"{name}: expected a finite number, got {value!r}. Give a number, not text or nan."
         )
@@ -121,7 +139,7 @@ def same_length(a: Array, b: Array, names: tuple[str, str], axis: int, label: st
         )
 
 
-def square(value: Any, name: str, axes: Sequence[str]) -> Array:
+def square(value: object, name: str, axes: Sequence[str]) -> Array:
     """`value` with the given axes, of which the last two are equally long."""
     array = as_array(value, name, axes)
     if array.shape[-1] != array.shape[-2]:
@@ -132,7 +150,7 @@ def square(value: Any, name: str, axes: Sequence[str]) -> Array:
     return array
 
 
-def symmetric(value: Any, name: str, d: int) -> Array:
+def symmetric(value: object, name: str, d: int) -> Array:
     """A (d, d) symmetric positive semidefinite matrix."""
     matrix = as_array(value, name, ("dim", "dim"))
     if matrix.shape != (d, d):

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
 
 from innerlr.checks import positive
 from innerlr.errors import InnerlrError, nearest
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
 
 def empirical_gram(
-    model: Any, x: Any, x2: Any = None, *, method: str = "auto", block: int = 64
-) -> Any:
+    model: nn.Module,
+    x: ArrayLike | Tensor,
+    x2: ArrayLike | Tensor | None = None,
+    *,
+    method: str = "auto",
+    block: int = 64,
+) -> Tensor:
     """Gram of the tangent features of any PyTorch model, at its present parameters.
 
     The model is called on one sample at a time (as a batch of one), so put layers whose output
@@ -49,7 +59,7 @@ def empirical_gram(
     fixed |= {k: b.clone() for k, b in model.named_buffers()}  # training mode writes into them
     like = next(iter(trained.values()))
 
-    def inputs(value: Any, name: str) -> Any:
+    def inputs(value: ArrayLike | Tensor, name: str) -> Tensor:
         tensor = torch.as_tensor(value, dtype=like.dtype, device=like.device)
         if tensor.ndim == 0 or tensor.numel() == 0 or not torch.isfinite(tensor).all():
             raise InnerlrError(
@@ -62,10 +72,10 @@ def empirical_gram(
     rows = inputs(x, "x")
     columns = rows if x2 is None else inputs(x2, "x2")
 
-    def output(parameters: Any, sample: Any) -> Any:
+    def output(parameters: dict[str, Tensor], sample: Tensor) -> Tensor:
         return functional_call(model, (parameters, fixed), (sample[None],)).reshape(-1)
 
-    def gradient(sample: Any) -> Any:
+    def gradient(sample: Tensor) -> Tensor:
         return vjp(lambda p: output(p, sample), trained)[0]
 
     try:
@@ -78,14 +88,14 @@ def empirical_gram(
             "for, one tensor as output, and layers such as batch norm in evaluation mode."
         ) from error
 
-    def jacobians(part: Any) -> Any:
+    def jacobians(part: Tensor) -> Tensor:
         parts = vmap(jacrev(output), (None, 0))(trained, part).values()
         return torch.cat([j.flatten(2) for j in parts], dim=2)  # (block, outputs, parameters)
 
-    def pair(a: Any, b: Any) -> Any:
-        back: Any = vjp(lambda p: output(p, b), trained)[1]
+    def pair(a: Tensor, b: Tensor) -> Tensor:
+        back = vjp(lambda p: output(p, b), trained)[1]
 
-        def column(direction: Any) -> Any:
+        def column(direction: Tensor) -> Tensor:
             return jvp(lambda p: output(p, a), (trained,), back(direction))[1]
 
         return vmap(column, out_dims=1)(torch.eye(outputs, dtype=like.dtype, device=like.device))

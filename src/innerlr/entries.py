@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import as_array, positive, same_length, square
 
@@ -37,7 +38,7 @@ class EntryStatistics(NamedTuple):
 
 
 def entry_statistics(
-    row_sums: Any, gram: Any, dim: int
+    row_sums: ArrayLike, gram: ArrayLike, dim: int
 ) -> tuple[EntryStatistics, EntryStatistics, EntryStatistics]:
     """Variance, standard deviation and second moment of all entries of Psi, Psi'Psi and Psi Psi'.
 

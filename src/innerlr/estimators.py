@@ -6,10 +6,10 @@ All rates are for a loss without the factor 1/2 (the paper's): a step is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, as_array, as_chunks, positive, same_length, symmetric
 from innerlr.errors import InnerlrError
@@ -18,7 +18,12 @@ from innerlr.rows import RowMoments
 from innerlr.traces import alpha_lim_traces
 
 
-def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> float:
+def alpha_lim(
+    features: ArrayLike | Iterable[ArrayLike],
+    *,
+    task_covariance: ArrayLike | None = None,
+    steps: int = 1,
+) -> float:
     r"""Limit of the optimal adaptation learning rate, eq. (3.3).
 
     .. math:: \alpha_{\lim} = \frac{K \operatorname{tr} E[G^2]}{2 \operatorname{tr} E[G^3]},
@@ -75,7 +80,11 @@ def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> 
 
 
 def alpha_lim_split(
-    support: Any, query: Any, *, task_covariance: Any = None, steps: int = 1
+    support: ArrayLike,
+    query: ArrayLike,
+    *,
+    task_covariance: ArrayLike | None = None,
+    steps: int = 1,
 ) -> float:
     r"""The limit when the inner step and the loss use different samples, eqs. (H.1), (H.6).
 
@@ -117,7 +126,7 @@ def alpha_lim_split(
     return alpha_lim_traces(phi_u.shape[1], second, third, "alpha_lim_split")
 
 
-def alpha_lim_iid_rows(shots: int, nodes: Any, weights: Any) -> float:
+def alpha_lim_iid_rows(shots: int, nodes: ArrayLike, weights: ArrayLike) -> float:
     """Exact (3.3) for i.i.d. feature rows, expectations by quadrature.
 
     tr E G^2 = K E|y|^4 + K(K-1) tr M^2 and
@@ -134,7 +143,7 @@ def alpha_lim_iid_rows(shots: int, nodes: Any, weights: Any) -> float:
     return RowMoments.from_quadrature(nodes, weights).alpha_lim(shots)
 
 
-def alpha_lim_iid_entries(shots: int, dim: int, moments: Any) -> float:
+def alpha_lim_iid_entries(shots: int, dim: int, moments: ArrayLike) -> float:
     """Exact (3.3) when all K d feature entries are i.i.d.: (E.8), and (E.11) corrected.
 
     Args:
@@ -167,7 +176,7 @@ def alpha_lim_iid_entries(shots: int, dim: int, moments: Any) -> float:
     return alpha_lim_traces(k, second, third, "alpha_lim_iid_entries")
 
 
-def _six_moments(moments: Any) -> Array:
+def _six_moments(moments: ArrayLike) -> Array:
     m = as_array(moments, "moments", ("6",))
     if m.shape != (6,):
         raise InnerlrError(
@@ -212,7 +221,7 @@ def alpha_lim_polynomial(shots: int, dim: int, moment: Callable[[int], float]) -
     return alpha_lim_traces(k, float(second), float(third), "alpha_lim_polynomial")
 
 
-def alpha_est(features: Any) -> float:
+def alpha_est(features: ArrayLike) -> float:
     r"""The overparameterised estimate, eq. (H.15): 1 / (2 N K sigma^2).
 
     sigma is the standard deviation of all entries of the stacked features, as section H.2 says;

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import as_array, positive, same_length, square
 from innerlr.errors import InnerlrError
 from innerlr.traces import alpha_lim_traces
 
 
-def alpha_lim_kernel(shots: int, gram: Any, weights: Any) -> float:
+def alpha_lim_kernel(shots: int, gram: ArrayLike, weights: ArrayLike) -> float:
     """Exact (3.3) for i.i.d. inputs by quadrature over their law, through the kernel k(x, x').
 
     tr E G^2 = K E k(x,x)^2 + K(K-1) E k(x,x')^2 and tr E G^3 = K E k(x,x)^3

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, as_array, positive, same_length
 from innerlr.errors import InnerlrError
 
 
-def loss_coefficients(support: Any, query: Any, cross: Any, *, shots: float | None = None) -> Array:
+def loss_coefficients(
+    support: ArrayLike, query: ArrayLike, cross: ArrayLike, *, shots: float | None = None
+) -> Array:
     """The loss after one inner step as a quadratic in alpha: three numbers a task.
 
     With residuals r_s, r_q at the initial weights, the adapted residual is
@@ -55,7 +58,7 @@ class Minimum(NamedTuple):
     in_range: bool
 
     @classmethod
-    def of_quadratic(cls, coefficients: Any, end: float) -> Self:
+    def of_quadratic(cls, coefficients: ArrayLike, end: float) -> Self:
         """Of c0 + c1 alpha + c2 alpha^2; `coefficients` is (3,)."""
         c0, c1, c2 = as_array(coefficients, "coefficients", ("3",))
         if not c2 > 0:
@@ -64,7 +67,7 @@ class Minimum(NamedTuple):
         return cls(float(vertex), float(c0 + c1 * vertex / 2), bool(0 < vertex < end))
 
     @classmethod
-    def of_samples(cls, alphas: Any, losses: Any) -> Self:
+    def of_samples(cls, alphas: ArrayLike, losses: ArrayLike) -> Self:
         """Of a smooth curve on a grid: the parabola through the lowest inner point's neighbours.
 
         Args:

@@ -8,9 +8,8 @@ row of inner products times c. The inner step is
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, as_array, finite, positive, same_length, square
 from innerlr.errors import InnerlrError
@@ -71,7 +70,7 @@ class PseudoInverse:
         InnerlrError: not a square symmetric matrix, or numerically zero.
     """
 
-    def __init__(self, gram: Any, *, rcond: float | str, dim: int) -> None:
+    def __init__(self, gram: ArrayLike, *, rcond: float | str, dim: int) -> None:
         g = square(gram, "gram", ("n", "n"))
         scale = float(np.abs(g).max())
         if not scale > np.finfo(np.float64).tiny / np.finfo(np.float64).eps:
@@ -90,13 +89,13 @@ class PseudoInverse:
         self.rank = int(kept.sum())
         self._values, self._vectors = self.eigenvalues[kept], vectors[:, kept]
 
-    def solve(self, right: Any) -> Array:
+    def solve(self, right: ArrayLike) -> Array:
         """Pseudo-inverse times (n,) or (n, m)."""
         projected = self._vectors.T @ np.asarray(right, dtype=np.float64)
         return self._vectors @ (projected.T / self._values).T
 
 
-def minimum_norm(gram: Any, targets: Any, *, rcond: float | str, dim: int) -> Array:
+def minimum_norm(gram: ArrayLike, targets: ArrayLike, *, rcond: float | str, dim: int) -> Array:
     """Dual coefficients c of the minimum-norm ERM solution w = Psi' c of Psi w = y.
 
     It is also the MAML solution at every alpha when the inner step and the loss share samples:
@@ -130,7 +129,9 @@ class StackedTasks:
         dim: d.
     """
 
-    def __init__(self, gram: Any, targets: Any, *, tasks: int, support: int, dim: int) -> None:
+    def __init__(
+        self, gram: ArrayLike, targets: ArrayLike, *, tasks: int, support: int, dim: int
+    ) -> None:
         self.gram = square(gram, "gram", ("n", "n"))
         self.targets = as_array(targets, "targets", ("n",))
         same_length(self.gram, self.targets, ("gram", "targets"), 0, "n")

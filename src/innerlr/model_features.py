@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from innerlr.checks import positive
 from innerlr.errors import InnerlrError, nearest
@@ -11,9 +11,26 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def reader(
-    model: nn.Module, head: str | nn.Module | None, block: int
-) -> TangentFeatures | HeadFeatures:
+class Reader(Protocol):
+    """Reads features: inputs (samples, ...) to (samples, outputs, features), and a sample's shape.
+
+    The shape is that of the model's output for one sample.
+    """
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]: ...
+
+
+def reader(model: nn.Module, head: str | nn.Module | None, block: int) -> Reader:
+    """What a model adapts on: the inputs of its head, or without one its tangent features.
+
+    Args:
+        model: any.
+        head: a linear layer of the model, or its name; None where all parameters are adapted.
+        block: outputs whose gradients are taken at once.
+
+    Raises:
+        InnerlrError: an unknown head, one that is not linear, a block below 1, no parameters.
+    """
     size = positive(block, "block", integer=True)
     return TangentFeatures(model, size) if head is None else HeadFeatures(model, head)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, as_array, positive, same_length
 from innerlr.errors import InnerlrError, nearest
-from innerlr.model_features import reader
+from innerlr.model_features import Reader, reader
 from innerlr.modes import alpha_lim_modes, gram_modes
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ TWO_CLASSES = (
 
 def model_alpha(
     model: nn.Module,
-    tasks: Iterable[Any],
+    tasks: Iterable[Tensor | Sequence[Tensor]],
     *,
     head: str | nn.Module | None = None,
     loss: str = "mse",
@@ -103,7 +104,7 @@ def model_alpha(
         names = [f"tasks[{i}]"] if len(pair) == 1 else [f"tasks[{i}][0]", f"tasks[{i}][1]"]
         read = [_features(features, x, kind, name) for x, name in zip(pair, names, strict=True)]
         (support, n), (query, n_query) = read[0], read[-1]
-        gram, cross = _plain(support @ support.mT), _plain(query @ support.mT)
+        gram, cross = ((phi @ support.mT).cpu().numpy() for phi in (support, query))
         # shots may differ between tasks: each loss is a mean of its own
         modes.append(gram_modes(gram / n, cross / np.sqrt(n * n_query)))
     if not modes:
@@ -112,8 +113,8 @@ def model_alpha(
 
 
 def head_alpha(
-    support: Any,
-    query: Any = None,
+    support: ArrayLike | Tensor,
+    query: ArrayLike | Tensor | None = None,
     *,
     classes: int = 1,
     bias: bool = True,
@@ -122,23 +123,24 @@ def head_alpha(
 ) -> float:
     """As :func:`model_alpha` with a head, from the features that the head sees.
 
-    Args:
-        support: (tasks, shots, dim), a tensor or array.
-        query: (tasks, query shots, dim); None where support and query are the same.
-        classes: outputs of the head.
-        bias: whether the head has one.
-        loss, steps: as for :func:`model_alpha`.
+        Args:
+            support: (tasks, shots, dim), a tensor or array.
+            query: (tasks, query shots, dim); None where support and query are the same.
+            classes: outputs of the head.
+            bias: whether the head has one.
+            loss, steps: as for :func:`model_alpha`.
 
-    Returns:
-        The learning rate.
+        Returns:
+            The learning rate.
 
-    Raises:
-        InnerlrError: disagreeing shapes, NaN, features all zero, an unknown loss.
+        Raises:
+            InnerlrError: disagreeing shapes, NaN, features all zero, an unknown loss.
 
-    Example:
-        >>> import numpy as np
-        >>> head_alpha(np.ones((1, 4, 1)), bias=False)
-        0.5
+        Example:
+            >>> import numpy as np
+    from numpy.typing import ArrayLike
+            >>> head_alpha(np.ones((1, 4, 1)), bias=False)
+            0.5
     """
     kind, outputs = _loss(loss), positive(classes, "classes", integer=True)
     if kind.centred and outputs < 2:
@@ -206,14 +208,14 @@ class OnlineAlpha:
         }
         self.value: float | None = None
 
-    def update(self, tasks: Iterable[Any]) -> float:
+    def update(self, tasks: Iterable[Tensor | Sequence[Tensor]]) -> float:
         """The rate after a meta-batch: alpha <- keep alpha + (1 - keep) alpha*."""
         new = model_alpha(self.model, tasks, **self.settings)
         self.value = new if self.value is None else self.keep * self.value + (1 - self.keep) * new
         return self.value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: ArrayLike | Tensor) -> ArrayLike:
     """A tensor as an array, in float64 if it is real; anything else as it is."""
     if not hasattr(value, "detach"):
         return value
@@ -221,7 +223,7 @@ def _plain(value: Any) -> Any:
     return (tensor if tensor.is_complex() else tensor.double()).numpy()
 
 
-def _features(features: Any, x: Any, kind: Loss, name: str) -> tuple[Tensor, int]:
+def _features(features: Reader, x: object, kind: Loss, name: str) -> tuple[Tensor, int]:
     """Jacobian of a task's outputs in float64, (outputs, parameters), and their number.
 
     The Jacobian of a head is the same for each class: that of one stands for all.

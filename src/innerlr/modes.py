@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, as_array, positive, same_length, square
 from innerlr.errors import InnerlrError
 from innerlr.traces import alpha_lim_traces
 
 
-def alpha_lim_modes(shots: int, eigenvalues: Any, weights: Any, *, steps: int = 1) -> float:
+def alpha_lim_modes(
+    shots: int, eigenvalues: ArrayLike, weights: ArrayLike, *, steps: int = 1
+) -> float:
     r"""The limit (3.3) for any number of inner steps, from the modes of all tasks' Grams.
 
     After J steps the error along an eigenvector of a task's Gram, of eigenvalue l, is
@@ -68,7 +69,7 @@ def alpha_lim_modes(shots: int, eigenvalues: Any, weights: Any, *, steps: int = 
     return float(root * k / (2 * largest))
 
 
-def alpha_lim_gram(grams: Any, *, steps: int = 1) -> float:
+def alpha_lim_gram(grams: ArrayLike, *, steps: int = 1) -> float:
     """(3.3) from the tasks' K x K Grams Psi_i Psi_i', (tasks, K, K).
 
     For several inner steps as in :func:`alpha_lim_modes`.
@@ -81,7 +82,7 @@ def alpha_lim_gram(grams: Any, *, steps: int = 1) -> float:
     return alpha_lim_modes(g.shape[1], modes, modes, steps=steps)
 
 
-def alpha_lim_split_gram(support: Any, cross: Any, *, steps: int = 1) -> float:
+def alpha_lim_split_gram(support: ArrayLike, cross: ArrayLike, *, steps: int = 1) -> float:
     """(H.6) from support Grams Psi_s Psi_s' (tasks, k1, k1) and Psi_q Psi_s' (tasks, k2, k1).
 
     For several inner steps as in :func:`alpha_lim_modes`.
@@ -113,7 +114,7 @@ def gram_modes(support: Array, cross: Array) -> tuple[Array, Array]:
     return np.where(kept, modes, 0).ravel(), along.ravel()
 
 
-def alpha_pooled(eigenvalues: Any) -> float:
+def alpha_pooled(eigenvalues: ArrayLike) -> float:
     """(H.14): N K tr G^2 / (2 tr G^3) of the pooled Gram, from its N K eigenvalues."""
     s = as_array(eigenvalues, "eigenvalues", ("n",))
     return alpha_lim_traces(len(s), float((s**2).sum()), float((s**3).sum()), "alpha_pooled")

@@ -9,16 +9,29 @@ network. PyTorch is imported only by what takes or returns its objects.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, as_array, positive
 from innerlr.entries import EntryMoments
 from innerlr.errors import InnerlrError, nearest
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+# what numpy.random.default_rng takes
+Seed: TypeAlias = (
+    int
+    | Sequence[int]
+    | np.random.SeedSequence
+    | np.random.BitGenerator
+    | np.random.Generator
+    | None
+)
 # Entries of one block: what bounds the memory beside the result.
 BLOCK = 1 << 22
 
@@ -75,7 +88,7 @@ class TwoLayerNTK:
         init: str = "pytorch",
         hidden_bias: bool = True,
         output_bias: bool = True,
-        seed: Any = 0,
+        seed: Seed = 0,
         scaled: bool = False,
     ) -> None:
         m = positive(width, "width", integer=True)
@@ -98,7 +111,9 @@ class TwoLayerNTK:
         self.c = 0.0 if c is None else c
 
     @classmethod
-    def from_parameters(cls, w: Any, b: Any, v: Any, c: float | None) -> Self:
+    def from_parameters(
+        cls, w: ArrayLike, b: ArrayLike | None, v: ArrayLike, c: float | None
+    ) -> Self:
         """A network with given parameters.
 
         Args:
@@ -121,7 +136,7 @@ class TwoLayerNTK:
         return model
 
     @classmethod
-    def from_torch(cls, network: Any) -> Self:
+    def from_torch(cls, network: nn.Module) -> Self:
         """The parameters of a torch.nn.Sequential(Linear, ReLU, Linear) with one output."""
         from torch import nn
 
@@ -134,6 +149,8 @@ class TwoLayerNTK:
                 "Use innerlr.empirical_ntk.empirical_gram for any other model."
             )
         hidden, _, output = layers
+        assert isinstance(hidden, nn.Linear)
+        assert isinstance(output, nn.Linear)
         return cls.from_parameters(
             _numpy(hidden.weight),
             None if hidden.bias is None else _numpy(hidden.bias),
@@ -141,7 +158,7 @@ class TwoLayerNTK:
             None if output.bias is None else float(_numpy(output.bias)[0]),
         )
 
-    def to_torch(self) -> Any:
+    def to_torch(self) -> nn.Sequential:
         """The same network as a torch.nn.Sequential in float64."""
         import torch
         from torch import nn
@@ -173,7 +190,7 @@ class TwoLayerNTK:
         """Parameters d, the length of a feature vector."""
         return self.width * (self.input_dim + 1 + self.hidden_bias) + self.output_bias
 
-    def _inputs(self, x: Any, name: str) -> Array:
+    def _inputs(self, x: ArrayLike, name: str) -> Array:
         if self.input_dim == 1 and np.ndim(x) == 1:
             return as_array(x, name, ("n",))[:, None]
         inputs = as_array(x, name, ("n", "input_dim"))
@@ -189,7 +206,7 @@ class TwoLayerNTK:
         for start in range(0, self.width, size):
             yield slice(start, start + size)
 
-    def predict(self, x: Any) -> Array:
+    def predict(self, x: ArrayLike) -> Array:
         """f(x) at the initial parameters, (n,); time O(n width), bounded memory."""
         inputs = self._inputs(x, "x")
         total = np.full(len(inputs), self.c)
@@ -197,7 +214,7 @@ class TwoLayerNTK:
             total += np.maximum(inputs @ self.w[part].T + self.b[part], 0) @ self.v[part]
         return total
 
-    def features(self, x: Any) -> Array:
+    def features(self, x: ArrayLike) -> Array:
         """Tangent features (n, d), eq. (H.17); for small cases, memory O(n d)."""
         inputs = self._inputs(x, "x")
         h = inputs @ self.w.T + self.b
@@ -210,7 +227,7 @@ class TwoLayerNTK:
             parts.append(np.ones((len(inputs), 1)))
         return np.concatenate(parts, axis=1)
 
-    def gram(self, x: Any, x2: Any = None, *, method: str = "auto") -> Array:
+    def gram(self, x: ArrayLike, x2: ArrayLike | None = None, *, method: str = "auto") -> Array:
         """Inner products of tangent features, exact up to rounding.
 
         Args:
@@ -305,11 +322,11 @@ class TwoLayerNTK:
             )
         return out + self.output_bias
 
-    def diagonal(self, x: Any) -> Array:
+    def diagonal(self, x: ArrayLike) -> Array:
         """Squared norms of the features of each input, (n,), without their Gram."""
         return self._sums_of_rows(self._inputs(x, "x"))[1]
 
-    def row_sums(self, x: Any) -> Array:
+    def row_sums(self, x: ArrayLike) -> Array:
         """Sum of all d features of each input, (n,)."""
         return self._sums_of_rows(self._inputs(x, "x"))[0]
 
@@ -329,12 +346,12 @@ class TwoLayerNTK:
             square += (ramp**2).sum(1) + norm * (active @ self.v[part] ** 2)
         return total, square
 
-    def entry_moments(self, x: Any) -> EntryMoments:
+    def entry_moments(self, x: ArrayLike) -> EntryMoments:
         """Moments of all n d entries of the stacked features; they are never formed."""
         total, square = self._sums_of_rows(self._inputs(x, "x"))
         count = len(total) * self.dim
         return EntryMoments(float(total.sum()) / count, float(square.sum()) / count, count)
 
 
-def _numpy(tensor: Any) -> Array:
+def _numpy(tensor: Tensor) -> Array:
     return np.asarray(tensor.detach().cpu().double().numpy(), dtype=np.float64)

@@ -13,9 +13,10 @@ follow without sampling.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, as_array, positive, same_length, symmetric
 from innerlr.errors import InnerlrError
@@ -32,7 +33,7 @@ class RowMoments:
     f: Array
 
     @classmethod
-    def from_quadrature(cls, nodes: Any, weights: Any) -> Self:
+    def from_quadrature(cls, nodes: ArrayLike, weights: ArrayLike) -> Self:
         """From the feature vector at each node of a quadrature (or of a finite distribution).
 
         Args:
@@ -56,7 +57,7 @@ class RowMoments:
         return cls(m, *((y * (w * s)[:, None]).T @ y for s in (square, square**2, form)))
 
     @classmethod
-    def independent(cls, moments: Any) -> Self:
+    def independent(cls, moments: ArrayLike) -> Self:
         """From the raw moments of independent, not necessarily identical, entries of y.
 
         Args:
@@ -145,7 +146,7 @@ class RowMoments:
             ]
         )
 
-    def alpha_lim(self, shots: int, *, task_covariance: Any = None) -> float:
+    def alpha_lim(self, shots: int, *, task_covariance: ArrayLike | None = None) -> float:
         """Exact (3.3) at K = shots; weighted by the covariance of the task optima if given."""
         powers = self.gram_powers(shots)
         weight = (

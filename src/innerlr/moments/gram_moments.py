@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Self, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, as_array, positive, same_length, symmetric
 from innerlr.errors import InnerlrError
@@ -13,6 +14,9 @@ from innerlr.moments import conditioning, search, solving, whitening
 from innerlr.moments.conditioning import warn_inexact
 from innerlr.moments.sums import Samples, Sums, matvec
 from innerlr.traces import alpha_lim_traces
+
+# learning rates, one axis
+Rates: TypeAlias = Array | Sequence[float]
 
 
 class GramMoments:
@@ -38,7 +42,7 @@ class GramMoments:
         True
     """
 
-    def __init__(self, *, whitener: Any = None) -> None:
+    def __init__(self, *, whitener: ArrayLike | None = None) -> None:
         self._given = None if whitener is None else whitening.checked(whitener)
         self._kept: Sums | None = None  # None until the first task
 
@@ -81,7 +85,11 @@ class GramMoments:
     # ---------------------------------------------------------------- accumulation
 
     def update(
-        self, support: Any, support_targets: Any, query: Any = None, query_targets: Any = None
+        self,
+        support: ArrayLike,
+        support_targets: ArrayLike,
+        query: ArrayLike | None = None,
+        query_targets: ArrayLike | None = None,
     ) -> None:
         """Add tasks given by samples and targets.
 
@@ -122,7 +130,9 @@ class GramMoments:
             self._kept = Sums.begin(first, self._given, support.features.shape[1])
         self._kept.add(support, query)
 
-    def update_optima(self, features: Any, optima: Any, query: Any = None) -> None:
+    def update_optima(
+        self, features: ArrayLike, optima: ArrayLike, query: ArrayLike | None = None
+    ) -> None:
         """Add tasks given by task optima: targets are y = Phi a, eq. (2.1).
 
         Args:
@@ -169,7 +179,7 @@ class GramMoments:
         """Condition number of the pooled Gram sum Phi_t'Phi_t (2-norm)."""
         return conditioning.condition_number(self._sums)
 
-    def w_maml(self, alpha: Any) -> Array:
+    def w_maml(self, alpha: ArrayLike) -> Array:
         """Global minimiser of the empirical MAML loss, eq. (3.1), at each alpha.
 
         Args:
@@ -191,7 +201,11 @@ class GramMoments:
         warn_inexact(conditioning.of_the_gram(self._sums))
         return solving.weights(self._sums, np.zeros(1))[0]
 
-    def training_loss(self, alpha: Any) -> Any:
+    @overload
+    def training_loss(self, alpha: float) -> float: ...
+    @overload
+    def training_loss(self, alpha: Rates) -> Array: ...
+    def training_loss(self, alpha: float | Rates) -> float | Array:
         """min over w of the empirical MAML loss, eq. (2.5), a mean over tasks and query samples.
 
         Args:
@@ -206,7 +220,7 @@ class GramMoments:
         warn_inexact(doubt, other)
         return float(loss[0]) if np.ndim(alpha) == 0 else loss
 
-    def loss(self, w: Any, alpha: Any) -> Any:
+    def loss(self, w: ArrayLike, alpha: ArrayLike) -> float | Array:
         """MAML loss of given initial weights on these tasks, eq. (2.5).
 
         Args:
@@ -235,7 +249,11 @@ class GramMoments:
         warn_inexact(doubt)
         return float(value[0]) if np.ndim(alpha) == 0 and np.ndim(w) == 1 else value
 
-    def population_risk(self, alpha: Any, population: GramMoments) -> Any:
+    @overload
+    def population_risk(self, alpha: float, population: GramMoments) -> float: ...
+    @overload
+    def population_risk(self, alpha: Rates, population: GramMoments) -> Array: ...
+    def population_risk(self, alpha: float | Rates, population: GramMoments) -> float | Array:
         """MAML risk of w_maml(alpha) under `population`, the integrand of eq. (3.2).
 
         Args:
@@ -292,7 +310,9 @@ class GramMoments:
     # ---------------------------------------------------------------- construction, storage
 
     @classmethod
-    def expected(cls, gram_powers: Any, shots: int, *, mean: Any, covariance: Any) -> Self:
+    def expected(
+        cls, gram_powers: ArrayLike, shots: int, *, mean: ArrayLike, covariance: ArrayLike
+    ) -> Self:
         """Exact population moments of one task, support = query, targets Phi a.
 
         Args:
@@ -343,5 +363,5 @@ class GramMoments:
         return self
 
 
-def _rates(alpha: Any) -> Array:
+def _rates(alpha: ArrayLike) -> Array:
     return as_array(alpha, "alpha", ("n_alpha",), lift=True)

@@ -5,9 +5,10 @@ No Gram is formed to get R, so it keeps digits that a Cholesky factor would have
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import qr, solve_triangular
 
 from innerlr.checks import Array, as_array, as_chunks
@@ -19,7 +20,7 @@ EPS = float(np.finfo(float).eps)
 WHITEN_ABOVE = 1e4
 
 
-def pooled_whitener(features: Any) -> Array:
+def pooled_whitener(features: ArrayLike | Iterable[ArrayLike]) -> Array:
     """Upper-triangular R with R'R = sum of Phi'Phi over all chunks, by updating QR.
 
     No Gram matrix is formed, so R keeps digits that a Cholesky factor would have lost.
@@ -57,7 +58,7 @@ def _dependent(factor: Array) -> bool:
     return bool(singular[-1] <= len(factor) * EPS * singular[0])
 
 
-def checked(whitener: Any) -> Array:
+def checked(whitener: ArrayLike) -> Array:
     """A whitener given by the caller: (dim, dim), upper-triangular and nonsingular.
 
     Raises:
