@@ -15,7 +15,7 @@ from innerlr.errors import InnerlrError
 
 
 class Adaptation:
-    """The spectrum of a set of tasks, ready for any number of adaptation steps.
+    """The spectrum of a set of tasks, ready for any number of adaptation steps, eq. (3.6).
 
     Args:
         features: (tasks, shots, dim).
@@ -24,6 +24,14 @@ class Adaptation:
 
     Raises:
         InnerlrError: shapes that do not agree, a rate that is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> one = Adaptation(np.ones((1, 4, 1)), [[3.0]], rate=0.25)  # each step halves the error
+        >>> one.adapted([1.0], [0, 1, 2]).ravel()
+        array([1. , 2. , 2.5])
+        >>> one.distance([1.0], [0, 1, 2])
+        array([4.  , 1.  , 0.25])
     """
 
     def __init__(self, features: ArrayLike, optima: ArrayLike, rate: float) -> None:
@@ -81,6 +89,9 @@ class Adaptation:
 
         Returns:
             (tasks, dim), or (n_steps, tasks, dim).
+
+        Raises:
+            InnerlrError: weights of another dim, numbers of steps that are not whole.
         """
         decay = self._decay(steps, power=1)
         odd = np.reshape(np.asarray(steps) % 2 == 1, (-1, 1, 1))
@@ -98,12 +109,26 @@ class Adaptation:
 
         Returns:
             (n_steps,).
+
+        Raises:
+            InnerlrError: as for :meth:`adapted`.
         """
         z = self._coordinates(w) ** 2
         return self._decayed(steps, z) / len(z)
 
     def loss(self, w: ArrayLike, steps: ArrayLike) -> Array:
-        """Sum over tasks of |Phi w_t - y|^2 after t steps (section 5.3): (n_steps,)."""
+        """Sum over tasks of |Phi w_t - y|^2 after t steps (section 5.3).
+
+        Args:
+            w: (dim,), initial weights.
+            steps: (n_steps,), numbers of steps.
+
+        Returns:
+            (n_steps,).
+
+        Raises:
+            InnerlrError: as for :meth:`adapted`.
+        """
         z = self._coordinates(w) ** 2 * self.values
         return self._decayed(steps, z)
 
@@ -114,11 +139,33 @@ class Adaptation:
         return np.einsum("nji,j->ni", self.vectors, step) * (a + b)
 
     def loss_gap(self, w: ArrayLike, other: ArrayLike, steps: ArrayLike) -> Array:
-        """loss(w) - loss(other) after t steps, Fig. 5a: (n_steps,)."""
+        """loss(w) - loss(other) after t steps, Fig. 5a.
+
+        Args:
+            w, other: (dim,), two initial weights.
+            steps: (n_steps,), numbers of steps.
+
+        Returns:
+            (n_steps,), to all digits where the two losses agree in most of theirs.
+
+        Raises:
+            InnerlrError: as for :meth:`adapted`.
+        """
         return self._decayed(steps, self._difference(w, other) * self.values)
 
     def distance_gap(self, w: ArrayLike, other: ArrayLike, steps: ArrayLike) -> Array:
-        """distance(w) - distance(other) after t steps, Fig. 5b: (n_steps,)."""
+        """distance(w) - distance(other) after t steps, Fig. 5b.
+
+        Args:
+            w, other: (dim,), two initial weights.
+            steps: (n_steps,), numbers of steps.
+
+        Returns:
+            (n_steps,), to all digits where the two distances agree in most of theirs.
+
+        Raises:
+            InnerlrError: as for :meth:`adapted`.
+        """
         gap = self._difference(w, other)
         return self._decayed(steps, gap) / len(gap)
 
@@ -142,12 +189,26 @@ class Adaptation:
 
         Returns:
             (n_steps,); the tasks' features are as given.
+
+        Raises:
+            InnerlrError: a change of another shape, numbers of steps that are not whole.
         """
         gap = self._expected_difference(change) * self.values
         return self._decayed(steps, gap)
 
     def expected_distance_gap(self, change: ArrayLike, steps: ArrayLike) -> Array:
-        """Expectation of :meth:`distance_gap`, tr(P change) with P the mean of Q^2t: (n_steps,)."""
+        """Expectation of :meth:`distance_gap`, tr(P change) with P the mean of Q^2t.
+
+        Args:
+            change: (dim, dim), as for :meth:`expected_loss_gap`.
+            steps: (n_steps,), numbers of steps.
+
+        Returns:
+            (n_steps,).
+
+        Raises:
+            InnerlrError: as for :meth:`expected_loss_gap`.
+        """
         gap = self._expected_difference(change)
         return self._decayed(steps, gap) / len(gap)
 
@@ -172,10 +233,19 @@ def loss_gap(
         optima: (tasks, dim).
         w, other: (dim,), two initial weights, such as w_maml and w_erm.
         steps: (n_steps,), numbers of steps, up to 1e6 at the same cost.
-        rate: eta.
+        rate: eta, the adaptation learning rate (loss without 1/2).
 
     Returns:
         (n_steps,), negative where `w` adapts better.
+
+    Raises:
+        InnerlrError: shapes that do not agree, a rate that is not positive, steps not whole.
+
+    Example:
+        >>> import numpy as np
+        >>> features, optima = np.ones((1, 4, 1)), [[0.0]]  # a step at rate 1/4 halves the error
+        >>> loss_gap(features, optima, [1.0], [2.0], [0, 1], 0.25)  # 4 (1 - 4), 4 (1 - 4) / 4
+        array([-12.,  -3.])
     """
     return Adaptation(features, optima, rate).loss_gap(w, other, steps)
 
@@ -188,5 +258,25 @@ def distance_gap(
     steps: ArrayLike,
     rate: float,
 ) -> Array:
-    """F_t(w) - F_t(other), Fig. 5b: mean squared distances to the task optima; see `loss_gap`."""
+    """F_t(w) - F_t(other), Fig. 5b: mean squared distances to the task optima (Definition 1).
+
+    Args:
+        features: (tasks, shots, dim).
+        optima: (tasks, dim).
+        w, other: (dim,), two initial weights, such as w_maml and w_erm.
+        steps: (n_steps,), numbers of steps, up to 1e6 at the same cost.
+        rate: eta, the adaptation learning rate (loss without 1/2).
+
+    Returns:
+        (n_steps,), negative where `w` is closer.
+
+    Raises:
+        InnerlrError: shapes that do not agree, a rate that is not positive, steps not whole.
+
+    Example:
+        >>> import numpy as np
+        >>> features, optima = np.ones((1, 4, 1)), [[0.0]]  # a step at rate 1/4 halves the error
+        >>> distance_gap(features, optima, [1.0], [2.0], [0, 1], 0.25)
+        array([-3.  , -0.75])
+    """
     return Adaptation(features, optima, rate).distance_gap(w, other, steps)

@@ -22,6 +22,12 @@ class AlphaBounds(NamedTuple):
         lower: K / (2 lambda_S), lambda_S the largest eigenvalue of any task's Gram.
         upper: K d / (2 tr E G).
         alpha_lim: (3.3) on the same features, for comparison.
+
+    Example:
+        >>> import numpy as np
+        >>> found = alpha_bounds(np.ones((1, 4, 1)))  # one feature, always 1: all agree
+        >>> found.lower, found.alpha_lim, found.upper
+        (0.5, 0.5, 0.5)
     """
 
     printed_lower: float
@@ -39,7 +45,18 @@ def alpha_bounds(features: ArrayLike) -> AlphaBounds:
         features: (tasks, shots, dim).
 
     Returns:
-        :class:`AlphaBounds`; `lower <= alpha_lim <= upper` holds for every input.
+        :class:`AlphaBounds`, rates of a loss without 1/2; `lower <= alpha_lim <= upper` holds for
+        every input.
+
+    Raises:
+        InnerlrError: wrong shape, empty axis, NaN, features all zero.
+
+    Example:
+        >>> import numpy as np
+        >>> features = np.array([[[1.0, 0.0], [0.0, 3.0]]])  # eigenvalues 1 and 9 of one Gram
+        >>> found = alpha_bounds(features)
+        >>> round(found.lower, 4), round(found.alpha_lim, 4), round(found.upper, 4)
+        (0.1111, 0.1123, 0.2)
     """
     phi = as_array(features, "features", ("tasks", "shots", "dim"))
     n, k, d = phi.shape
@@ -69,7 +86,10 @@ def heuristic_range(n_tasks: int, shots: int, dim: int, n_observations: int) -> 
         n_observations: n, observations behind the lower bound on the variance.
 
     Returns:
-        (low, high).
+        (low, high), rates of a loss without 1/2.
+
+    Raises:
+        InnerlrError: a number that is not positive and whole, fewer than two observations.
 
     Example:
         >>> heuristic_range(25, 10, 1761, 250)

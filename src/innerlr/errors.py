@@ -7,7 +7,16 @@ from collections.abc import Iterable
 
 
 class InnerlrError(ValueError):
-    """Bad input. The message says what, where, what was expected and how to mend it."""
+    """Bad input. The message says what, where, what was expected and how to mend it.
+
+    Example:
+        >>> import innerlr
+        >>> try:
+        ...     innerlr.alpha_lim([[1.0, 2.0]])
+        ... except innerlr.InnerlrError as error:
+        ...     print(str(error).partition(".")[0])
+        features: expected shape (tasks, shots, dim), got (1, 2)
+    """
 
 
 class NoInteriorMinimum(InnerlrError):
@@ -16,6 +25,17 @@ class NoInteriorMinimum(InnerlrError):
     Attributes:
         alpha: the edge at which the loss is smallest.
         loss: the loss there.
+
+    Example:
+        >>> import numpy as np
+        >>> import innerlr
+        >>> moments = innerlr.GramMoments()
+        >>> moments.update_optima(np.array([[[1.0]], [[2.0]]]), np.array([[0.0], [1.0]]))
+        >>> try:
+        ...     moments.alpha_empirical((0.0, 0.01))
+        ... except innerlr.NoInteriorMinimum as error:
+        ...     print(error.alpha)
+        0.01
     """
 
     def __init__(self, message: str, *, alpha: float, loss: float) -> None:
@@ -25,7 +45,21 @@ class NoInteriorMinimum(InnerlrError):
 
 
 class IllConditionedWarning(UserWarning):
-    """The result has lost digits; the message carries the estimated relative error."""
+    """The result has lost digits; the message carries the estimated relative error.
+
+    Example:
+        >>> import warnings
+        >>> import numpy as np
+        >>> import innerlr
+        >>> x = np.linspace(0.0, 1.0, 60).reshape(10, 6, 1)
+        >>> moments = innerlr.GramMoments()
+        >>> moments.update_optima(x ** np.arange(13), np.ones((10, 13)))  # monomials to x^12
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     w = moments.w_erm()
+        >>> caught[0].category.__name__
+        'IllConditionedWarning'
+    """
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -40,7 +40,7 @@ def alpha_lim(
         steps: of the inner loop.
 
     Returns:
-        The learning rate.
+        The learning rate, of a loss without 1/2.
 
     Raises:
         InnerlrError: wrong shape, empty axis, NaN, features all zero.
@@ -98,10 +98,18 @@ def alpha_lim_split(
         steps: of the inner loop; above 1 for isotropic task optima alone.
 
     Returns:
-        The learning rate; equal to :func:`alpha_lim` when support and query are the same.
+        The learning rate, of a loss without 1/2; equal to :func:`alpha_lim` when support and query
+        are the same.
 
     Raises:
-        InnerlrError: wrong or disagreeing shapes, NaN, features all zero.
+        InnerlrError: wrong or disagreeing shapes, NaN, features all zero; a covariance for several
+            steps.
+
+    Example:
+        >>> import numpy as np
+        >>> support, query = np.ones((1, 4, 1)), 3 * np.ones((1, 2, 1))
+        >>> alpha_lim_split(support, query)  # G_u = 4, G_t = 18: k1 G_u G_t / (2 G_u^2 G_t)
+        0.5
     """
     phi_u = as_array(support, "support", ("tasks", "k1", "dim"))
     phi_t = as_array(query, "query", ("tasks", "k2", "dim"))
@@ -138,7 +146,16 @@ def alpha_lim_iid_rows(shots: int, nodes: ArrayLike, weights: ArrayLike) -> floa
         weights: (n,), nonnegative, summing to 1.
 
     Returns:
-        The learning rate.
+        The learning rate, of a loss without 1/2.
+
+    Raises:
+        InnerlrError: weights that are negative or do not sum to 1; features all zero.
+
+    Example:
+        >>> alpha_lim_iid_rows(4, [[1.0]], [1.0])  # one feature, always 1
+        0.5
+        >>> alpha_lim_iid_rows(1, [[1.0, 0.0], [0.0, 2.0]], [0.5, 0.5])  # (1 + 16) / (2 (1 + 64))
+        0.13076923076923078
     """
     return RowMoments.from_quadrature(nodes, weights).alpha_lim(shots)
 
@@ -152,10 +169,15 @@ def alpha_lim_iid_entries(shots: int, dim: int, moments: ArrayLike) -> float:
         moments: (m1, ..., m6), raw moments of an entry.
 
     Returns:
-        The learning rate.
+        The learning rate, of a loss without 1/2.
 
     Raises:
         InnerlrError: not six moments, or impossible ones (negative variance).
+
+    Example:
+        >>> rate = alpha_lim_iid_entries(10, 40, [0, 1, 0, 3, 0, 15])  # normal entries
+        >>> round(rate / (10 * 51 / (2 * 3054)), 12)  # Wishart: K (K + d + 1) / (2 (K^2 + ...))
+        1.0
     """
     k, d = positive(shots, "shots", integer=True), positive(dim, "dim", integer=True)
     m1, m2, m3, m4, m5, m6 = _six_moments(moments)
@@ -200,7 +222,14 @@ def alpha_lim_polynomial(shots: int, dim: int, moment: Callable[[int], float]) -
         moment: k -> E x^k, called for k = 0, ..., 6 (d - 1).
 
     Returns:
-        The learning rate.
+        The learning rate, of a loss without 1/2.
+
+    Raises:
+        InnerlrError: shots or dim below 1, a moment that is not finite.
+
+    Example:
+        >>> alpha_lim_polynomial(10, 2, lambda k: 1.0)  # x = 1: one direction of length sqrt(2)
+        0.25
     """
     k, d = positive(shots, "shots", integer=True), positive(dim, "dim", integer=True)
     m = as_array([moment(p) for p in range(6 * d - 5)], "moment", ("orders",))
@@ -230,8 +259,15 @@ def alpha_est(features: ArrayLike) -> float:
     Args:
         features: (tasks, shots, dim).
 
+    Returns:
+        The learning rate, of a loss without 1/2.
+
     Raises:
         InnerlrError: wrong shape, NaN, or all entries equal.
+
+    Example:
+        >>> alpha_est([[[1.0], [-1.0]], [[1.0], [-1.0]]])  # N = K = 2, entries of variance 1
+        0.125
     """
     phi = as_array(features, "features", ("tasks", "shots", "dim"))
     variance = float(phi.var())

@@ -20,6 +20,16 @@ def alpha_lim_kernel(shots: int, gram: ArrayLike, weights: ArrayLike) -> float:
         shots: K.
         gram: (n, n), k at the nodes.
         weights: (n,), nonnegative, summing to 1.
+
+    Returns:
+        The learning rate, of a loss without 1/2.
+
+    Raises:
+        InnerlrError: disagreeing shapes, weights that are negative or do not sum to 1.
+
+    Example:
+        >>> alpha_lim_kernel(4, [[1.0]], [1.0])  # one feature, always 1
+        0.5
     """
     k = positive(shots, "shots", integer=True)
     g = square(gram, "gram", ("nodes", "nodes"))

@@ -80,7 +80,7 @@ def model_alpha(
             with a head O(samples^2).
 
     Returns:
-        The learning rate.
+        The learning rate, for the loss as PyTorch has it: without the factor 1/2.
 
     Raises:
         InnerlrError: no tasks; inputs the model does not take, empty or not finite; an unknown loss
@@ -121,26 +121,27 @@ def head_alpha(
     loss: str = "mse",
     steps: int = 1,
 ) -> float:
-    """As :func:`model_alpha` with a head, from the features that the head sees.
+    r"""As :func:`model_alpha` with a head, from the features that the head sees: (3.3), or (H.6).
 
-        Args:
-            support: (tasks, shots, dim), a tensor or array.
-            query: (tasks, query shots, dim); None where support and query are the same.
-            classes: outputs of the head.
-            bias: whether the head has one.
-            loss, steps: as for :func:`model_alpha`.
+    Args:
+        support: (tasks, shots, dim), a tensor or array.
+        query: (tasks, query shots, dim); None where support and query are the same.
+        classes: outputs of the head.
+        bias: whether the head has one.
+        loss, steps: as for :func:`model_alpha`.
 
-        Returns:
-            The learning rate.
+    Returns:
+        The learning rate, for the loss as PyTorch has it: without the factor 1/2.
 
-        Raises:
-            InnerlrError: disagreeing shapes, NaN, features all zero, an unknown loss.
+    Raises:
+        InnerlrError: disagreeing shapes, NaN, features all zero, an unknown loss.
 
-        Example:
-            >>> import numpy as np
-    from numpy.typing import ArrayLike
-            >>> head_alpha(np.ones((1, 4, 1)), bias=False)
-            0.5
+    Example:
+        >>> import numpy as np
+        >>> head_alpha(np.ones((1, 4, 1)), bias=False)  # one feature, always 1
+        0.5
+        >>> head_alpha(np.ones((1, 4, 1)), bias=False, classes=5, loss="cross_entropy")
+        5.0
     """
     kind, outputs = _loss(loss), positive(classes, "classes", integer=True)
     if kind.centred and outputs < 2:
@@ -176,10 +177,18 @@ class OnlineAlpha:
         keep: share of the old value at each update; it starts at the first estimate.
 
     Attributes:
-        value: the rate; None before the first update.
+        value: the rate, for the loss as PyTorch has it; None before the first update.
 
     Raises:
         InnerlrError: an unknown loss or head, a setting out of its range.
+
+    Example:
+        >>> import torch
+        >>> online = OnlineAlpha(torch.nn.Linear(1, 1, bias=False), keep=0.5)
+        >>> online.update([torch.ones(4, 1)])
+        0.5
+        >>> online.update([2 * torch.ones(4, 1)])  # 1/8 by itself
+        0.3125
     """
 
     def __init__(
@@ -209,7 +218,17 @@ class OnlineAlpha:
         self.value: float | None = None
 
     def update(self, tasks: Iterable[Tensor | Sequence[Tensor]]) -> float:
-        """The rate after a meta-batch: alpha <- keep alpha + (1 - keep) alpha*."""
+        """The rate after a meta-batch: alpha <- keep alpha + (1 - keep) alpha*.
+
+        Args:
+            tasks: inputs (samples, ...), or pairs, as for :func:`model_alpha`.
+
+        Returns:
+            The new `value`.
+
+        Raises:
+            InnerlrError: as for :func:`model_alpha`.
+        """
         new = model_alpha(self.model, tasks, **self.settings)
         self.value = new if self.value is None else self.keep * self.value + (1 - self.keep) * new
         return self.value

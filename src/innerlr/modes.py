@@ -70,9 +70,22 @@ def alpha_lim_modes(
 
 
 def alpha_lim_gram(grams: ArrayLike, *, steps: int = 1) -> float:
-    """(3.3) from the tasks' K x K Grams Psi_i Psi_i', (tasks, K, K).
+    """(3.3) from the tasks' K x K Grams: features may be wide, or known by their kernel alone.
 
-    For several inner steps as in :func:`alpha_lim_modes`.
+    Args:
+        grams: (tasks, shots, shots), Psi_i Psi_i' of each task.
+        steps: of the inner loop; several as in :func:`alpha_lim_modes`.
+
+    Returns:
+        The learning rate, of a loss without 1/2.
+
+    Raises:
+        InnerlrError: not square matrices, NaN, features all zero.
+
+    Example:
+        >>> import numpy as np
+        >>> alpha_lim_gram(np.ones((1, 4, 4)))  # one feature, always 1
+        0.5
     """
     g = square(grams, "grams", ("tasks", "shots", "shots"))
     if steps == 1:
@@ -83,9 +96,23 @@ def alpha_lim_gram(grams: ArrayLike, *, steps: int = 1) -> float:
 
 
 def alpha_lim_split_gram(support: ArrayLike, cross: ArrayLike, *, steps: int = 1) -> float:
-    """(H.6) from support Grams Psi_s Psi_s' (tasks, k1, k1) and Psi_q Psi_s' (tasks, k2, k1).
+    """(H.6) from Gram matrices of support and query.
 
-    For several inner steps as in :func:`alpha_lim_modes`.
+    Args:
+        support: (tasks, k1, k1), Psi_s Psi_s' of each task.
+        cross: (tasks, k2, k1), Psi_q Psi_s' of each task.
+        steps: of the inner loop; several as in :func:`alpha_lim_modes`.
+
+    Returns:
+        The learning rate, of a loss without 1/2.
+
+    Raises:
+        InnerlrError: disagreeing shapes, NaN, features all zero.
+
+    Example:
+        >>> import numpy as np
+        >>> alpha_lim_split_gram(np.ones((1, 4, 4)), 3 * np.ones((1, 2, 4)))
+        0.5
     """
     g = square(support, "support", ("tasks", "k1", "k1"))
     k = as_array(cross, "cross", ("tasks", "k2", "k1"))
@@ -115,6 +142,20 @@ def gram_modes(support: Array, cross: Array) -> tuple[Array, Array]:
 
 
 def alpha_pooled(eigenvalues: ArrayLike) -> float:
-    """(H.14): N K tr G^2 / (2 tr G^3) of the pooled Gram, from its N K eigenvalues."""
+    """(H.14): N K tr G^2 / (2 tr G^3) of the pooled Gram.
+
+    Args:
+        eigenvalues: (N K,), of the Gram of all tasks' rows.
+
+    Returns:
+        The learning rate, of a loss without 1/2.
+
+    Raises:
+        InnerlrError: NaN, eigenvalues all zero.
+
+    Example:
+        >>> alpha_pooled([4.0, 0.0, 0.0, 0.0])
+        0.5
+    """
     s = as_array(eigenvalues, "eigenvalues", ("n",))
     return alpha_lim_traces(len(s), float((s**2).sum()), float((s**3).sum()), "alpha_pooled")

@@ -57,7 +57,7 @@ def _draw(rng: np.random.Generator, kind: str, size: float, shape: tuple[int, ..
 
 
 class TwoLayerNTK:
-    """A two-layer ReLU network with scalar output, and its tangent features.
+    """A two-layer ReLU network with scalar output, and its tangent features (H.17).
 
     Args:
         width: hidden neurons.
@@ -121,6 +121,12 @@ class TwoLayerNTK:
             b: (width,), hidden biases; None for none.
             v: (width,), output weights.
             c: output bias; None for none.
+
+        Returns:
+            The network.
+
+        Raises:
+            InnerlrError: shapes that do not agree, NaN.
         """
         model = cls.__new__(cls)
         weights = as_array(w, "w", ("width", "input_dim"))
@@ -137,7 +143,17 @@ class TwoLayerNTK:
 
     @classmethod
     def from_torch(cls, network: nn.Module) -> Self:
-        """The parameters of a torch.nn.Sequential(Linear, ReLU, Linear) with one output."""
+        """The parameters of a torch.nn.Sequential(Linear, ReLU, Linear) with one output.
+
+        Args:
+            network: that, on any device.
+
+        Returns:
+            The same network.
+
+        Raises:
+            InnerlrError: another kind of network.
+        """
         from torch import nn
 
         layers = list(network) if isinstance(network, nn.Sequential) else []
@@ -159,7 +175,11 @@ class TwoLayerNTK:
         )
 
     def to_torch(self) -> nn.Sequential:
-        """The same network as a torch.nn.Sequential in float64."""
+        """The same network in PyTorch.
+
+        Returns:
+            A torch.nn.Sequential(Linear, ReLU, Linear) in float64.
+        """
         import torch
         from torch import nn
 
@@ -207,7 +227,17 @@ class TwoLayerNTK:
             yield slice(start, start + size)
 
     def predict(self, x: ArrayLike) -> Array:
-        """f(x) at the initial parameters, (n,); time O(n width), bounded memory."""
+        """f(x) at the initial parameters; time O(n width), bounded memory.
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+
+        Returns:
+            (n,).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim.
+        """
         inputs = self._inputs(x, "x")
         total = np.full(len(inputs), self.c)
         for part in self._neurons(len(inputs)):
@@ -215,7 +245,17 @@ class TwoLayerNTK:
         return total
 
     def features(self, x: ArrayLike) -> Array:
-        """Tangent features (n, d), eq. (H.17); for small cases, memory O(n d)."""
+        """Tangent features, eq. (H.17); for small cases, memory O(n d).
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+
+        Returns:
+            (n, d).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim.
+        """
         inputs = self._inputs(x, "x")
         h = inputs @ self.w.T + self.b
         slope = np.where(h > 0, self.v, 0.0)  # ReLU'(0) = 0, as in PyTorch
@@ -232,7 +272,7 @@ class TwoLayerNTK:
 
         Args:
             x: (n, input_dim), or (n,) where input_dim is 1.
-            x2: the same for the columns; None for x itself.
+            x2: (n2, input_dim), or (n2,), for the columns; None for x itself.
             method: kinks (scalar inputs: time O(n n2 + width log width), independent of the
                 width for each pair), blocked (matrix products over blocks of neurons: time
                 O(n n2 width)), or auto: kinks where it applies. Both need bounded memory beside
@@ -323,11 +363,31 @@ class TwoLayerNTK:
         return out + self.output_bias
 
     def diagonal(self, x: ArrayLike) -> Array:
-        """Squared norms of the features of each input, (n,), without their Gram."""
+        """Squared norms of the features of each input, without their Gram.
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+
+        Returns:
+            (n,).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim.
+        """
         return self._sums_of_rows(self._inputs(x, "x"))[1]
 
     def row_sums(self, x: ArrayLike) -> Array:
-        """Sum of all d features of each input, (n,)."""
+        """Sum of all d features of each input.
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+
+        Returns:
+            (n,).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim.
+        """
         return self._sums_of_rows(self._inputs(x, "x"))[0]
 
     def _sums_of_rows(self, x: Array) -> tuple[Array, Array]:
@@ -347,7 +407,17 @@ class TwoLayerNTK:
         return total, square
 
     def entry_moments(self, x: ArrayLike) -> EntryMoments:
-        """Moments of all n d entries of the stacked features; they are never formed."""
+        """Moments of all n d entries of the stacked features; they are never formed.
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+
+        Returns:
+            Their mean, mean square and number; the variance is sigma^2 of (H.15).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim.
+        """
         total, square = self._sums_of_rows(self._inputs(x, "x"))
         count = len(total) * self.dim
         return EntryMoments(float(total.sum()) / count, float(square.sum()) / count, count)

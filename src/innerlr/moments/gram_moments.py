@@ -20,7 +20,9 @@ Rates: TypeAlias = Array | Sequence[float]
 
 
 class GramMoments:
-    """Streaming sums of a set of tasks; memory does not depend on their number.
+    """Streaming sums of a set of tasks, for (2.5), (3.1) and (3.2) at any learning rate.
+
+    Memory does not depend on the number of tasks; each learning rate costs one (dim, dim) solve.
 
     The first update decides whether sums are kept in whitened coordinates (the R of a QR of its
     pooled features, where their condition number asks for it): give it some multiples of `dim`
@@ -30,6 +32,9 @@ class GramMoments:
     Args:
         whitener: None to decide at the first update, or R of shape (dim, dim) from
             :func:`pooled_whitener`.
+
+    Raises:
+        InnerlrError: a whitener that is not upper-triangular and nonsingular.
 
     Example:
         >>> import numpy as np
@@ -139,6 +144,9 @@ class GramMoments:
             features: (tasks, shots, dim), used inside (and outside, when `query` is None).
             optima: (tasks, dim), the task optima a.
             query: (tasks, k2, dim) or None.
+
+        Raises:
+            InnerlrError: shapes that do not agree, with each other or with earlier updates.
         """
         phi = as_array(features, "features", ("tasks", "shots", "dim"))
         a = as_array(optima, "optima", ("tasks", "dim"))
@@ -157,9 +165,15 @@ class GramMoments:
         self.update(phi, matvec(phi, a), other, matvec(other, a))
 
     def merge(self, other: GramMoments) -> Self:
-        """Add the tasks of `other` to these; returns self.
+        """Add the tasks of `other` to these.
 
         Different whiteners are allowed: the sums of `other` are moved to the coordinates of self.
+
+        Args:
+            other: sums of other tasks, of the same dim and numbers of samples.
+
+        Returns:
+            self.
 
         Raises:
             InnerlrError: other dimension or sample numbers.
@@ -176,7 +190,14 @@ class GramMoments:
     # ---------------------------------------------------------------- solutions
 
     def condition_number(self) -> float:
-        """Condition number of the pooled Gram sum Phi_t'Phi_t (2-norm)."""
+        """Condition number of the pooled Gram sum Phi_t'Phi_t (2-norm).
+
+        Returns:
+            The number; infinite where the Gram is singular.
+
+        Raises:
+            InnerlrError: no task yet.
+        """
         return conditioning.condition_number(self._sums)
 
     def w_maml(self, alpha: ArrayLike) -> Array:
@@ -197,7 +218,14 @@ class GramMoments:
         return w[0] if np.ndim(alpha) == 0 else w
 
     def w_erm(self) -> Array:
-        """Global minimiser of the empirical ERM loss: w_maml at alpha = 0. Shape (dim,)."""
+        """Global minimiser of the empirical ERM loss, w_r of (3.1): w_maml at alpha = 0.
+
+        Returns:
+            (dim,).
+
+        Raises:
+            InnerlrError: no task yet, singular Gram.
+        """
         warn_inexact(conditioning.of_the_gram(self._sums))
         return solving.weights(self._sums, np.zeros(1))[0]
 
@@ -209,10 +237,13 @@ class GramMoments:
         """min over w of the empirical MAML loss, eq. (2.5), a mean over tasks and query samples.
 
         Args:
-            alpha: scalar or (n_alpha,).
+            alpha: scalar or (n_alpha,), learning rate of a loss without 1/2.
 
         Returns:
             float for a scalar, else (n_alpha,).
+
+        Raises:
+            InnerlrError: no task yet, singular Gram, rates that are not finite.
         """
         rates = _rates(alpha)
         doubt = conditioning.of_the_gram(self._sums)
@@ -225,10 +256,14 @@ class GramMoments:
 
         Args:
             w: (dim,) or (n_alpha, dim), initial weights.
-            alpha: scalar or (n_alpha,).
+            alpha: scalar or (n_alpha,), learning rate of a loss without 1/2.
 
         Returns:
-            float for scalars, else (n_alpha,).
+            float for a scalar alpha and one w, else (n_alpha,).
+
+        Raises:
+            InnerlrError: no task yet, weights of another dim, numbers of weights and of rates that
+                differ, neither of them one.
         """
         rates = _rates(alpha)
         weights = as_array(w, "w", ("n_alpha", "dim"), lift=True)
@@ -257,8 +292,14 @@ class GramMoments:
         """MAML risk of w_maml(alpha) under `population`, the integrand of eq. (3.2).
 
         Args:
-            alpha: scalar or (n_alpha,), used to train and to adapt.
+            alpha: scalar or (n_alpha,), used to train and to adapt; of a loss without 1/2.
             population: moments of held-out tasks, or exact ones (:meth:`expected`).
+
+        Returns:
+            float for a scalar, else (n_alpha,).
+
+        Raises:
+            InnerlrError: no task yet, singular Gram, a population of another dim.
         """
         if population.dim != self.dim:
             raise InnerlrError(
@@ -274,14 +315,28 @@ class GramMoments:
         return float(risk[0]) if np.ndim(alpha) == 0 else risk
 
     def alpha_lim(self) -> float:
-        """(3.3), or (H.6) with a split, from the sums: k1 tr[G_u G_t] / (2 tr[G_u G_t G_u])."""
+        """(3.3), or (H.6) with a split, from the sums: k1 tr[G_u G_t] / (2 tr[G_u G_t G_u]).
+
+        Returns:
+            The learning rate, of a loss without 1/2.
+
+        Raises:
+            InnerlrError: no task yet, features all zero.
+        """
         # tr of the sums for plain features, tr(R' S R)
         square = np.eye(self.dim) if self.whitener is None else self.whitener @ self.whitener.T
         second, third = (float(np.vdot(s, square)) for s in self._sums.gram[1:])
         return alpha_lim_traces(self.k_support, second / 2, third, "GramMoments.alpha_lim")
 
     def default_bounds(self) -> tuple[float, float]:
-        """Where `alpha_empirical` looks by default: (0, 20 alpha_lim)."""
+        """Where `alpha_empirical` looks by default.
+
+        Returns:
+            (0, 20 alpha_lim).
+
+        Raises:
+            InnerlrError: as for :meth:`alpha_lim`.
+        """
         return 0.0, 20 * self.alpha_lim()
 
     def alpha_empirical(self, bounds: tuple[float, float] | None = None) -> float:
@@ -293,6 +348,9 @@ class GramMoments:
 
         Args:
             bounds: (low, high), the interval searched; default :meth:`default_bounds`.
+
+        Returns:
+            The learning rate, of a loss without 1/2: alpha*(N) of Theorem 1.
 
         Raises:
             NoInteriorMinimum: the loss is smallest at an edge of `bounds`.
@@ -320,6 +378,12 @@ class GramMoments:
             shots: K, samples per task.
             mean: (dim,), E a; task optima are independent of the features.
             covariance: (dim, dim), Cov a.
+
+        Returns:
+            Moments of one task.
+
+        Raises:
+            InnerlrError: shapes that do not agree, a matrix that is no covariance.
         """
         powers = as_array(gram_powers, "gram_powers", ("3", "dim", "dim"))
         d = powers.shape[-1]
@@ -352,12 +416,30 @@ class GramMoments:
         return self
 
     def to_arrays(self) -> dict[str, Array]:
-        """The state as plain arrays, for `numpy.savez`; :meth:`from_arrays` reads it back."""
+        """The state as plain arrays, for `numpy.savez`; :meth:`from_arrays` reads it back.
+
+        Returns:
+            gram (3, dim, dim), cross (3, dim), energy (3,), centre (dim,), counts (3,), and
+            whitener (dim, dim) where there is one.
+
+        Raises:
+            InnerlrError: no task yet.
+        """
         return self._sums.to_arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of :meth:`to_arrays`."""
+        """Inverse of :meth:`to_arrays`.
+
+        Args:
+            arrays: what it gave, by name (shapes as there).
+
+        Returns:
+            The moments.
+
+        Raises:
+            InnerlrError: an array is missing, or of a wrong shape.
+        """
         self = cls()
         self._kept = Sums.from_arrays(arrays)
         return self

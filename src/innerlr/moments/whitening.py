@@ -33,6 +33,13 @@ def pooled_whitener(features: ArrayLike | Iterable[ArrayLike]) -> Array:
 
     Raises:
         InnerlrError: bad shapes, or fewer rows than dim, or a rank-deficient stack.
+
+    Example:
+        >>> import numpy as np
+        >>> features = np.array([[[3.0, 1.0], [0.0, 2.0]], [[4.0, 0.0], [0.0, 2.0]]])
+        >>> r = pooled_whitener(features)
+        >>> np.allclose(r.T @ r, [[25.0, 3.0], [3.0, 9.0]])  # the Gram of (3.1) at alpha = 0
+        True
     """
     factor: Array | None = None
     for chunk in as_chunks(features, "features", fixed=("dim",)):
