@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from innerlr.checks import Array, as_array, positive
 from innerlr.entries import EntryMoments
 from innerlr.errors import InnerlrError, nearest
+from innerlr.kinks import Kinks
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -297,7 +298,8 @@ class TwoLayerNTK:
                 f"method: 'kinks' needs scalar inputs, the network takes {self.input_dim} values. "
                 "Use 'blocked'."
             )
-        return self._kink_gram(rows[:, 0], None if x2 is None else columns[:, 0])
+        gram = self._kinks.gram(rows[:, 0], None if x2 is None else columns[:, 0], block=BLOCK)
+        return gram + self.output_bias
 
     def _blocked_gram(self, x: Array, x2: Array) -> Array:
         ramps = np.zeros((len(x), len(x2)))
@@ -309,58 +311,8 @@ class TwoLayerNTK:
         return ramps + slopes * (x @ x2.T + self.hidden_bias) + self.output_bias
 
     @cached_property
-    def _kinks(self) -> tuple[Array, Array, Array, Array]:
-        """For scalar inputs: kinks -b/w and running sums, of neurons that open to either side.
-
-        A neuron with w > 0 is active right of its kink, one with w < 0 left of it; one with
-        w = 0 < b everywhere. The columns of the sums are the coefficients of
-        sum_active (w x + b)(w x' + b) + v^2 (x x' + hidden bias) in x x', x + x' and 1, and of
-        sum_active (w x + b) + v (x + hidden bias) in x and 1.
-        """
-        w, b, v, bias = self.w[:, 0], self.b, self.v, float(self.hidden_bias)
-        terms = np.stack([w**2 + v**2, w * b, b**2 + bias * v**2, w + v, b + bias * v], axis=1)
-        with np.errstate(divide="ignore", over="ignore"):
-            kink = np.where(w == 0, -np.inf, -b / np.where(w == 0, 1.0, w))
-        sides = []
-        for side, sign in (((w > 0) | ((w == 0) & (b > 0)), 1), (w < 0, -1)):
-            order = np.argsort(sign * kink[side], kind="stable")
-            sums = np.cumsum(terms[side][order], axis=0)
-            sides += [(sign * kink[side])[order], np.vstack([np.zeros((1, 5)), sums])]
-        return sides[0], sides[1], sides[2], sides[3]
-
-    def _active_sums(self, x: Array) -> tuple[Array, Array]:
-        """Sums over the neurons with w >= 0, and with w < 0, that are active at x: (n, 5) each."""
-        right, right_sums, left, left_sums = self._kinks
-        # strictly beyond the kink: ReLU'(0) = 0
-        opened = right_sums[np.searchsorted(right, x, side="left")]
-        return opened, left_sums[np.searchsorted(left, -x, side="left")]
-
-    def _separable(self, x: Array) -> tuple[Array, Array]:
-        """Factors (n, 4) whose product is the Gram's entry, of the smaller and the larger input.
-
-        Of a pair, w > 0 neurons that are active at both are those active at the smaller input,
-        w < 0 neurons those active at the larger: (A x x' + B (x + x') + C) of each.
-        """
-        (a, b, c), (d, e, f) = (side.T[:3] for side in self._active_sums(x))
-        one = np.ones_like(x)
-        smaller = np.stack([a * x + b, b * x + c, x, one], axis=1)
-        larger = np.stack([x, one, d * x + e, e * x + f], axis=1)
-        return smaller, larger
-
-    def _kink_gram(self, x: Array, x2: Array | None) -> Array:
-        smaller, larger = self._separable(x)
-        if x2 is None:
-            product = smaller @ larger.T
-            return np.where(x[:, None] <= x, product, product.T) + self.output_bias
-        smaller2, larger2 = self._separable(x2)
-        out = np.empty((len(x), len(x2)))
-        size = max(1, BLOCK // len(x2))
-        for start in range(0, len(x), size):
-            part = slice(start, start + size)
-            out[part] = np.where(
-                x[part, None] <= x2, smaller[part] @ larger2.T, larger[part] @ smaller2.T
-            )
-        return out + self.output_bias
+    def _kinks(self) -> Kinks:
+        return Kinks(self.w[:, 0], self.b, self.v, self.hidden_bias)
 
     def diagonal(self, x: ArrayLike) -> Array:
         """Squared norms of the features of each input, without their Gram.
@@ -393,7 +345,8 @@ class TwoLayerNTK:
     def _sums_of_rows(self, x: Array) -> tuple[Array, Array]:
         if self.input_dim == 1:
             z = x[:, 0]
-            a, b, c, d, e = sum(self._active_sums(z)).T  # type: ignore[union-attr]
+            opened, others = self._kinks.active_sums(z)
+            a, b, c, d, e = (opened + others).T
             return d * z + e + self.output_bias, (a * z + 2 * b) * z + c + self.output_bias
         total = np.full(len(x), float(self.output_bias))
         square = total.copy()
