@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 
 import innerlr
 
+ROOT = Path(__file__).resolve().parents[2]
+README = Path(innerlr.__file__).with_name("README.md")
 HEAVY = ("scipy", "pandas", "torch", "matplotlib", "pydantic")
 
 
@@ -67,3 +71,18 @@ def test_the_version_is_that_of_the_package() -> None:
 def test_another_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'innerlr' has no attribute 'alpha_limit'"):
         innerlr.alpha_limit  # noqa: B018
+
+
+def test_the_readme_that_a_wheel_carries_stands_by_itself() -> None:
+    """An index page shows it without the files around it."""
+    text = README.read_text()
+    assert re.findall(r"\]\((?!https://)", text) == []
+    assert re.findall(r"<(?:img|a) ", text) == []
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 2
+    exec("\n".join(blocks), {})
+
+
+def test_the_readme_is_the_packages() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert ROOT / project["readme"] == README
