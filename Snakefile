@@ -8,11 +8,12 @@ configfile: "config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/experiments.smk"
-include: "workflow/rules/omniglot.smk"
+include: "workflow/rules/images.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/readings.smk"
+include: "workflow/rules/report.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -21,40 +22,32 @@ report: "workflow/report/workflow.rst"
 rule all:
     default_target: True
     input:
-        ALL_FIGURES,
-        ALL_TABLES,
-        CLAIMS,
-        report_due(),
+        [TARGETS.files(name) for name in NAMES],
+        REPORT_DUE,
     localrule: True
 
 
-# One target a figure or table: `snakemake --cores 2 fig08`. Table 2 is drawn as well.
-for target in FIGURES | TABLES:
+# One target a figure or table: `snakemake --cores 2 fig08`.
+for target in NAMES:
 
     rule:
         name:
             target
         input:
-            figure_files(target) if target in FIGURES else [],
-            TABLES.get(target, []),
-            report_due(),
+            TARGETS.files(target),
+            REPORT_DUE,
         localrule: True
 
 
 # The alternatives of what the paper leaves open; not part of `all`.
 rule readings:
     input:
-        READINGS_TABLES,
-        RATES_OF_FIG03,
-        [curve_files(name) for name in CURVES],
+        TARGETS.readings,
     localrule: True
 
 
-# A run with nothing to do calls no handler; with this mark to make, it does. The report removes it.
-rule report_due:
-    output:
-        touch(REPORT_DUE),
-    localrule: True
+onstart:
+    STOPPED.watch()
 
 
 onsuccess:
@@ -62,4 +55,5 @@ onsuccess:
 
 
 onerror:
-    write_report()
+    if not STOPPED.by_user:
+        write_report()

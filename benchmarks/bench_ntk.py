@@ -16,8 +16,8 @@ import torch
 
 from innerlr.empirical_ntk import empirical_gram
 from innerlr.ntk import TwoLayerNTK
-from replication.config import Fig02
 from replication.figures.tangent.experiment import Regression, Tangent
+from replication.figures.tangent.settings import Fig02
 
 torch.set_num_threads(1)
 

@@ -1,14 +1,15 @@
-"""Rule claims_table: all verdicts in one table."""
+"""Rule claims_table: run the notebook of all verdicts, which writes them; keep it and its HTML."""
 
-import pandas as pd
+from pathlib import Path
 
-from replication.judging.claims import verdict_table
-from replication.pipeline.files import write_table
 from replication.pipeline.job import job
-from replication.pipeline.tables import CLAIMS_TITLE, write_html
+from replication.pipeline.notebook import by_kind, keep, run
 
 with job(snakemake):
-    claims = snakemake.params.claims
-    verdicts = verdict_table(claims, [pd.read_csv(path) for path in snakemake.input.tables])
-    write_table(verdicts, snakemake.output.csv)
-    write_html(verdicts, snakemake.output.html, CLAIMS_TITLE)
+    p, out = snakemake.params, snakemake.output
+    parameters = {
+        "inputs": {Path(path).stem: str(path) for path in snakemake.input.verdicts},
+        "tables": by_kind(out.table),
+    }
+    executed = run(snakemake.input.notebook, snakemake.log.notebook, parameters)
+    keep(executed, out.ipynb, out.html, title=f"claims ({p.preset})")

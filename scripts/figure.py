@@ -4,7 +4,7 @@ from pathlib import Path
 
 from replication.pipeline.files import atomic
 from replication.pipeline.job import job
-from replication.pipeline.notebook import caption, run, to_html
+from replication.pipeline.notebook import by_kind, caption, keep, run
 
 with job(snakemake):
     p, out = snakemake.params, snakemake.output
@@ -12,19 +12,15 @@ with job(snakemake):
         stage: dict(zip(p.experiments, map(str, snakemake.input[stage]), strict=True))
         for stage in ("sweeps", "estimates", "claims")
     }
-    executed = run(
-        snakemake.input.notebook,
-        snakemake.log.notebook,
-        {
-            **by_name,
-            "stem": str(Path(out.png).with_suffix("")),
-            "sections": p.sections,
-            "preset": p.preset,
-        },
-    )
-    with atomic(out.ipynb) as temporary:
-        temporary.write_text(executed)
-    with atomic(out.html) as temporary:
-        temporary.write_text(to_html(executed, title=f"{p.figure} ({p.preset})"))
+    parameters = {
+        **by_name,
+        "stem": str(Path(out.png).with_suffix("")),
+        "sections": p.sections,
+        "preset": p.preset,
+    }
+    if tables := by_kind(out.get("table", [])):  # rule figure_with_table
+        parameters["tables"] = tables
+    executed = run(snakemake.input.notebook, snakemake.log.notebook, parameters)
+    keep(executed, out.ipynb, out.html, title=f"{p.figure} ({p.preset})")
     with atomic(out.caption) as temporary:
         temporary.write_text(caption(snakemake.input.caption, list(by_name["claims"].values())))

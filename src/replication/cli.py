@@ -11,16 +11,17 @@ from innerlr.errors import InnerlrError
 
 
 def _config(args: argparse.Namespace) -> int:
-    from replication import config
+    from replication.settings.config import load_over
+    from replication.settings.files import FILES
 
     if args.write:
-        for name, make in config.FILES.items():
+        for name, make in FILES.items():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).write_text(make())
             print(f"wrote {name}")
         return 0
     base = "config.yaml" if Path("config.yaml").is_file() else None
-    config.load_over(base, args.files or [base or "config.yaml"])
+    load_over(base, args.files or [base or "config.yaml"])
     over = [name for name in args.files if name != base]
     where = ", over config.yaml" if over else ""
     print(f"{' and '.join(over) or 'config.yaml'}: valid{where}")
@@ -50,9 +51,10 @@ def _replication(args: argparse.Namespace) -> int:
 
 
 def _reference(args: argparse.Namespace) -> int:
+    from replication.judging.entries import entries
     from replication.judging.reference import keep
 
-    files = keep(args.folders, args.to, "claims.yaml", update=args.update)
+    files = keep(args.folders, args.to, entries(), update=args.update)
     print(f"{args.to}: {len(files)} files")
     return 0
 

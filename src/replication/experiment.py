@@ -15,7 +15,8 @@ from innerlr.checks import Array
 from innerlr.distributions import from_spec
 from innerlr.features import TaskLaw, feature_map, generator
 from innerlr.moments import GramMoments
-from replication.config import Section, TasksSpec
+from replication.settings.section import Section
+from replication.settings.tasks import TasksSpec
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Arrays = dict[str, Array]
+
+# The data sheet looks at this many tasks of a cell.
+SAMPLE = 256
 
 
 class Stages(ABC):
@@ -77,7 +81,7 @@ class Experiment(Stages):
 class TrainedExperiment(Stages):
     """An experiment with networks to train: data, training, features, sweep, estimates.
 
-    Its section is a :class:`replication.config.TrainedSection`, whose `runs()` names the
+    Its section is a :class:`replication.settings.section.TrainedSection`, whose `runs()` names the
     independent training jobs.
 
     Attributes:

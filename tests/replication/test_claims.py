@@ -14,11 +14,13 @@ from scipy import stats
 
 from innerlr.errors import InnerlrError
 from innerlr.intervals import Interval, bootstrap_interval, mean_interval, slope_interval
-from replication.config import Config, Section, load
 from replication.judging import claims
+from replication.judging.entries import beginning_with, bounds, check, entries
+from replication.settings.config import Config, load
+from replication.settings.section import Section
 
 ROOT = Path(__file__).resolve().parents[2]
-ENTRIES = yaml.safe_load((ROOT / "claims.yaml").read_text())
+ENTRIES = entries()
 MEASURED = [claim for claim in ENTRIES if "of" not in claim]
 SPELT_OUT = [claim for claim in ENTRIES if "of" in claim]
 
@@ -257,7 +259,7 @@ def test_a_claim_without_a_reason_is_refused() -> None:
 def test_every_claim_is_well_formed_and_judged_at_the_default_or_the_paper_s_scale(
     claim: dict,
 ) -> None:
-    claims.check(claim)
+    check(claim)
     paper = yaml.safe_load((ROOT / "workflow/presets/paper.yaml").read_text())
     sections = [
         getattr(config, claim["experiment"]).for_stage("estimates")
@@ -371,7 +373,7 @@ def middle(low: float, high: float) -> float:
 
 def inside_and_outside(claim: dict) -> tuple[float, float]:
     """A value that the claim accepts and one that it refuses, both of which can be measured."""
-    low, high = claims.bounds(claim["expected"])
+    low, high = bounds(claim["expected"])
     least, most = natural(claim["quantity"])
     assert max(low, least) <= min(high, most), "nothing that can be measured is accepted"
     assert least < low or high < most, "nothing that can be measured is refused"
@@ -519,10 +521,10 @@ def test_interval_is_a_plain_tuple() -> None:
 
 
 def test_claims_are_chosen_by_the_beginnings_of_their_names() -> None:
-    entries = [{"id": name} for name in ("fig08-rate", "fig08-slope-a", "fig08-slope-b")]
-    assert claims.beginning_with(entries, [], "x") == entries
-    assert claims.beginning_with(entries, ["fig08-slope"], "x") == entries[1:]
+    listed = [{"id": name} for name in ("fig08-rate", "fig08-slope-a", "fig08-slope-b")]
+    assert beginning_with(listed, [], "x") == listed
+    assert beginning_with(listed, ["fig08-slope"], "x") == listed[1:]
     with pytest.raises(InnerlrError) as error:
-        claims.beginning_with(entries, ["fig08-slope", "fig08-rat-"], "fig08.readings.claims")
+        beginning_with(listed, ["fig08-slope", "fig08-rat-"], "fig08.readings.claims")
     said = "fig08.readings.claims: no claim on it begins with 'fig08-rat-'. Did you mean"
     assert f"{said} 'fig08-rate'?" in str(error.value)

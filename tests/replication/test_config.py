@@ -14,13 +14,16 @@ import yaml
 from snakemake.utils import update_config
 
 from innerlr.errors import InnerlrError
-from replication import config
+from replication.figures.pretrained.settings import Table2
+from replication.settings import config, files
+from replication.settings.laws import ExponentialLaw
+from replication.settings.section import Section
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def raw() -> dict:
-    return yaml.safe_load(config.to_yaml())
+    return yaml.safe_load(files.to_yaml())
 
 
 def merged(change: dict) -> dict:
@@ -30,10 +33,10 @@ def merged(change: dict) -> dict:
     return into
 
 
-@pytest.mark.parametrize("name", config.FILES)
+@pytest.mark.parametrize("name", files.FILES)
 def test_generated_files_have_not_drifted(name: str) -> None:
     mend = "run `python -m replication config --write`"
-    assert (ROOT / name).read_text() == config.FILES[name](), mend
+    assert (ROOT / name).read_text() == files.FILES[name](), mend
 
 
 def test_config_yaml_reads_back_as_the_defaults() -> None:
@@ -41,22 +44,22 @@ def test_config_yaml_reads_back_as_the_defaults() -> None:
 
 
 def test_every_value_says_where_it_comes_from() -> None:
-    without = [".".join(path) for path, _, source in config.leaves(config.Config()) if not source]
+    without = [".".join(path) for path, _, source in files.leaves(config.Config()) if not source]
     assert not without
 
 
 def test_every_assumption_lists_alternatives() -> None:
-    for path, _, source in config.leaves(config.Config()):
+    for path, _, source in files.leaves(config.Config()):
         if source is not None and source.kind == "assumed":
             assert source.alternatives, path
 
 
 def test_no_source_is_left_without_a_value() -> None:
     """A pattern in `sources` that matches nothing is a leftover of a renamed key."""
-    used = {id(source) for _, _, source in config.leaves(config.Config())}
+    used = {id(source) for _, _, source in files.leaves(config.Config())}
     for name in config.Config.model_fields:
         section = getattr(config.Config(), name)
-        if isinstance(section, config.Section):
+        if isinstance(section, Section):
             for base in type(section).__mro__:
                 for pattern, source in base.__dict__.get("sources", {}).items():
                     assert id(source) in used, f"{name}: {pattern}"
@@ -69,7 +72,7 @@ def test_presets_are_valid_and_named(preset: str) -> None:
 
 
 def test_the_schema_accepts_config_yaml_and_refuses_what_load_refuses() -> None:
-    schema = config.to_schema()
+    schema = files.to_schema()
     jsonschema.validate(raw(), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(merged({"fig08": {"trial": 3}}), schema)
@@ -158,7 +161,7 @@ def test_a_law_replaced_by_another_forgets_the_first_ones_parameters() -> None:
     """`--configfile` merges mappings, so `low` and `high` of the uniform law remain."""
     change = {"h3": {"panels": {"a": {"inputs": {"name": "exponential", "scale": 2.0}}}}}
     inputs = config.load(merged(change)).h3.panels["a"].inputs
-    assert inputs == config.ExponentialLaw(name="exponential", scale=2.0)
+    assert inputs == ExponentialLaw(name="exponential", scale=2.0)
 
 
 @pytest.mark.parametrize("preset", ["smoke", "paper"])
@@ -186,7 +189,7 @@ experiments: {x: {function: 'm:f', options: {name: 1e5}}}
     assert made.fig02.alphas.first == -3e-4
     assert (made.fig05.max_steps, made.fig05.alpha) == (1_000_000, 1e-3)
     assert made.fig05.laws["normal"].mean == 1.0
-    assert made.table2.alphas == config.Table2().alphas
+    assert made.table2.alphas == Table2().alphas
     assert made.fig03.readings.rates == [0.1, "learned"]
     assert made.fig10a.reading("x").outer_rate == 1e-4
     with pytest.raises(InnerlrError, match=r"fig08.trials: expected a valid integer; got 0.01"):

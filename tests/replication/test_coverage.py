@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from innerlr.errors import InnerlrError
-from replication.judging.claims import places_of
+from replication.judging.entries import entries, places_of
 
 ROOT = Path(__file__).resolve().parents[2]
-ENTRIES = yaml.safe_load((ROOT / "claims.yaml").read_text())
+ENTRIES = entries()
 PLACES = yaml.safe_load((ROOT / "docs/places.yaml").read_text())
 KNOWN = [place["place"] for place in PLACES]
 JUDGED = Counter(name for claim in ENTRIES for name in places_of(claim["place"], KNOWN))

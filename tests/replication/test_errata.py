@@ -28,9 +28,9 @@ from innerlr import (
 )
 from innerlr.distributions import Distribution, Exponential, Normal, Uniform
 from innerlr.theory import Spectrum
-from replication.config import Fig06
 from replication.figures.coefficients.experiment import Coefficients, counts
-from replication.figures.theory.experiment import OF_ONE_VARIANCE
+from replication.figures.coefficients.settings import Fig06
+from replication.figures.theory.statements.random_matrices import OF_ONE_VARIANCE
 from tolerances import SAME
 
 ROOT = Path(__file__).resolve().parents[2]

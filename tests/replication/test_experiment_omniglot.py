@@ -12,10 +12,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from innerlr.errors import InnerlrError
-from replication.config import Config, Fig03, load
 from replication.families import make
 from replication.figures.omniglot.experiment import HISTORY, Omniglot, against, summarise
+from replication.figures.omniglot.settings import Fig03
 from replication.images.glyphs import stand_in
+from replication.settings.config import Config, load
 from replication.training.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")
@@ -299,13 +300,13 @@ def test_a_reading_is_one_pair_of_schemes(images: dict[str, Any]) -> None:
 
 
 def test_the_picture_of_the_readings_shows_every_reading(images: dict[str, Any]) -> None:
-    from replication import drawing
+    from replication.figures.omniglot import draw
 
     made = experiment(images)
     runs = made.cfg.reading_runs()
     trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
     frame = made.rates(trained)
-    _, shown = drawing.rates_and_accuracy(frame)
+    _, shown = draw.rates_and_accuracy(frame)
     assert sorted(shown.scheme) == sorted(frame.scheme)
     assert np.isfinite(shown[["alpha", "accuracy_area"]]).all(axis=None)
 

@@ -5,30 +5,30 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from innerlr.bounds import alpha_bounds
 from innerlr.errors import InnerlrError
 from innerlr.minimum_norm import float32_pinv_rcond
-from replication.config import Config, TangentCurve, TangentSetting
+from replication.distances import mean_distance
 from replication.experiment import Experiment
-from replication.families import EXPERIMENTS, make
+from replication.families import experiments, make
 from replication.figures.coefficients.experiment import counts
 from replication.figures.mixed_regression.problem import MixedRegression, _wishart_traces
 from replication.figures.tangent import scaling as scaling
 from replication.figures.tangent.experiment import Regression, quadratic
-from replication.figures.theory import experiment as theory
-from replication.figures.trajectory.experiment import mean_distance
+from replication.figures.tangent.settings import TangentCurve, TangentSetting
+from replication.figures.theory.statements import bounds
 from replication.figures.variance.basis import law_of_variance
 from replication.judging.claims import under_readings
-from replication.pipeline.tables import estimators_table
+from replication.judging.entries import entries
+from replication.judging.estimators import declared, estimators_table
+from replication.settings.config import Config
 
-CLAIMS = yaml.safe_load((Path(__file__).parents[2] / "claims.yaml").read_text())
+CLAIMS = entries()
 SMALL: dict[str, dict] = {
     "fig01": {"seeds": 2, "grid_points": 21, "tasks": 60},
     "fig02": {
@@ -84,7 +84,7 @@ TRAINED = {"fig03", "fig10a", "fig10b", "fig12", "table2"}
 
 
 def test_no_experiment_is_left_out() -> None:
-    assert set(SMALL) | TRAINED == set(EXPERIMENTS)
+    assert set(SMALL) | TRAINED == set(experiments())
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -284,8 +284,8 @@ def test_corollary_1_is_checked_where_assumption_2_holds(monkeypatch: pytest.Mon
         shapes.append(features.shape[1:])
         return alpha_bounds(features)
 
-    monkeypatch.setattr(theory, "alpha_bounds", recorded)
-    experiment("theory")._bounds()  # type: ignore[attr-defined]
+    monkeypatch.setattr(bounds, "alpha_bounds", recorded)
+    bounds.features(experiment("theory").setting)  # type: ignore[attr-defined]
     assert {d for _, d in shapes} == {1, 2, 3, 5, 10}
     assert all(d <= k <= 2 * d for k, d in shapes)
 
@@ -672,7 +672,7 @@ def test_a_split_reading_without_a_minimum_is_infinite_not_an_edge() -> None:
     of_cell = estimates[estimates.panel == "a/K3N5"]
     assert (of_cell[of_cell.quantity == "minimum_in_range"].value == 0).all()
     assert np.isinf(of_cell[of_cell.quantity == "alpha_star"].value).all()
-    assert np.isinf(estimators_table("fig02", estimates).alpha).any()
+    assert np.isinf(estimators_table("fig02", estimates, declared("fig02")).alpha).any()
 
 
 def of_panel(estimates: pd.DataFrame, panel: str) -> pd.DataFrame:

@@ -12,10 +12,13 @@ import torch
 from test_experiment_omniglot import SMALL as SMALL_FIG03
 from test_experiments import SMALL, section
 
-from replication.config import Config, Fig05, Section, Table2
 from replication.experiment import TrainedExperiment
-from replication.families import EXPERIMENTS, make
+from replication.families import experiments, make
+from replication.figures.gaps.settings import Fig05
+from replication.figures.pretrained.settings import Table2
 from replication.images.glyphs import stand_in
+from replication.settings.config import Config
+from replication.settings.section import Section
 
 RATES = {"iterations": 4, "seeds": 2, "test_tasks": 6, "test_folds": 3, "estimate_tasks": 4}
 TRAINED: dict[str, dict[str, Any]] = {
@@ -89,7 +92,7 @@ def all_stages(name: str, cfg: Any) -> None:
         made.estimates(features, sweep)
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", experiments())
 def test_no_stage_reads_a_key_that_is_hidden_from_it(name: str) -> None:
     cfg = getattr(Config(), name)
     small = section(name) if name in SMALL else cfg.model_dump() | TRAINED[name]

@@ -13,8 +13,8 @@ from scipy import stats
 
 from innerlr.io.files import digest
 from innerlr.io.verify import SUFFIX
-from replication.config import Config
 from replication.figures.omniglot.experiment import HISTORY
+from replication.settings.config import Config
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "results/histories/fig03full"

@@ -21,12 +21,12 @@ from scipy import stats
 import tolerances
 from innerlr.errors import InnerlrError
 from replication.images import bank as omniglot
-from replication.images import sources as sources
+from replication.images import choice, sources
 from replication.images.bank import SIDE, ImageBank, TaskSampler, distinct, rotated, split
 from replication.images.glyphs import stand_in
 
-REAL = os.environ.get(sources.ENVIRONMENT)
-needs_omniglot = pytest.mark.skipif(not REAL, reason=f"{sources.ENVIRONMENT} is not set")
+REAL = os.environ.get(choice.ENVIRONMENT)
+needs_omniglot = pytest.mark.skipif(not REAL, reason=f"{choice.ENVIRONMENT} is not set")
 TINY = sources.Contents(
     {"images_background": {"A": 2, "B": 1}, "images_evaluation": {"C": 2}}, drawers=3
 )
@@ -123,7 +123,7 @@ def test_nearest_is_pillows_resize_of_one_bit_images() -> None:
 @pytest.mark.parametrize("made", ["generated", "directory", "stand_in"])
 @pytest.mark.parametrize("asked", ["auto", "stand_in"])
 def test_a_stand_in_that_nobody_asked_for_is_told(made: str, asked: str) -> None:
-    said = sources.unasked_stand_in(made, asked, "x.log")
+    said = choice.unasked_stand_in(made, asked, "x.log", "fig03")
     if (made, asked) == ("stand_in", "auto"):
         assert all(part in said for part in ("WARNING", "x.log", "OMNIGLOT_DIR"))
     else:
@@ -141,23 +141,23 @@ BANKS = [
 
 @pytest.mark.parametrize(("source", "named", "made"), BANKS)
 def test_an_image_bank_is_made_anew_only_where_it_must(source: str, named: bool, made: str) -> None:
-    asked = sources.wanted(source, named, "generated")
+    asked = choice.wanted(source, named, "generated")
     # the same again has nothing to do
-    assert sources.wanted(source, named, made) == asked
+    assert choice.wanted(source, named, made) == asked
     # without the variable, or with another folder, Omniglot stays
     if made != "stand_in" and source == "auto":
-        assert {sources.wanted("auto", any_, made) for any_ in (False, True)} == {asked}
+        assert {choice.wanted("auto", any_, made) for any_ in (False, True)} == {asked}
     if made == "directory":
-        assert sources.wanted("directory", True, made) == asked
+        assert choice.wanted("directory", True, made) == asked
     # a stand-in gives way where Omniglot can be had, and was not asked for itself
     if made == "stand_in" and source == "auto":
         for later in ("auto", "directory"):
-            again = sources.wanted(later, True, made)
-            assert again == sources.wanted(later, True, "directory") != asked
+            again = choice.wanted(later, True, made)
+            assert again == choice.wanted(later, True, "directory") != asked
     # what is asked for by name is made
     for other in ("stand_in", "download"):
         if (made == "stand_in") != (other == "stand_in"):
-            assert sources.wanted(other, named, made) != asked
+            assert choice.wanted(other, named, made) != asked
 
 
 def test_turning_and_shrinking_commute() -> None:
@@ -277,7 +277,7 @@ def images(**change: object) -> dict:
 
 
 def test_sources_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(sources.ENVIRONMENT, raising=False)
+    monkeypatch.delenv(choice.ENVIRONMENT, raising=False)
     with pytest.raises(InnerlrError, match=r"none is named.*OMNIGLOT_DIR"):
         sources.obtain(images(source="directory"), np.random.default_rng(0))
     unreachable = {"base_url": "http://127.0.0.1:9/", "cache": tmp_path / "cache"}
@@ -290,7 +290,7 @@ def test_sources_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = str(zipped(tmp_path / "mine"))
     _, source = sources.obtain(images(directory=folder), rng, contents=TINY)
     assert source == "directory"
-    monkeypatch.setenv(sources.ENVIRONMENT, folder)
+    monkeypatch.setenv(choice.ENVIRONMENT, folder)
     assert sources.obtain(images(), rng, contents=TINY)[1] == "directory"
     assert sources.obtain(images(source="stand_in"), rng, contents=TINY)[1] == "stand_in"
 

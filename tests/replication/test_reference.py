@@ -14,12 +14,12 @@ from innerlr.errors import InnerlrError
 from innerlr.io.files import digest, read_table
 from innerlr.io.verify import SUFFIX
 from replication.cli import main
-from replication.config import Config
 from replication.judging.claims import COLUMNS
+from replication.judging.estimators import every_estimate
 from replication.judging.reference import keep
 from replication.pipeline.files import write_table
 from replication.pipeline.provenance import config_digest, write
-from replication.pipeline.tables import estimators_table
+from replication.settings.config import Config
 
 EXPERIMENTS = {"fig03": ["fig03"], "fig04": ["fig04a", "fig04b"], "table2": ["table2"]}
 IDS = ["fig04b-x", "fig03-x", "fig03-y", "fig04a-x", "table2-x"]
@@ -38,12 +38,14 @@ def claim(name: str) -> dict[str, Any]:
     }
 
 
+WHOLE = {"id": "all", "place": "a", "claim": "a", "of": ["fig03-*"], "reason": "a"}
+ENTRIES = [WHOLE, *map(claim, IDS)]
+
+
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    whole = {"id": "all", "place": "a", "claim": "a", "of": ["fig03-*"], "reason": "a"}
-    entries = [whole, *map(claim, IDS)]
-    Path("claims.yaml").write_text(yaml.safe_dump(entries))
+    monkeypatch.setattr("replication.judging.entries.entries", lambda: ENTRIES)
 
 
 def make(name: str, figures: list[str], verdict: str, **iterations: int) -> Path:
@@ -83,7 +85,7 @@ def make(name: str, figures: list[str], verdict: str, **iterations: int) -> Path
     if name == "default":
         table("tables/table1.csv", pd.DataFrame({"x": [name]}), [])
         found = sorted(folder.glob("estimates/*.csv"))
-        whole = pd.concat([estimators_table(path.stem, read_table(path)) for path in found])
+        whole = every_estimate({path.stem: path for path in found})
         for kind in ("csv", "tex", "html"):
             table(f"tables/estimators.{kind}", whole, [f"estimates/{p.name}" for p in found])
     return folder
@@ -130,7 +132,7 @@ def test_pages_of_an_earlier_run_are_not_left_among_a_later_one_s() -> None:
             path = runs[i] / f"figures/{name}.png"
             path.write_text(name)
             write([path], [], rule="specification_curve", data_source="generated")
-    keep(runs, REFERENCE, "claims.yaml")
+    keep(runs, REFERENCE, ENTRIES)
     found = {path.stem for path in (REFERENCE / "figures").glob("*_readings*.png")}
     assert found == {"fig03_readings", "fig04a_readings-1"}
     first, second = yaml.safe_load(content("runs.yaml"))
@@ -141,7 +143,7 @@ def test_pages_of_an_earlier_run_are_not_left_among_a_later_one_s() -> None:
 def test_the_reference_says_how_each_run_was_made() -> None:
     runs = [make("default", ["fig03", "fig04"], "reproduced")]
     runs.append(make("fig03", ["fig03"], "reproduced", iterations=15_000))
-    keep(runs, REFERENCE, "claims.yaml")
+    keep(runs, REFERENCE, ENTRIES)
     first, second = yaml.safe_load(content("runs.yaml"))
     assert first["experiments"] == ["fig04a", "fig04b"]
     assert first["shown"] == ["fig04", "table1"]
@@ -159,14 +161,14 @@ def test_the_reference_says_how_each_run_was_made() -> None:
 
 
 def test_one_run_of_a_single_figure_is_a_reference_too() -> None:
-    keep([make("fig03", ["fig03"], "partly")], REFERENCE, "claims.yaml")
+    keep([make("fig03", ["fig03"], "partly")], REFERENCE, ENTRIES)
     assert list(read_table(REFERENCE / "claims.csv").id) == ["all", "fig03-x", "fig03-y"]
     assert not (REFERENCE / "tables/estimators.csv").exists()
 
 
 def test_files_of_the_last_reference_do_not_stay() -> None:
-    keep([make("default", list(EXPERIMENTS), "reproduced")], REFERENCE, "claims.yaml")
-    keep([make("fig03", ["fig03"], "reproduced")], REFERENCE, "claims.yaml")
+    keep([make("default", list(EXPERIMENTS), "reproduced")], REFERENCE, ENTRIES)
+    keep([make("fig03", ["fig03"], "reproduced")], REFERENCE, ENTRIES)
     names = {path.name for path in (REFERENCE / "figures").iterdir()}
     assert names == {f"fig03.{kind}{end}" for kind in ("png", "csv") for end in ("", SUFFIX)}
     assert not (REFERENCE / "config-default.yaml").exists()
@@ -188,8 +190,8 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_an_updated_reference_is_that_of_all_runs_at_once(figures: list[list[str]]) -> None:
     names = ["default", "long", "longer"]
     runs = [make(name, made, name) for name, made in zip(names, figures, strict=False)]
-    keep(runs, "results/whole", "claims.yaml")
-    keep(runs[:1], REFERENCE, "claims.yaml")
+    keep(runs, "results/whole", ENTRIES)
+    keep(runs[:1], REFERENCE, ENTRIES)
     for run in runs[1:]:
         assert main(["reference", "--update", str(run)]) == 0
     assert tree(REFERENCE) == tree(Path("results/whole"))
@@ -199,9 +201,9 @@ def test_a_run_of_which_an_update_leaves_nothing_is_not_named() -> None:
     keep(
         [make("default", ["fig04"], "partly"), make("long", ["fig03"], "partly")],
         REFERENCE,
-        "claims.yaml",
+        ENTRIES,
     )
-    keep([make("longer", ["fig03"], "reproduced")], REFERENCE, "claims.yaml", update=True)
+    keep([make("longer", ["fig03"], "reproduced")], REFERENCE, ENTRIES, update=True)
     assert [run["run"] for run in yaml.safe_load(content("runs.yaml"))] == ["default", "longer"]
     assert sorted(p.name for p in REFERENCE.glob("config-*")) == [
         "config-default.yaml",
@@ -214,17 +216,16 @@ def test_a_run_of_which_an_update_leaves_nothing_is_not_named() -> None:
 
 
 def test_a_claim_renamed_since_needs_its_own_experiment_judged_again() -> None:
-    keep([make("default", ["fig03", "fig04"], "partly")], REFERENCE, "claims.yaml")
-    path = Path("claims.yaml")
-    path.write_text(path.read_text().replace("fig03-y", "fig03-z"))
+    keep([make("default", ["fig03", "fig04"], "partly")], REFERENCE, ENTRIES)
+    renamed = yaml.safe_load(yaml.safe_dump(ENTRIES).replace("fig03-y", "fig03-z"))
     run = make("table", ["table2"], "partly")
     before = tree(REFERENCE)
     with pytest.raises(InnerlrError, match="no claim 'fig03-y', which was judged"):
-        keep([run], REFERENCE, "claims.yaml", update=True)
+        keep([run], REFERENCE, renamed, update=True)
     assert tree(REFERENCE) == before
     again = make("long", ["fig03"], "partly")
     rename(again, "fig03-y", "fig03-z")
-    keep([again], REFERENCE, "claims.yaml", update=True)
+    keep([again], REFERENCE, renamed, update=True)
     assert "fig03-z" in content("claims.csv")
     assert "fig03-y" not in content("claims.csv")
 
@@ -235,7 +236,7 @@ def test_an_update_needs_reference_results_that_verify(
     run = make("long", ["fig03"], "partly")
     assert main(["reference", "--update", str(run)]) == 2
     assert "results/reference/runs.yaml: no such file" in capsys.readouterr().err
-    keep([make("default", list(EXPERIMENTS), "partly")], REFERENCE, "claims.yaml")
+    keep([make("default", list(EXPERIMENTS), "partly")], REFERENCE, ENTRIES)
     (REFERENCE / "figures/fig04.csv").write_text("x\n")
     before = tree(REFERENCE)
     assert main(["reference", "--update", str(run)]) == 2
@@ -246,7 +247,7 @@ def test_an_update_needs_reference_results_that_verify(
 def test_the_table_of_estimators_is_not_completed_from_nothing(
     capsys: pytest.CaptureFixture,
 ) -> None:
-    keep([make("first", ["fig04"], "partly")], REFERENCE, "claims.yaml")
+    keep([make("first", ["fig04"], "partly")], REFERENCE, ENTRIES)
     run = make("default", ["fig03"], "partly")
     assert main(["reference", "--update", str(run)]) == 2
     assert "the estimates of fig04a, fig04b would be missing" in capsys.readouterr().err
@@ -290,7 +291,7 @@ def rename(run: Path, claim: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "parts"),
     [
-        (without_configuration, ["results/fig03/config.yaml: no such file", "fig03: run that"]),
+        (without_configuration, ["results/fig03/config.yaml: no such file", "a named target"]),
         (
             with_another_configuration,
             ["fig03/config.yaml: is not the configuration of", "estimates/fig03.csv", "preset:"],
@@ -304,7 +305,7 @@ def test_a_run_that_will_not_do_leaves_the_reference_as_it_was(
     spoil: Any, parts: list[str], capsys: pytest.CaptureFixture
 ) -> None:
     runs = [make("default", list(EXPERIMENTS), "reproduced"), make("fig03", ["fig03"], "partly")]
-    keep(runs[:1], REFERENCE, "claims.yaml")
+    keep(runs[:1], REFERENCE, ENTRIES)
     before = {path: path.read_bytes() for path in REFERENCE.rglob("*") if path.is_file()}
     spoil(runs[1])
     assert main(["reference", *map(str, runs)]) == 2
@@ -320,7 +321,7 @@ def test_a_table_is_not_left_to_another_run_than_its_figure() -> None:
     for path in runs[1].glob("tables/*"):
         path.unlink()
     with pytest.raises(InnerlrError, match=r"verdicts on table2 but no tables/table2\.csv"):
-        keep(runs, REFERENCE, "claims.yaml")
+        keep(runs, REFERENCE, ENTRIES)
 
 
 @pytest.mark.parametrize(
@@ -344,9 +345,3 @@ def test_nothing_else_is_replaced(
     assert main(["reference", *arguments]) == 2
     assert part in capsys.readouterr().err
     assert sorted(Path().rglob("*")) == before
-
-
-def test_without_claims_the_error_says_where_to_run() -> None:
-    Path("claims.yaml").unlink()
-    with pytest.raises(InnerlrError, match=r"claims\.yaml: no such file. Run innerlr in"):
-        keep([make("fig03", ["fig03"], "reproduced")], REFERENCE, "claims.yaml")

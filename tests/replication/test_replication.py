@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,12 +15,17 @@ import yaml
 from innerlr.errors import InnerlrError
 from innerlr.io.verify import verify
 from replication.cli import main
-from replication.config import Config
+from replication.families import Family
+from replication.figures.omniglot.report import paragraphs
 from replication.judging import report as replication
+from replication.judging.entries import entries
+from replication.judging.markdown import cell, rows, wrapped
 from replication.judging.reference import compute
 from replication.pipeline.provenance import write
+from replication.settings.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
+CLAIMS = "src/replication/judging/summary.yaml"
 
 
 @pytest.mark.parametrize("name", replication.FILES)
@@ -41,10 +48,12 @@ def test_the_reference_results_are_what_their_records_say(tmp_path: Path) -> Non
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with two of the claims, one of them judged, and two pictures."""
-    entries = yaml.safe_load((ROOT / "claims.yaml").read_text())
-    two = [entry for entry in entries if entry["id"] in ("fig08a-vanishes", "fig01-away")]
+    listed = entries()
+    two = [entry for entry in listed if entry["id"] in ("fig08a-vanishes", "fig01-away")]
     of_both = {"id": "all", "place": "Section 6", "claim": "Both.", "of": ["fig0*"], "reason": "x"}
-    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([of_both, *two]))
+    file = tmp_path / CLAIMS
+    file.parent.mkdir(parents=True)
+    file.write_text(yaml.safe_dump([of_both, *two]))
     (tmp_path / "docs").mkdir()
     shutil.copy(ROOT / "docs/places.yaml", tmp_path / "docs")
     (tmp_path / "docs/errata.md").write_text("# x\n\n### one\n\n### two\n")
@@ -93,9 +102,9 @@ def test_the_report_has_every_claim_with_its_numbers(root: Path) -> None:
     "change", [{"quantity": "slope_error_risk"}, {"expected": {"between": [-1.0, -0.25]}}]
 )
 def test_a_verdict_on_another_quantity_or_bound_does_not_count(root: Path, change: dict) -> None:
-    entries = yaml.safe_load((root / "claims.yaml").read_text())
-    changed = [e | change if e["id"] == "fig08a-vanishes" else e for e in entries]
-    (root / "claims.yaml").write_text(yaml.safe_dump(changed))
+    listed = yaml.safe_load((root / CLAIMS).read_text())
+    changed = [e | change if e["id"] == "fig08a-vanishes" else e for e in listed]
+    (root / CLAIMS).write_text(yaml.safe_dump(changed))
     assert "Of 2 claims: 2 not evaluated." in replication.readme(root)
 
 
@@ -174,6 +183,14 @@ def test_the_report_says_where_each_place_is_judged(root: Path) -> None:
     assert line.endswith("| reproduced: `fig08a-vanishes` |")
 
 
+def test_markdown() -> None:
+    assert cell("a\nb|c") == "a b\\|c"
+    assert rows(["x", ""], [[1, "a|b"]]) == ["| x |  |", "| --- | --- |", "| 1 | a\\|b |"]
+    text = f"{'x' * 60} {'y' * 60}-z {'z' * 120}"
+    # a word is never cut, not even one that is longer than a line
+    assert wrapped(text) == text.split()
+
+
 def test_labels_and_numbers() -> None:
     names = ("fig08", "fig04a", "table2", "h3", "theory", "fig10a_readings")
     assert [replication.label(name) for name in names] == [
@@ -187,15 +204,39 @@ def test_labels_and_numbers() -> None:
     # repetitions that agree are no proof of a value
     assert replication.interval(1.0, 1.0, 1.0) == "1 to 1"
     assert replication.interval(nothing, nothing, nothing) == ""
-    assert replication.cell("a\nb|c") == "a b\\|c"
+
+
+def test_a_family_speaks_once_below_the_last_of_its_experiments(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = SimpleNamespace(paragraphs=lambda reference: [[f"Said of {reference.name}."]])
+    monkeypatch.setattr(
+        Family, "has", lambda self, module: (self.name, module) == ("trajectory", "report")
+    )
+    monkeypatch.setattr(Family, "module", lambda self, module: said)
+    listed = yaml.safe_load((root / CLAIMS).read_text())
+    listed.append(listed[-1] | {"id": "fig07-x", "experiment": "fig07"})
+    listed.append(listed[-1] | {"id": "fig01-x", "experiment": "fig01"})
+    (root / CLAIMS).write_text(yaml.safe_dump(listed))
+    text = replication.report(root)
+    assert text.count("Said of reference.") == 1
+    titles = {name: f"### {replication.title(name)}" for name in ("fig01", "fig07")}
+    sections = re.split(r"^(?=##)", text, flags=re.M)
+    (section,) = (part for part in sections if "Said of" in part)
+    order = [part.splitlines()[0] for part in sections]
+    assert section.startswith(titles["fig07"])
+    assert order.index(titles["fig01"]) < order.index(titles["fig07"])
+    assert section.rstrip().endswith("Said of reference.")
 
 
 def test_fig_3_has_the_rates_beside_the_best_fixed_one(root: Path) -> None:
-    entries = yaml.safe_load((root / "claims.yaml").read_text())
-    entries.append(entries[-1] | {"id": "fig03-x", "experiment": "fig03"})
-    (root / "claims.yaml").write_text(yaml.safe_dump(entries))
+    listed = yaml.safe_load((root / CLAIMS).read_text())
+    listed.append(listed[-1] | {"id": "fig03-x", "experiment": "fig03"})
+    (root / CLAIMS).write_text(yaml.safe_dump(listed))
     assert "best fixed rate" not in replication.report(root)
-    folder = root / replication.REFERENCE / "tables"
+    reference = root / replication.REFERENCE
+    assert paragraphs(reference) == []
+    folder = reference / "tables"
     folder.mkdir()
     rows = [("0.1", 0.3, "covsum"), ("2.0", 0.5, "covsum"), ("learned", 0.4, "covsum")]
     rows += [("alpha_lim", 0.6, "covsum"), ("online", 0.2, "gram"), ("online", 0.45, "cov")]
@@ -207,6 +248,9 @@ def test_fig_3_has_the_rates_beside_the_best_fixed_one(root: Path) -> None:
     text = replication.report(root)
     cells = "0.500 (2) | 0.600 (1.2) | 0.400 (0.3) | 0.450 (cov, 3) | 0.200 (gram, 0.05)"
     assert f"| l2 | {cells} |" in text
+    about, rates = paragraphs(reference)
+    assert len(rates) == 3
+    assert "\n".join([*about, "", *rates]) in text
     assert "first 100 iterations, 2 seeds" in " ".join(text.split())
     table[table.rate != "alpha_lim"].to_csv(folder / "fig03_rates.csv", index=False)
     assert "best fixed rate" not in replication.report(root)
@@ -254,7 +298,7 @@ def test_reasons_are_those_of_the_claims_but_for_what_a_run_falls_short_of(root:
     judged = pd.read_csv(path).assign(reason="as it was")
     judged.to_csv(path, index=False)
     found = replication.claims(root).set_index("id").reason
-    entries = {e["id"]: e for e in yaml.safe_load((root / "claims.yaml").read_text())}
-    assert found["fig08a-vanishes"] == " ".join(entries["fig08a-vanishes"]["reason"].split())
+    by_id = {e["id"]: e for e in yaml.safe_load((root / CLAIMS).read_text())}
+    assert found["fig08a-vanishes"] == " ".join(by_id["fig08a-vanishes"]["reason"].split())
     judged.assign(verdict="not evaluated", reason="needs x").to_csv(path, index=False)
     assert replication.claims(root).set_index("id").reason["fig08a-vanishes"] == "needs x"

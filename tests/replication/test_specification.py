@@ -11,15 +11,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from innerlr.errors import InnerlrError
 from replication import drawing
-from replication.config import Config, Source, leaves
 from replication.judging.claims import NOT, PARTLY, REPRODUCED
-from replication.judging.specification import COLUMNS, HEIGHT, VERDICTS, pages, specification_curves
+from replication.judging.entries import entries
+from replication.judging.pages import HEIGHT, pages
+from replication.judging.specification import COLUMNS, VERDICTS, specification_curves
+from replication.settings.config import Config
+from replication.settings.files import leaves
+from replication.settings.sources import Source
 
-EVERY_CLAIM = yaml.safe_load((Path(__file__).parents[2] / "claims.yaml").read_text())
+EVERY_CLAIM = entries()
 CLAIMS = [
     {"id": "ratio", "expected": {"between": [0.9, 1.1]}},
     {"id": "sign", "expected": {"above": 0}},

@@ -1,24 +1,57 @@
-"""The experiment on the theorems: its laws of tasks, and what its statements say."""
+"""The experiment on the theorems: its tasks, networks and lemmas against plain computations."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from innerlr import alpha_lim, alpha_lim_split
 from innerlr.distributions import Uniform
 from innerlr.empirical_ntk import empirical_gram
-from innerlr.theory import AdaptedSums, first_order_gap_matrix
+from innerlr.theory import AdaptedSums, first_order_gap, first_order_gap_matrix
 from oracles import blocks
-from replication.config import Theory as TheorySection
-from replication.figures.theory.experiment import (
-    Theory,
-    hanson_wright,
-    network_features,
+from replication.experiment import Arrays
+from replication.figures.theory.experiment import Theory
+from replication.figures.theory.settings import Theory as TheorySection
+from replication.figures.theory.spectral import (
+    Setting,
+    grouped,
+    mean_square,
     rotations,
     spectral_features,
+    stacked,
 )
+from replication.figures.theory.statement import share, slope
+from replication.figures.theory.statements import (
+    bounds,
+    derivative,
+    deviations,
+    gap,
+    gap_bound,
+    isotropy,
+    lemmas,
+    limit,
+    near_zero,
+    polynomial,
+    proof,
+    random_matrices,
+)
+from replication.figures.theory.statements.overparameterised import (
+    Measured,
+    initial_weights,
+    network_features,
+)
+from replication.figures.theory.statements.tails import hanson_wright
+from tolerances import SEARCH
+
+
+def setting(**change: object) -> Setting:
+    return Theory("theory", TheorySection.model_validate(change), 0).setting
+
+
+# ------------------------------------------------------------------ tasks, networks
 
 
 def test_anisotropic_tasks_can_start_farther_away() -> None:
@@ -44,7 +77,7 @@ def test_rotations_are_orthogonal_and_unbiased() -> None:
 
 @pytest.mark.parametrize("kind", ["commuting", "rotated", "split"])
 def test_the_exact_population_is_that_of_the_tasks(kind: str) -> None:
-    made = Theory("theory", TheorySection(), 0)
+    made = setting()
     rng = np.random.default_rng(3)
     u, t = (spectral_features(rng, kind, made.law, 20_000, 5) for _ in range(2))
     gram = u.swapaxes(1, 2) @ u
@@ -76,10 +109,9 @@ def test_network_features_are_the_tangents_of_that_network() -> None:
 
 def test_statements_hold_as_stated_and_fail_when_changed() -> None:
     """Panel (l). Lemma 2 and (D.4) fail as stated; a weaker premise breaks four."""
-    config = TheorySection(cases=300)
-    made = Theory("theory", config, 0)._statements()
-    stated = {name: made[name][0] for name in Theory.CHANGED}
-    changed = {name: made[name][1] for name in Theory.CHANGED}
+    made = lemmas.features(setting(cases=300))
+    stated = {name: made[f"l/{name}"][0] for name in lemmas.LEMMAS}
+    changed = {name: made[f"l/{name}"][1] for name in lemmas.LEMMAS}
     fail = {"lemma_2", "d_4"}
     assert all((share > 0.2) == (name in fail) for name, share in stated.items())
     assert all(share == 0 for name, share in stated.items() if name not in fail)
@@ -97,3 +129,249 @@ def test_the_constant_of_lemma_3_is_the_largest_that_holds() -> None:
         exponent = np.minimum(t**2 / (norm**4 * size), t / norm**2)
         assert np.all(tail <= 2 * np.exp(-c * exponent) * (1 + 1e-9))
         assert np.any(tail > 2 * np.exp(-1.01 * c * exponent))
+
+
+# ------------------------------------------------------------------ what is measured, by hand
+
+
+def test_a_power_law_has_its_slope_and_two_points_have_none() -> None:
+    found = slope("s", [1, 10, 100], [2.0, 200.0, 20000.0])
+    assert list(found) == ["s", "s_low", "s_high"]
+    assert list(found.values()) == pytest.approx([2, 2, 2])
+    assert slope("s", [1, 10], [2.0, 200.0]) == {}
+
+
+def test_a_share_has_its_interval() -> None:
+    found = share("s", [True, False, True, True])
+    assert found["s"] == 0.75
+    assert 0 < found["s_low"] < 0.75 < found["s_high"] < 1
+
+
+def test_a_group_of_sets_comes_back_as_it_was_stored() -> None:
+    sums = [AdaptedSums.of(np.full((3, 2, 2), i) + np.eye(2)) for i in (1.0, 2.0)]
+    arrays = stacked("key", sums)
+    assert set(arrays) == {"key/first", "key/second"}
+    group = grouped(arrays, "key", 2)
+    for i, one in enumerate(sums):
+        np.testing.assert_array_equal(group.gram(0.1)[i], one.gram(0.1))
+
+
+def equal_tasks(n: int, d: int = 2) -> Arrays:
+    """A set of n tasks that are all alike, features the identity: w_m is their mean optimum."""
+    return stacked(f"commuting/{n}/0", [AdaptedSums.of(np.repeat(np.eye(d)[None], n, axis=0))])
+
+
+def test_the_mean_of_equal_tasks_has_the_variance_of_a_mean() -> None:
+    sums = grouped(equal_tasks(5, 3), "commuting/5/0", 3)
+    np.testing.assert_allclose(mean_square(sums, np.array([0.0, 0.3])), [[3 / 5, 3 / 5]])
+
+
+def test_the_minimiser_of_the_mean_risk_by_hand() -> None:
+    """Equal tasks: the risk goes as A = (1 - 2 alpha)^2 of the population, K = d = 1."""
+    population = AdaptedSums(np.array([1.0, -2.0, 1.0])[:, None, None], np.zeros((5, 1, 1)), 1, 1)
+    sums = grouped(stacked("x", [AdaptedSums.of(np.full((4, 1, 1), 2.0))]), "x", 1)
+    # (tr A + tr A W) / k2 with W = 1/4
+    assert limit.mean_risk(sums, population, [0.0, 0.25]) == pytest.approx([1.25, 1.25 / 4])
+    assert limit.minimiser(sums, population, 0.4) == pytest.approx(0.5, abs=SEARCH)
+
+
+def test_minima_of_a_curve_are_counted() -> None:
+    assert limit.count_minima(np.array([2.0, 1.0, 0.0])) == 0
+    assert limit.count_minima(np.array([1.0, 0.0, 1.0, 0.0, 1.0])) == 2
+    assert limit.count_minima(np.array([1.0, 0.0, 0.0, 1.0])) == 1
+
+
+def test_the_excess_of_equal_tasks_by_hand() -> None:
+    """W = 1/N, so N (risk - L_apx) is L_apx; eigenvalues U(1, 4): moments 2.5, 7, 21.25."""
+    found = proof.excess(setting(dim=2), equal_tasks(7), 7, 0, np.array([0.0, 1.5]))
+    # c = 2 alpha / K = 1.5: 2.5 - 2 c 7 + c^2 21.25
+    assert found == pytest.approx([1, (2.5 - 21 + 2.25 * 21.25) / 2.5])
+
+
+def test_sampled_risks_are_those_of_a_normal_w() -> None:
+    covariance, gram = np.array([[[4.0]], [[9.0]]]), np.array([[3.0]])
+    found = deviations.sampled_risk(np.random.default_rng(1), covariance, gram)
+    normal = np.random.default_rng(1).normal(size=(2, deviations.OPTIMA, 1))[..., 0]
+    np.testing.assert_allclose(found, 3 * np.array([[4.0], [9.0]]) * normal**2)
+
+
+def test_scaled_bounds_are_in_units_of_the_upper_one() -> None:
+    for d in (1, 3):
+        alpha, printed, lower, upper = bounds.scaled_bounds(np.random.default_rng(2), d, 0.5)
+        assert upper == d
+        assert 0 < lower < alpha < upper
+        assert printed > 0
+
+
+def test_violations_of_corollary_1_by_hand() -> None:
+    """Columns alpha_lim, printed lower, lower, upper; d = 2."""
+    values = np.array([[1.0, 0.5, 0.5, 2.0], [0.4, 0.5, 0.3, 2.0], [2.5, 0.5, 0.5, 2.0]])
+    made = setting(feature_dims=[2], feature_spreads=[0.5])
+    found = {
+        name: value
+        for _, values in bounds.scalars(made, {"d/2/0.5": values}, pd.DataFrame())
+        for name, value in values.items()
+    }
+    assert found["printed_lower_violated_2_0.5"] == pytest.approx(1 / 3)
+    assert found["printed_lower_violated"] == pytest.approx(1 / 3)
+    assert found["printed_upper_violated"] == pytest.approx(1 / 3)
+    assert found["corrected_violated"] == pytest.approx(1 / 3)
+    quantiles = [point for point in bounds.curves(made, {"d/2/0.5": values}) if point.seed == 500]
+    assert quantiles == [("0.5", 500, 2, 1.0)]
+
+
+def test_the_gap_is_that_of_plain_solutions() -> None:
+    """Its tangent is the library's slope; its size at the interval's end is from C'C itself."""
+    made = setting(dim=3, seeds=2, grid_points=12)
+    phi = spectral_features(np.random.default_rng(6), "rotated", made.law, 8, 3)
+    arrays: Arrays = {}
+    for kind in ("commuting", "rotated"):
+        for seed in (0, 1):
+            arrays |= stacked(f"gap/{kind}/{seed}", [AdaptedSums.of(phi)])
+    points = list(gap.curves(made, arrays))
+    (tangent,) = {p.value for p in points if p.series == "rotated, first order" and p.x == 0.5}
+    start = mean_square_of(phi, 0.0)
+    slope_at_0 = first_order_gap(phi, np.eye(3)) * made.limit("commuting") / start
+    assert tangent == pytest.approx(0.5 * slope_at_0, rel=1e-4)  # a difference over 1e-6
+    curves = pd.DataFrame(points)
+    (interval,) = [v for _, v in gap.scalars(made, arrays, curves) if "interval" in v]
+    found = {k: v for _, values in gap.scalars(made, arrays, curves) for k, v in values.items()}
+    expected = 1 - mean_square_of(phi, interval["interval"]) / start
+    assert expected > 0
+    assert found["rotated_gap_in_interval"] == pytest.approx(expected, rel=1e-6)
+    assert found["interval_over_lim"] == interval["interval"] / made.limit("commuting")
+
+
+def mean_square_of(phi: np.ndarray, alpha: float) -> float:
+    """E|w_m|^2 for optima of unit variance, from C'C of each task."""
+    b = blocks(phi, phi, alpha)
+    return float((np.linalg.solve(b.sum(0), b) ** 2).sum())
+
+
+def test_where_a_gap_closes() -> None:
+    curve = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "value": [-1e-9, 0.5, -0.1, -0.4]})
+    assert gap.negative_from(curve) == 2
+    assert gap.negative_from(curve[:2]) == np.inf
+
+
+def test_the_lowest_ratio_of_gap_and_bound() -> None:
+    rows = [("d^1, commuting", 1, 2, 4.0), ("d^1, commuting", 1, 5, 3.0)]
+    rows += [("d^2, rotated", 0, 2, 0.5), ("d^2, rotated", 0, 5, 0.25)]
+    curves = pd.DataFrame(rows, columns=["series", "seed", "x", "value"])
+    assert list(gap_bound.scalars(setting(), {}, curves)) == [
+        (1, {"d_commuting_lowest_ratio": 3.0}),
+        (0, {"d_squared_rotated_lowest_ratio": 0.25}),
+    ]
+
+
+def test_slopes_are_over_the_isotropic_one() -> None:
+    made = setting(seeds=2, stretches=[4.0])
+    matrix = np.diag([-1.0, 3.0, 4.0])  # tr / 3 = 2
+    points = list(isotropy.curves(made, {f"stretch/4/{seed}": matrix for seed in (0, 1)}))
+    assert points[:2] == [("shortest", 0, 4.0, -0.5), ("longest", 0, 4.0, 2.0)]
+
+
+def test_slopes_of_a_power_law_of_example_1() -> None:
+    x = np.geomspace(1e-3, 1e3, 4)
+    rows = [(f"d = {d}", -1, v, v**-power / d) for d, power in ((2, 1), (3, 2)) for v in x]
+    curves = pd.DataFrame(rows, columns=["series", "seed", "x", "value"])
+    made = setting(example_dims=[3, 2])
+    found = {k: v for _, values in polynomial.scalars(made, {}, curves) for k, v in values.items()}
+    assert found["d2_slope_at_large_variance"] == pytest.approx(-1)
+    assert found["d3_slope_at_small_variance"] == pytest.approx(-2)
+    assert found["d2_decreasing_share"] == 1
+    assert found["d3_at_small_variance"] == pytest.approx(1e6 / 3)
+    # of the four variances, d = 3 is lower at the two above one only
+    assert found["decreasing_in_dim_share"] == 0.5
+
+
+def test_of_one_entry_alpha_lim_is_the_ratio_of_moments() -> None:
+    assert random_matrices.power_of_moment_ratio(1) == pytest.approx(1)  # m4 / (2 m6)
+
+
+def test_cases_near_zero_are_the_scales_then_the_numbers() -> None:
+    path = {"feature_scales": [0.5, 2.0], "new_counts": [3], "new_tasks": {"count": 9}}
+    found = near_zero.cases(setting(path=path).cfg.path)
+    assert [case.key for case in found[:3]] == ["j/central/0.5/9", "j/central/2/9", "j/central/2/3"]
+    assert {case.law for case in found[3:]} == {"uncentral"}
+
+
+def test_slope_and_curvature_near_zero_by_hand() -> None:
+    """Optima 0, 0, 1 on a line and G = 1, 1, 2, K = 2: w = q_3 / S, q = l (1 - alpha l)^2.
+
+    At 0: S = 4, S' = -12, S'' = 20; w = 1/2, w' = -1/2, w'' = -3/2. The mean distance is
+    (2 w + 1 - w) / 3.
+    """
+    phi = np.sqrt([1.0, 1.0, 2.0])[:, None, None] * np.eye(2)
+    optima = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
+    # differences over h = 6e-4 leave h^2 of the third and fourth derivatives
+    assert near_zero.slope_and_curvature(phi, optima) == pytest.approx((-1 / 6, -1 / 2), rel=1e-4)
+
+
+def test_a_network_s_loss_and_initial_weights() -> None:
+    assert Measured(1.0, -2.0, 3.0, 0.0, 0.0, 0.0).loss(2.0) == 9
+    shapes = [(4, 1), (4,), (4, 4), (4,), (4,), (1,)]
+    for weights, shape, end in zip(
+        initial_weights(np.random.default_rng(0), 4),
+        shapes,
+        (1, 1, 0.5, 0.5, 0.5, 0.5),
+        strict=True,
+    ):
+        assert weights.shape == shape
+        assert np.abs(weights).max() <= end
+
+
+def test_the_derivative_of_proposition_5_leaves_the_second_order() -> None:
+    orders = derivative.features(setting(cases=5))["l/taylor"]
+    assert orders == pytest.approx(np.full(5, 2.0), abs=0.02)  # the third order, at 1e-3
+
+
+I2 = np.eye(2)[None]
+UP, DOWN = np.diag([1.0, 2.0])[None], np.diag([2.0, 1.0])[None]
+
+
+def test_lemmas_on_matrices_by_hand() -> None:
+    """Each bound where it holds with equality or nearly, and where it is violated."""
+    assert lemmas.above(np.array([1.0, 1.0, 2.0]), np.array([1.0, 1.0 - 1e-12, 1.0])) == 1 / 3
+    # eigenvalues in equal order reach the upper bound 5, in opposite order the lower one 4
+    assert lemmas.ruhe_violations(UP, UP) == lemmas.ruhe_violations(UP, DOWN) == 0
+    # no symmetric matrices: the eigenvalues are those of the lower triangles, 0 and +-5
+    upper, lower = np.array([[[0.0, 5.0], [0.0, 0.0]]]), np.array([[[0.0, 0.0], [5.0, 0.0]]])
+    assert lemmas.ruhe_violations(upper, lower) == 1  # tr = 25 > 0
+    assert lemmas.ruhe_violations(-upper, lower) == 1  # tr = -25 < 0
+    assert lemmas.product_violations(I2, I2) == 0  # 2 <= 4
+    mixed = np.diag([1.0, -1.0])[None]
+    assert lemmas.product_violations(mixed, mixed) == 1  # 2 > 0
+    assert lemmas.square_violations(I2) == 0  # 4 / 2 = 2
+    assert lemmas.square_violations(np.array([[[1.0, 1.0], [-1.0, 1.0]]])) == 1  # 2 > 0
+    assert lemmas.smallest_violations(-I2, UP) == 0  # -3 <= -2
+    assert lemmas.smallest_violations(I2, UP) == 1  # 3 > 2
+
+
+def test_lemmas_on_moments_by_hand() -> None:
+    # 2.5^2 = 6.25 against 1.5 times 4.5, and against 0.5 times 3.5
+    assert lemmas.moment_violations(np.array([[1.0, 2.0], [-1.0, 2.0]])) == 0.5
+    one = I2[None]  # a law of one Gram: tr G^p = 2
+    assert lemmas.jensen_violations(one, 2) == 0  # 2^2 / 2 = 2 <= 4
+    assert lemmas.jensen_violations(one, 3) == 1  # 2^3 / 2 = 4 > 2
+    spread = np.stack([np.zeros((2, 2)), np.diag([4.0, 0.0])])[None]
+    assert lemmas.jensen_violations(spread, 2) == 1  # mean 8 > 2^2
+
+
+def test_lemmas_on_functions_by_hand() -> None:
+    # a tilt to the right moves the minimum to the left well
+    tilts = np.array([[1.0, -1.0], [1.0, 1.0]])
+    assert lemmas.well_violations(tilts, 1.0) == 0.5
+    assert lemmas.well_violations(tilts, 0.0) == 0
+    assert lemmas.jump_violations(np.random.default_rng(0), 50, dips=False) == 0
+    assert lemmas.jump_violations(np.random.default_rng(0), 50, dips=True) > 0.2
+
+
+def test_random_matrices_of_the_lemmas_are_what_they_are_called() -> None:
+    psd = lemmas.semidefinite(np.random.default_rng(0), 200, 4)
+    values = np.linalg.eigvalsh(psd)
+    assert values.min() > -1e-12 * values.max()
+    assert set(np.linalg.matrix_rank(psd)) == {1, 2, 3, 4}
+    symmetric = lemmas.indefinite(np.random.default_rng(0), 200, 4)
+    np.testing.assert_array_equal(symmetric, symmetric.swapaxes(1, 2))
+    assert np.linalg.eigvalsh(symmetric).min() < -1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,25 +10,26 @@ import pandas as pd
 import plain_maml
 import pytest
 import torch
-import yaml
 
 from innerlr.bounds import heuristic_range
 from innerlr.empirical_ntk import empirical_gram
 from innerlr.errors import InnerlrError
 from innerlr.estimators import alpha_lim
 from innerlr.intervals import geometric_interval
-from replication import drawing
-from replication.config import Config, Fig10a, Fig12, Table2
 from replication.families import make
 from replication.figures.pretrained.experiment import _basis, _is_nearest
+from replication.figures.pretrained.settings import Table2
+from replication.figures.pretrained.table import table2
 from replication.figures.rate_sweep.experiment import TANGENT, _at, _position
+from replication.figures.rate_sweep.settings import Fig10a, Fig12
 from replication.judging.claims import under_readings
-from replication.pipeline.tables import table2, write_table2
+from replication.judging.entries import entries
+from replication.settings.config import Config
 from replication.training.checkpoint import Checkpoint
 from replication.training.maml import TrainedStack
 
 ROOT = Path(__file__).resolve().parents[2]
-CLAIMS = yaml.safe_load((ROOT / "claims.yaml").read_text())
+CLAIMS = entries()
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
 
@@ -160,34 +160,6 @@ def test_the_best_rate_lies_between_its_neighbours() -> None:
         share = found["useless_share_of_range"]
         ends = [found[f"useless_share_of_range_{end}"] for end in ("below", "above")]
         assert ends == pytest.approx([max(0, share - 1 / points), min(1, share + 1 / points)])
-
-
-def test_a_curve_has_a_gap_where_a_network_diverged() -> None:
-    from matplotlib import pyplot as plt
-
-    alphas = [0.0, 0.001, 0.01, 0.1]
-    losses = np.array([[2.0, np.inf, 1.0, 3.0], [2.0, 1.5, 1.1, 3.0]])
-    sweep = pd.DataFrame(
-        {
-            "strategy": "shared",
-            "iteration": 10,
-            "seed": np.repeat([0, 1], 4),
-            "alpha": alphas * 2,
-            "test_loss": losses.ravel(),
-        }
-    )
-    rows = [["shared", seed, name, 0.01] for seed in (0, 1) for name in drawing.RATE_MARKS]
-    rows += [["shared", seed, "loss_at_0", 2.0] for seed in (0, 1)]
-    rows += [["ranges", -1, "range_low", 0.001], ["ranges", -1, "range_high", 0.1]]
-    estimates = pd.DataFrame(rows, columns=["panel", "seed", "quantity", "value"])
-    figure, axes = plt.subplots()
-    shown = drawing.rate_curves(axes, sweep, estimates, "shared")
-    line = next(line for line in axes.lines if line.get_label() == "after 100% of the training")
-    assert list(line.get_xdata()) == alphas
-    assert list(np.isnan(line.get_ydata())) == [False, True, False, False]
-    crossed = shown[shown.series == "beyond the axis"]
-    assert (crossed.alpha.tolist(), crossed.lost.tolist()) == ([0.001], [1.0])
-    plt.close(figure)
 
 
 def test_the_two_best_grid_points_of_a_range() -> None:
@@ -416,23 +388,3 @@ def test_geometric_intervals() -> None:
     assert found.low * found.high == pytest.approx(found.mean**2)
     with pytest.raises(InnerlrError, match="expected positive values"):
         geometric_interval([1.0, 0.0])
-
-
-def test_table2_is_rendered_in_the_papers_form(table2_stages: Any, tmp_path: Path) -> None:
-    experiment, *_, sweep, estimates = table2_stages
-    titles = {name: panel.title for name, panel in experiment.cfg.panels.items()}
-    made = table2(sweep, estimates, titles)
-    paths = {kind: tmp_path / f"table2.{kind}" for kind in ("csv", "tex", "html")}
-    write_table2(made, SimpleNamespace(**paths), "Table 2")
-    assert len(pd.read_csv(paths["csv"])) == len(made)
-    tex, page = paths["tex"].read_text(), paths["html"].read_text()
-    assert r"\toprule" in tex
-    # the lowest error after the step is bold, in the paper's rows and in each of ours
-    assert tex.count(r"\textbf{") == page.count("<b>") == 3
-    assert r"\textbf{0.797}" in tex
-    lowest = made[made.reading == titles["a"]].post.min()
-    assert rf"\textbf{{{lowest:.3f}}}" in tex
-    for alpha in experiment.cfg.alphas:
-        assert f"<th>{alpha:g}</th>" in page
-    # each reading is named once
-    assert all(page.count(title) == 1 for title in titles.values())

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from project import Project, counts
 
-from replication.images.sources import ENVIRONMENT
+from replication.images.choice import ENVIRONMENT
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 SMALL = """
 preset: small
+fig05: {tasks: 40, fresh_tasks: 40, seeds: 2, grid_points: 12}
 fig10a: {iterations: 2, seeds: 1, test_tasks: 4, estimate_tasks: 2}
 fig03: {images: {split: {train: 3, validation: 0, test: 3}}}
 """
@@ -29,6 +32,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (made.folder / "small.yaml").write_text(SMALL)
     run(made, FEATURES)
     run(made, UNTRAINED)
+    for figure in ("fig05", "fig06"):
+        run(made, f"results/small/figures/{figure}.png")
     return made
 
 
@@ -62,10 +67,23 @@ def test_keys_that_training_reads_train_anew(project: Project) -> None:
     assert jobs(project, FEATURES, "fig10a: {meta_batch: 3}")["training"] == 1
 
 
+@contextmanager
+def edited(project: Project, file: str) -> Iterator[None]:
+    """A comment at the end of a file, for as long as the block runs."""
+    path = project.folder / file
+    stat, text = path.stat(), path.read_bytes()
+    path.write_bytes(text + b"# edited\n")
+    try:
+        yield
+    finally:
+        path.write_bytes(text)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
 @pytest.mark.parametrize(
     ("module", "reruns"),
     [
-        ("innerlr/modes", True),
+        ("innerlr/ntk", True),
         ("replication/training/device", True),
         ("innerlr/adaptation", False),
     ],
@@ -73,14 +91,41 @@ def test_keys_that_training_reads_train_anew(project: Project) -> None:
 def test_editing_a_module_reruns_what_it_is_behind(
     project: Project, module: str, reruns: bool
 ) -> None:
-    file = project.folder / f"src/{module}.py"
-    stat, text = file.stat(), file.read_bytes()
-    file.write_bytes(text + b"# edited\n")
-    try:
+    with edited(project, f"src/{module}.py"):
         assert bool(jobs(project, FEATURES)) == reruns
-    finally:
-        file.write_bytes(text)
-        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+FAMILIES = "src/replication/figures"
+STAGES = ("data", "features", "sweep", "estimates", "judge")
+
+
+@pytest.mark.parametrize(
+    ("file", "of_fig06", "of_fig05"),
+    [
+        (f"{FAMILIES}/coefficients/draw.py", {"figure"}, set()),
+        (f"{FAMILIES}/coefficients/captions/fig06.rst", {"figure"}, set()),
+        (f"{FAMILIES}/coefficients/settings.py", {*STAGES, "figure"}, set()),
+        (f"{FAMILIES}/coefficients/experiment.py", {*STAGES, "figure"}, set()),
+        # of all families
+        ("src/replication/drawing.py", {"figure"}, {"figure"}),
+        ("src/replication/pipeline/notebook.py", {"figure"}, {"figure"}),
+        ("src/replication/settings/section.py", {*STAGES, "figure"}, {*STAGES, "figure"}),
+        ("src/replication/experiment.py", {*STAGES, "figure"}, {*STAGES, "figure"}),
+        ("scripts/sweep.py", {*STAGES[2:], "figure"}, {*STAGES[2:], "figure"}),
+        # they find and record what is run
+        ("src/replication/families.py", set(), set()),
+        ("src/replication/pipeline/job.py", set(), set()),
+        ("src/replication/pipeline/targets.py", set(), set()),
+    ],
+)
+def test_editing_a_file_reruns_what_depends_on_it(
+    project: Project, file: str, of_fig06: set[str], of_fig05: set[str]
+) -> None:
+    """A family's own files rerun it alone; what families share reruns them all."""
+    with edited(project, file):
+        for figure, expected in (("fig06", of_fig06), ("fig05", of_fig05)):
+            planned = set(jobs(project, f"results/small/figures/{figure}.png"))
+            assert planned - {"total"} == expected, figure
 
 
 def test_the_device_matters_where_networks_are_trained(project: Project) -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from browser import WIDTHS, assert_readable, chromium, opened
 from playwright.sync_api import Browser
 from project import Project, counts
 
 from innerlr.io.verify import SUFFIX, verify
-from replication.config import Config
+from replication.judging.entries import entries
+from replication.settings.config import Config
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -52,6 +52,14 @@ def test_every_figure_is_made_in_every_form(project: Project, figure: str) -> No
     assert len(shown) > 3
     assert "What differs" in (folder / f"notebooks/{figure}.html").read_text()
     assert json.loads((folder / f"notebooks/{figure}.ipynb").read_text())["cells"]
+
+
+@pytest.mark.parametrize("table", ["table1", "estimators", "claims"])
+def test_the_notebook_of_a_table_shows_what_it_wrote(project: Project, table: str) -> None:
+    page = (project.results() / f"tables/{table}.html").read_text()
+    made = json.loads((project.results() / f"notebooks/{table}.ipynb").read_text())
+    (output,) = made["cells"][-1]["outputs"]
+    assert f">{''.join(output['data']['text/html'])}</div>" in page
 
 
 def test_the_notebooks_need_no_network(project: Project) -> None:
@@ -120,7 +128,8 @@ def test_everything_in_the_report_opens_in_a_browser(
             home.click()
         assert set(seen) == set(page.evaluate("Object.keys(results)"))
     assert set(seen.values()) == {"img", "html"}
-    assert len(seen) == 2 * len(FIGURES) + 4
+    # the tables, and the notebooks of those that no figure's notebook writes
+    assert len(seen) == 2 * len(FIGURES) + 4 + 3
 
 
 @pytest.mark.parametrize("size", WIDTHS.values(), ids=WIDTHS)
@@ -181,7 +190,7 @@ def test_a_parameter_reruns_only_what_depends_on_it(project: Project) -> None:
     jobs = counts(project.snakemake("-n", *SMOKE, str(change)))
     assert jobs == {
         **dict.fromkeys(("sweep", "estimates", "judge", "figure"), 1),
-        **dict.fromkeys(("claims_table", "estimators_table", "all"), 1),
+        **dict.fromkeys(("claims_table", "table", "all"), 1),
         "total": 7,
     }
     change.write_text("fig08: {trials: 4}\n")
@@ -191,15 +200,27 @@ def test_a_parameter_reruns_only_what_depends_on_it(project: Project) -> None:
     change.unlink()
 
 
-def test_editing_a_notebook_redraws_its_figure_alone(project: Project) -> None:
-    path = project.folder / "notebooks/fig06.ipynb"
+@pytest.mark.parametrize(
+    ("name", "old", "new", "rule"),
+    [
+        ("notebooks/fig06.ipynb", "# Fig. 6", "# Figure 6", "figure"),
+        ("notebooks/table2.ipynb", "# Table 2", "# Table 2,", "figure_with_table"),
+        ("notebooks/table1.ipynb", "# Table 1", "# Table 1,", "table"),
+        # looked up by the table of estimators
+        ("src/replication/figures/tangent/quantities.py", "test loss", "loss", "table"),
+    ],
+)
+def test_editing_a_notebook_or_what_it_reads_remakes_it_alone(
+    project: Project, name: str, old: str, new: str, rule: str
+) -> None:
+    path = project.folder / name
     kept = path.read_bytes()
     stat = path.stat()
-    path.write_text(kept.decode().replace("# Fig. 6", "# Figure 6", 1))
+    path.write_text(kept.decode().replace(old, new, 1))
     try:
         assert path.read_bytes() != kept
         jobs = counts(project.snakemake("-n", *SMOKE))
-        assert jobs == {"figure": 1, "all": 1, "total": 2}
+        assert jobs == {rule: 1, "all": 1, "total": 2}
     finally:
         path.write_bytes(kept)
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -243,7 +264,7 @@ def test_readings_judge_every_claim_and_are_in_the_report(project: Project) -> N
     folder = project.results()
     files = [f"results/smoke/figures/{curve}.svg" for curve in curves]
     project.snakemake(*SMOKE, "--", *files)
-    claims = yaml.safe_load((project.folder / "claims.yaml").read_text())
+    claims = entries()
     for name in ("fig01", "fig03", "fig10b"):
         table = pd.read_csv(folder / f"tables/{name}_readings.csv")
         starts = tuple(getattr(Config(), name).readings.claims or [""])

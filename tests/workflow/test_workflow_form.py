@@ -9,83 +9,129 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 
-from replication.config import Config
-from replication.families import EXPERIMENTS
+from replication.families import experiments, family_of
+from replication.judging.entries import entries
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
 ORDER = [
-    *("input", "output", "log", "benchmark", "conda"),
+    *("input", "output", "log", "benchmark", "wildcard_constraints", "conda"),
     *("threads", "resources", "params", "message", "script"),
 ]
+OPTIONAL = {"wildcard_constraints"}
+RULE = r"^(?:use rule (?P<base>\w+) as (?P<heir>\w+) with|rule (?P<name>\w+)):\n"
 
 
-def rules() -> dict[str, list[str]]:
-    """The directives of each rule that runs something, in their order."""
-    found = {}
+def written() -> tuple[dict[str, list[str]], dict[str, str]]:
+    """The directives of each rule as they are written, and the rule that another inherits from."""
+    directives, bases = {}, {}
     for path in FILES:
-        for name, body in re.findall(
-            r"^rule (\w+):\n((?:^(?:    .*)?\n)*)", path.read_text(), re.M
-        ):
-            directives = re.findall(r"^    (\w+):", body, re.M)
-            if "output" in directives and name != "report_due":  # a mark, no work
-                found[name] = directives
-    return found
+        for rule in re.finditer(rf"{RULE}(?P<body>(?:^(?:    .*)?\n)*)", path.read_text(), re.M):
+            name = rule["name"] or rule["heir"]
+            directives[name] = re.findall(r"^    (\w+):", rule["body"], re.M)
+            if rule["base"]:
+                bases[name] = rule["base"]
+    return directives, bases
 
 
-RULES = rules()
+WRITTEN, BASES = written()
+# those that run something; report_due makes a mark
+RULES = [name for name in WRITTEN if "output" in WRITTEN[name] and name != "report_due"]
 
 
 def test_the_parser_sees_the_rules() -> None:
-    assert {"data", "features", "sweep", "estimates", "judge", "figure"} <= set(RULES)
+    assert {"data", "features", "sweep", "estimates", "judge", "figure", "table"} <= set(RULES)
+    assert BASES == {"figure_with_table": "figure"}
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_carries_everything_in_one_order(name: str) -> None:
-    assert RULES[name] == ORDER
+    """What it does not write itself it inherits."""
+    here = WRITTEN[name]
+    assert here == [directive for directive in ORDER if directive in here]
+    all_of_it = {*here, *WRITTEN[BASES.get(name, name)]}
+    assert all_of_it >= set(ORDER) - OPTIONAL
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_has_a_script_of_its_name(name: str) -> None:
-    text = (ROOT / f"scripts/{name}.py").read_text()
-    assert text.startswith(f'"""Rule {name}:')
+    script = BASES.get(name, name)
+    text = (ROOT / f"scripts/{script}.py").read_text()
+    assert text.startswith(f'"""Rule {script}:')
     assert "with job(snakemake" in text
 
 
 def test_there_is_no_script_without_a_rule() -> None:
-    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == set(RULES)
+    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == set(RULES) - set(BASES)
 
 
-def test_every_experiment_of_the_configuration_has_its_class() -> None:
-    sections = set(Config.model_fields) - {"preset", "seed", "device", "experiments"}
-    assert sections == set(EXPERIMENTS)
+def test_every_experiment_has_what_computes_it() -> None:
+    for name, section in experiments().items():
+        module, cls = section.computed_by.split(":")
+        text = (family_of(name).folder / f"{module}.py").read_text()
+        assert f"class {cls}(" in text, name
 
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+OF_FIGURES = {"sweeps", "estimates", "claims", "sections", "stem", "preset"}
+OF_TABLES = {"inputs", "tables"}
+
+
+def parameters(notebook: Path) -> set[str]:
+    """The names that a notebook's one cell of parameters gives values to."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    (cell,) = (c for c in cells if "parameters" in c.metadata.get("tags", []))
+    return set(re.findall(r"^(\w+) = ", cell.source, re.M))
+
+
+def caption_of_figure(notebook: Path) -> list[Path]:
+    return list((ROOT / "src/replication/figures").glob(f"*/captions/{notebook.stem}.rst"))
+
+
+FIGURES = [path for path in NOTEBOOKS if caption_of_figure(path)]
+TABLES = [path for path in NOTEBOOKS if not caption_of_figure(path)]
+
+
+@pytest.mark.workflow
+def test_every_figure_and_table_has_its_notebook() -> None:
+    """The targets that are in no file: the Snakefile makes one for each figure and table."""
+    command = [sys.executable, "-m", "snakemake", "--list-target-rules"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    targets = set(re.findall(r"^\w+$", run.stdout, re.M)) - set(WRITTEN)
+    assert targets >= {"fig01", "fig10", "theory", "table1", "table2", "claims"}
+    # experiments of the user's own share one
+    assert {path.stem for path in NOTEBOOKS} == targets | {"own_experiment"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebooks_are_stored_clean_and_parametrised(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
-    tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    assert len(tagged) == 1
-    for name in ("sweeps", "estimates", "claims", "sections", "stem", "preset"):
-        assert re.search(rf"^{name} = ", tagged[0].source, re.M), name
+    assert parameters(path) >= (OF_TABLES if path in TABLES else OF_FIGURES)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert not cell.outputs
             assert cell.execution_count is None
     prose = [c.source for c in notebook.cells if c.cell_type == "markdown"]
-    if path.stem != "own_experiment":  # has no paper to differ from
+    assert prose
+    # an experiment of one's own has no paper to differ from
+    if path in FIGURES and path.stem != "own_experiment":
         assert any("What differs from the paper" in text for text in prose)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_every_notebook_has_a_caption(path: Path) -> None:
-    (caption,) = (ROOT / "src/replication/figures").glob(f"*/captions/{path.stem}.rst")
+    of_table = ROOT / f"workflow/report/{path.stem}.rst"
+    (caption,) = caption_of_figure(path) or [of_table]
     assert caption.read_text().strip()
+    assert of_table.is_file() == (path in TABLES)
+
+
+def test_a_figure_with_a_table_has_a_caption_for_each() -> None:
+    for path in FIGURES:
+        (caption,) = caption_of_figure(path)
+        beside = caption.with_name(f"{path.stem}_table.rst")
+        assert beside.is_file() == ("tables" in parameters(path)), path.stem
 
 
 def test_nothing_below_the_package_imports_the_workflow() -> None:
@@ -104,8 +150,8 @@ def test_the_estimators_need_neither_pandas_nor_torch() -> None:
 
 
 def test_claims_of_the_workflow_are_those_of_the_figures() -> None:
-    entries = yaml.safe_load((ROOT / "claims.yaml").read_text())
-    assert {entry["experiment"] for entry in entries if "of" not in entry} <= set(EXPERIMENTS)
+    listed = entries()
+    assert {entry["experiment"] for entry in listed if "of" not in entry} <= set(experiments())
 
 
 @pytest.mark.workflow
@@ -123,7 +169,7 @@ def test_snakemake_finds_nothing_to_lint() -> None:
 def test_stages_that_train_nothing_import_no_torch() -> None:
     code = (
         "import sys\n"
-        "from replication.config import Config\n"
+        "from replication.settings.config import Config\n"
         "from replication.families import make\n"
         "for name in ('fig08', 'fig10b', 'table2', 'theory'):\n"
         "    make(name, getattr(Config(), name).model_dump(), 1)\n"

@@ -3,7 +3,7 @@
 
 rule judge:
     input:
-        source=sources("replication/judging/claims"),
+        source=TARGETS.code("judge"),
         estimates=RESULTS / "estimates/{experiment}.csv",
     output:
         table=RESULTS / "claims/{experiment}.csv",
@@ -20,8 +20,8 @@ rule judge:
         runtime=5,
     params:
         experiment="{experiment}",
-        claims=lambda wc: [c for c in ALL_CLAIMS if c["experiment"] == wc.experiment],
-        section=lambda wc: section(wc.experiment, "estimates"),
+        claims=lambda wc: TARGETS.claims(wc.experiment),
+        section=lambda wc: TARGETS.section(wc.experiment, "estimates"),
     message:
         "{wildcards.experiment}: claims"
     script:
@@ -30,29 +30,41 @@ rule judge:
 
 rule claims_table:
     input:
-        source=sources("replication/judging/claims", "replication/pipeline/tables"),
-        tables=expand(RESULTS / "claims/{name}.csv", name=EXPERIMENTS),
+        notebook="notebooks/claims.ipynb",
+        source=TARGETS.code_of_notebook("claims_table", "notebooks/claims.ipynb"),
+        entries=TARGETS.entry_files(),
+        verdicts=expand(RESULTS / "claims/{name}.csv", name=TARGETS.experiments),
     output:
-        csv=RESULTS / "claims.csv",
+        table=[
+            RESULTS / "claims.csv",
+            report(
+                RESULTS / "tables/claims.html",
+                caption="../report/claims.rst",
+                category="Claims",
+                labels={"table": "all claims and verdicts", "kind": "table"},
+            ),
+        ],
+        ipynb=RESULTS / "notebooks/claims.ipynb",
         html=report(
-            RESULTS / "tables/claims.html",
+            RESULTS / "notebooks/claims.html",
             caption="../report/claims.rst",
             category="Claims",
-            labels={"table": "all claims and verdicts"},
+            labels={"table": "all claims and verdicts", "kind": "notebook"},
         ),
-        provenance=provenance(*CLAIMS),
+        provenance=provenance(*TARGETS.table("claims")),
     log:
         LOGS / "claims_table.log",
+        notebook=LOGS / "claims_table.ipynb",
     benchmark:
         BENCHMARKS / "claims_table.tsv"
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=1000,
+        runtime=10,
     params:
-        claims=ENTRIES,
+        preset=TARGETS.config.preset,
     message:
         "claims: all verdicts"
     script:

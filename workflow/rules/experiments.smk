@@ -3,8 +3,8 @@
 
 rule data:
     input:
-        source=lambda wc: source_of_experiment(wc.experiment),
-        file=lambda wc: own_file(wc.experiment),
+        source=lambda wc: TARGETS.code("data", wc.experiment),
+        file=lambda wc: TARGETS.own_file(wc.experiment),
     output:
         table=RESULTS / "data/{experiment}.csv",
         provenance=provenance(RESULTS / "data/{experiment}.csv"),
@@ -20,8 +20,8 @@ rule data:
         runtime=10,
     params:
         experiment="{experiment}",
-        section=lambda wc: section(wc.experiment, "data"),
-        seed=CONFIG.seed,
+        section=lambda wc: TARGETS.section(wc.experiment, "data"),
+        seed=SEED,
     message:
         "{wildcards.experiment}: data sheet"
     script:
@@ -30,10 +30,10 @@ rule data:
 
 rule features:
     input:
-        source=lambda wc: source_of_experiment(wc.experiment),
+        source=lambda wc: TARGETS.code("features", wc.experiment),
         data=RESULTS / "data/{experiment}.csv",
-        file=lambda wc: own_file(wc.experiment),
-        trained=lambda wc: trained_files(wc.experiment),
+        file=lambda wc: TARGETS.own_file(wc.experiment),
+        trained=lambda wc: TARGETS.trained(wc.experiment),
     output:
         arrays=RESULTS / "features/{experiment}.npz",
         provenance=provenance(RESULTS / "features/{experiment}.npz"),
@@ -49,11 +49,11 @@ rule features:
         runtime=30,
     params:
         experiment="{experiment}",
-        section=lambda wc: section(wc.experiment, "features"),
-        seed=CONFIG.seed,
+        section=lambda wc: TARGETS.section(wc.experiment, "features"),
+        seed=SEED,
         # only trained networks are evaluated there
-        device=lambda wc: CONFIG.device if runs_of(wc.experiment) else "cpu",
-        runs=lambda wc: runs_of(wc.experiment),
+        device=lambda wc: DEVICE if TARGETS.runs(wc.experiment) else "cpu",
+        runs=lambda wc: TARGETS.runs(wc.experiment),
     message:
         "{wildcards.experiment}: features and their moments"
     script:
@@ -62,7 +62,7 @@ rule features:
 
 rule sweep:
     input:
-        source=lambda wc: source_of_experiment(wc.experiment),
+        source=lambda wc: TARGETS.code("sweep", wc.experiment),
         features=RESULTS / "features/{experiment}.npz",
     output:
         table=RESULTS / "sweeps/{experiment}.csv",
@@ -79,8 +79,8 @@ rule sweep:
         runtime=30,
     params:
         experiment="{experiment}",
-        section=lambda wc: section(wc.experiment, "sweep"),
-        seed=CONFIG.seed,
+        section=lambda wc: TARGETS.section(wc.experiment, "sweep"),
+        seed=SEED,
     message:
         "{wildcards.experiment}: sweep"
     script:
@@ -89,7 +89,7 @@ rule sweep:
 
 rule estimates:
     input:
-        source=lambda wc: source_of_experiment(wc.experiment),
+        source=lambda wc: TARGETS.code("estimates", wc.experiment),
         features=RESULTS / "features/{experiment}.npz",
         sweep=RESULTS / "sweeps/{experiment}.csv",
     output:
@@ -107,8 +107,8 @@ rule estimates:
         runtime=30,
     params:
         experiment="{experiment}",
-        section=lambda wc: section(wc.experiment, "estimates"),
-        seed=CONFIG.seed,
+        section=lambda wc: TARGETS.section(wc.experiment, "estimates"),
+        seed=SEED,
     message:
         "{wildcards.experiment}: estimates"
     script:

@@ -3,40 +3,21 @@
 
 rule figure:
     input:
-        notebook=lambda wc: notebook_of(wc.figure),
-        caption=lambda wc: caption_of(wc.figure),
-        source=lambda wc: source_of_figure(wc.figure),
-        sweeps=lambda wc: inputs_of(wc.figure, "sweeps"),
-        estimates=lambda wc: inputs_of(wc.figure, "estimates"),
-        claims=lambda wc: inputs_of(wc.figure, "claims"),
+        notebook=lambda wc: TARGETS.notebook(wc.figure),
+        caption=lambda wc: TARGETS.caption(wc.figure),
+        source=lambda wc: TARGETS.code_of_notebook("figure", TARGETS.notebook(wc.figure)),
+        sweeps=lambda wc: TARGETS.inputs_of(wc.figure, "sweeps"),
+        estimates=lambda wc: TARGETS.inputs_of(wc.figure, "estimates"),
+        claims=lambda wc: TARGETS.inputs_of(wc.figure, "claims"),
     output:
-        pdf=RESULTS / "figures/{figure}.pdf",
-        svg=report(
-            RESULTS / "figures/{figure}.svg",
-            caption="../report/figure.rst",
-            category="Figures",
-            labels={"figure": "{figure}", "kind": "figure"},
-        ),
-        png=RESULTS / "figures/{figure}.png",
-        csv=RESULTS / "figures/{figure}.csv",
-        ipynb=RESULTS / "notebooks/{figure}.ipynb",
-        html=report(
-            RESULTS / "notebooks/{figure}.html",
-            caption="../report/figure.rst",
-            category="Figures",
-            labels={"figure": "{figure}", "kind": "notebook"},
-        ),
-        caption=RESULTS / "captions/{figure}.rst",
-        provenance=provenance(
-            *(RESULTS / f"figures/{{figure}}.{kind}" for kind in ("pdf", "svg", "png", "csv")),
-            *(RESULTS / f"notebooks/{{figure}}.{kind}" for kind in ("ipynb", "html")),
-            RESULTS / "captions/{figure}.rst",
-        ),
+        **figure_output(),
     log:
         LOGS / "figure/{figure}.log",
         notebook=LOGS / "figure/{figure}.ipynb",
     benchmark:
         BENCHMARKS / "figure/{figure}.tsv"
+    wildcard_constraints:
+        figure=any_of(TARGETS.figures_without_table),
     conda:
         ENVIRONMENT
     threads: 1
@@ -45,108 +26,59 @@ rule figure:
         runtime=10,
     params:
         figure="{figure}",
-        experiments=lambda wc: FIGURES[wc.figure],
-        sections=lambda wc: {name: section(name, "figure") for name in FIGURES[wc.figure]},
-        preset=CONFIG.preset,
+        experiments=lambda wc: TARGETS.figures[wc.figure],
+        sections=lambda wc: {
+            name: TARGETS.section(name, "figure") for name in TARGETS.figures[wc.figure]
+        },
+        preset=TARGETS.config.preset,
     message:
         "{wildcards.figure}: figure"
     script:
         "../../scripts/figure.py"
 
 
-rule notation:
-    input:
-        source=sources("replication/pipeline/tables"),
-        notation="workflow/report/notation.csv",
+use rule figure as figure_with_table with:
     output:
-        csv=RESULTS / "tables/table1.csv",
-        tex=RESULTS / "tables/table1.tex",
+        **figure_output(),
+        table=table_output("{figure}"),
+        records=provenance(*TARGETS.table("{figure}")),
+    wildcard_constraints:
+        figure=any_of(TARGETS.figures_with_table),
+    params:
+        table_caption=lambda wc: TARGETS.caption_of_table(wc.figure),
+
+
+rule table:
+    input:
+        notebook="notebooks/{table}.ipynb",
+        source=lambda wc: TARGETS.code_of_table(wc.table),
+        data=lambda wc: TARGETS.data_of_table(wc.table),
+    output:
+        table=table_output("{table}"),
+        ipynb=RESULTS / "notebooks/{table}.ipynb",
         html=report(
-            RESULTS / "tables/table1.html",
-            caption="../report/table1.rst",
+            RESULTS / "notebooks/{table}.html",
+            caption="../report/table.rst",
             category="Tables",
-            labels={"table": "table1"},
+            labels={"table": "{table}", "kind": "notebook"},
         ),
-        provenance=provenance(*TABLES["table1"]),
+        provenance=provenance(*TARGETS.table("{table}")),
     log:
-        LOGS / "notation.log",
+        LOGS / "table/{table}.log",
+        notebook=LOGS / "table/{table}.ipynb",
     benchmark:
-        BENCHMARKS / "notation.tsv"
+        BENCHMARKS / "table/{table}.tsv"
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=1000,
+        runtime=10,
     params:
-        title="Notation of the paper and its names here",
+        table="{table}",
+        preset=TARGETS.config.preset,
+        table_caption="workflow/report/{table}.rst",
     message:
-        "table1: the glossary"
+        "{wildcards.table}: table"
     script:
-        "../../scripts/notation.py"
-
-
-rule table2_table:
-    input:
-        source=sources("replication/pipeline/tables"),
-        sweep=RESULTS / "sweeps/table2.csv",
-        estimates=RESULTS / "estimates/table2.csv",
-    output:
-        csv=RESULTS / "tables/table2.csv",
-        tex=RESULTS / "tables/table2.tex",
-        html=report(
-            RESULTS / "tables/table2.html",
-            caption="../report/table2.rst",
-            category="Tables",
-            labels={"table": "table2"},
-        ),
-        provenance=provenance(*TABLES["table2"]),
-    log:
-        LOGS / "table2_table.log",
-    benchmark:
-        BENCHMARKS / "table2_table.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        titles={name: panel.title for name, panel in CONFIG.table2.panels.items()},
-        title="Test errors of one-step sinusoid regression with network features (Table 2)",
-    message:
-        "table2: the table"
-    script:
-        "../../scripts/table2_table.py"
-
-
-rule estimators_table:
-    input:
-        source=sources("replication/pipeline/tables"),
-        estimates=expand(RESULTS / "estimates/{name}.csv", name=EXPERIMENTS),
-    output:
-        csv=RESULTS / "tables/estimators.csv",
-        tex=RESULTS / "tables/estimators.tex",
-        html=report(
-            RESULTS / "tables/estimators.html",
-            caption="../report/estimators.rst",
-            category="Tables",
-            labels={"table": "estimators"},
-        ),
-        provenance=provenance(*TABLES["estimators"]),
-    log:
-        LOGS / "estimators_table.log",
-    benchmark:
-        BENCHMARKS / "estimators_table.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        experiments=EXPERIMENTS,
-    message:
-        "estimators: every estimate in one table"
-    script:
-        "../../scripts/estimators_table.py"
+        "../../scripts/table.py"

@@ -3,7 +3,7 @@
 
 rule closed_readings:
     input:
-        source=lambda wc: source_of_experiment(wc.closed),
+        source=lambda wc: TARGETS.code("closed_readings", wc.closed),
     output:
         table=RESULTS / "readings/{closed}.csv",
         provenance=provenance(RESULTS / "readings/{closed}.csv"),
@@ -20,9 +20,10 @@ rule closed_readings:
     params:
         experiment="{closed}",
         sections=lambda wc: {
-            reading: reading_section(wc.closed, reading) for reading in choices_of(wc.closed)
+            reading: TARGETS.reading_section(wc.closed, reading)
+            for reading in TARGETS.choices(wc.closed)
         },
-        seed=CONFIG.seed,
+        seed=SEED,
     message:
         "{wildcards.closed}: estimates under every reading"
     script:
@@ -31,7 +32,7 @@ rule closed_readings:
 
 rule trained_reading:
     input:
-        source=lambda wc: source_of_experiment(wc.trained),
+        source=lambda wc: TARGETS.code("trained_reading", wc.trained),
     output:
         table=RESULTS / "readings/{trained}/{reading}.csv",
         provenance=provenance(RESULTS / "readings/{trained}/{reading}.csv"),
@@ -47,9 +48,9 @@ rule trained_reading:
         runtime=240,
     params:
         experiment="{trained}",
-        section=lambda wc: reading_section(wc.trained, wc.reading),
-        seed=CONFIG.seed,
-        device=CONFIG.device,
+        section=lambda wc: TARGETS.reading_section(wc.trained, wc.reading),
+        seed=SEED,
+        device=DEVICE,
         checkpoints=str(RESULTS / "checkpoints/readings/{trained}/{reading}"),
     message:
         "{wildcards.trained}: reading {wildcards.reading}"
@@ -57,10 +58,49 @@ rule trained_reading:
         "../../scripts/trained_reading.py"
 
 
+rule shared_readings:
+    input:
+        source=lambda wc: TARGETS.code_of_drawing("shared_readings", wc.shared),
+        trained=lambda wc: TARGETS.trained_for_readings(wc.shared),
+        caption=lambda wc: TARGETS.family_file(wc.shared, f"captions/{wc.shared}_rates.rst"),
+    output:
+        estimates=RESULTS / "readings/{shared}.csv",
+        table=RESULTS / "tables/{shared}_rates.csv",
+        pdf=RESULTS / "figures/{shared}_rates.pdf",
+        svg=report(
+            RESULTS / "figures/{shared}_rates.svg",
+            caption="../report/rates.rst",
+            category="Readings",
+            labels={"experiment": "{shared}", "figure": "{shared}_rates"},
+        ),
+        png=RESULTS / "figures/{shared}_rates.png",
+        csv=RESULTS / "figures/{shared}_rates.csv",
+        provenance=provenance(RESULTS / "readings/{shared}.csv", *TARGETS.rates("{shared}")),
+    log:
+        LOGS / "shared_readings/{shared}.log",
+    benchmark:
+        BENCHMARKS / "shared_readings/{shared}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        experiment="{shared}",
+        section=lambda wc: TARGETS.config.section(wc.shared).for_readings(),
+        runs=lambda wc: TARGETS.reading_runs(wc.shared),
+        seed=SEED,
+    message:
+        "{wildcards.shared}: estimates under every reading, and every scheme by itself"
+    script:
+        "../../scripts/shared_readings.py"
+
+
 rule readings_table:
     input:
-        source=sources("replication/judging/claims"),
-        tables=lambda wc: tables_of_readings(wc.open),
+        source=TARGETS.code("readings_table"),
+        tables=lambda wc: TARGETS.tables_of_readings(wc.open),
     output:
         table=RESULTS / "tables/{open}_readings.csv",
         provenance=provenance(RESULTS / "tables/{open}_readings.csv"),
@@ -76,8 +116,8 @@ rule readings_table:
         runtime=10,
     params:
         experiment="{open}",
-        readings=lambda wc: list(choices_of(wc.open)),
-        claims=lambda wc: claims_of_readings(wc.open),
+        readings=lambda wc: list(TARGETS.choices(wc.open)),
+        claims=lambda wc: TARGETS.claims_of_readings(wc.open),
     message:
         "{wildcards.open}: the claims under every reading"
     script:
@@ -86,19 +126,19 @@ rule readings_table:
 
 rule specification_curve:
     input:
-        source=sources("replication/drawing", "replication/judging/specification"),
-        table=lambda wc: RESULTS / f"tables/{CURVES[wc.curve][0]}_readings.csv",
+        source=TARGETS.code("specification_curve"),
+        table=lambda wc: RESULTS / f"tables/{CURVES[wc.curve].experiment}_readings.csv",
     output:
         pdf=RESULTS / "figures/{curve}.pdf",
         svg=report(
             RESULTS / "figures/{curve}.svg",
             caption="../report/readings.rst",
             category="Readings",
-            labels=lambda wc: {"experiment": CURVES[wc.curve][0], "figure": wc.curve},
+            labels=lambda wc: {"experiment": CURVES[wc.curve].experiment, "figure": wc.curve},
         ),
         png=RESULTS / "figures/{curve}.png",
         csv=RESULTS / "figures/{curve}.csv",
-        provenance=provenance(*curve_files("{curve}")),
+        provenance=provenance(*TARGETS.picture("{curve}")),
     log:
         LOGS / "specification_curve/{curve}.log",
     benchmark:
@@ -110,8 +150,8 @@ rule specification_curve:
         mem_mb=1000,
         runtime=10,
     params:
-        choices=lambda wc: choices_of(CURVES[wc.curve][0]),
-        claims=lambda wc: CURVES[wc.curve][1],
+        choices=lambda wc: TARGETS.choices(CURVES[wc.curve].experiment),
+        claims=lambda wc: CURVES[wc.curve].claims,
     message:
         "{wildcards.curve}: specification curve"
     script:

@@ -3,8 +3,8 @@
 
 rule training:
     input:
-        source=lambda wc: source_of_experiment(wc.experiment),
-        images=lambda wc: images_of(wc.experiment),
+        source=lambda wc: TARGETS.code("training", wc.experiment),
+        images=lambda wc: TARGETS.images_of(wc.experiment),
     output:
         arrays=RESULTS / "training/{experiment}/{run}.npz",
         provenance=provenance(RESULTS / "training/{experiment}/{run}.npz"),
@@ -21,9 +21,9 @@ rule training:
     params:
         experiment="{experiment}",
         run="{run}",
-        section=lambda wc: section_of_run(wc.experiment, wc.run),
-        seed=CONFIG.seed,
-        device=CONFIG.device,
+        section=lambda wc: TARGETS.section_of_run(wc.experiment, wc.run),
+        seed=SEED,
+        device=DEVICE,
         checkpoint=str(RESULTS / "checkpoints/{experiment}/{run}.pt"),
     message:
         "{wildcards.experiment}: training of {wildcards.run}"

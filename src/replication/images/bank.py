@@ -130,7 +130,7 @@ def split(characters: int, sizes: Mapping[str, int], rng: np.random.Generator) -
     if wanted > characters:
         raise InnerlrError(
             f"split: {'+'.join(str(sizes[name]) for name in SPLITS)} = {wanted} characters were "
-            f"asked for, there are {characters}. Lower fig03.images.split."
+            f"asked for, there are {characters}. Lower images.split."
         )
     order = rng.permutation(characters)
     ends = np.cumsum([sizes[name] for name in SPLITS])
@@ -196,12 +196,12 @@ class TaskSampler:
         if ways > classes:
             raise InnerlrError(
                 f"tasks: {ways} ways were asked for, the split has {classes} classes (characters "
-                "x 4 rotations). Lower fig03.ways or enlarge fig03.images.split."
+                "x 4 rotations). Lower ways or enlarge images.split."
             )
         if shots + queries > drawers:
             raise InnerlrError(
                 f"tasks: {shots} shots + {queries} queries were asked for, each class has "
-                f"{drawers} images. Lower fig03.shots or fig03.queries."
+                f"{drawers} images. Lower shots or queries."
             )
         self.images, self.ways, self.each, self.rng = images, ways, shots + queries, rng
 

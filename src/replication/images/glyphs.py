@@ -70,7 +70,7 @@ def stand_in(characters: int, rng: np.random.Generator, drawers: int = DRAWERS) 
     if characters > len(letters):
         raise InnerlrError(
             f"stand-in images: {characters} characters were asked for, the font has "
-            f"{len(letters)} letters. Lower fig03.images.split."
+            f"{len(letters)} letters. Lower images.split."
         )
     chosen = np.sort(rng.choice(len(letters), characters, replace=False))
     counts: dict[str, int] = {}

@@ -20,9 +20,9 @@ from PIL import Image, UnidentifiedImageError
 
 from innerlr.errors import InnerlrError
 from replication.images.bank import SIDE, SPLITS, ImageBank
+from replication.images.choice import ENVIRONMENT
 from replication.images.glyphs import stand_in
 
-ENVIRONMENT = "OMNIGLOT_DIR"
 BASE_URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python/"
 MD5 = {
     "images_background": "68d2efa1b9178cc56df9314c21c6e718",
@@ -75,43 +75,6 @@ OFFICIAL = Contents(
 )
 
 
-def wanted(source: str, named: bool, had: str) -> str:
-    """What an image bank must be: omniglot, stand_in or either. It is made anew where this changes.
-
-    Omniglot, once had, stays wherever its archives lie later; a stand-in that nobody asked for
-    gives way to it when a folder is named.
-
-    Args:
-        source: fig03.images.source.
-        named: whether a folder is.
-        had: the data source of the bank there is, as its record says; generated for none.
-    """
-    if source == "stand_in":
-        return "stand_in"
-    if had == "directory":
-        return "omniglot"
-    if had == "download":  # whether or not one was insisted upon
-        named = False
-    return "omniglot" if named or source != "auto" else "either"
-
-
-def unasked_stand_in(had: str, source: str, log: str | Path) -> str:
-    """What to do where a run's images are a stand-in that nobody asked for; else nothing.
-
-    Args:
-        had: the data source of the image bank, as its record says.
-        source: fig03.images.source.
-        log: says why Omniglot could not be had.
-    """
-    if source == "stand_in" or had != "stand_in":
-        return ""
-    return (
-        "WARNING: fig03 shows a STAND-IN, letters of a font, since Omniglot could not be had (why: "
-        f"{log}); no claim on it is judged. Set {ENVIRONMENT} to the folder that holds "
-        "images_background.zip and images_evaluation.zip, and run again.\n"
-    )
-
-
 def obtain(
     images: Mapping[str, Any],
     rng: np.random.Generator,
@@ -123,7 +86,7 @@ def obtain(
     """The images from the first source that has them.
 
     Args:
-        images: the section fig03.images: source, directory and split.
+        images: the section `images`: source, directory and split.
         rng: draws the stand-in.
         contents, base_url, cache: of the download; cache defaults to the user's own.
 
@@ -137,8 +100,8 @@ def obtain(
     directory = images["directory"] or os.environ.get(ENVIRONMENT)
     if source == "directory" and not directory:
         raise InnerlrError(
-            "fig03.images.source: 'directory' was asked for, but none is named. Set "
-            f"fig03.images.directory or the environment variable {ENVIRONMENT} to the folder that "
+            "images.source: 'directory' was asked for, but none is named. Set "
+            f"images.directory or the environment variable {ENVIRONMENT} to the folder that "
             "holds images_background.zip and images_evaluation.zip."
         )
     if directory and source in ("auto", "directory"):
@@ -167,7 +130,7 @@ def read(directory: str | Path, contents: Contents = OFFICIAL) -> ImageBank:
     folder = Path(directory)
     if not folder.is_dir():
         raise InnerlrError(
-            f"{folder}: no such folder. Set fig03.images.directory or {ENVIRONMENT} to the folder "
+            f"{folder}: no such folder. Set images.directory or {ENVIRONMENT} to the folder "
             "that holds images_background.zip and images_evaluation.zip."
         )
     hasher, ink, labels = hashlib.sha256(), [], []

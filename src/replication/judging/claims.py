@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -12,23 +12,10 @@ import pandas as pd
 from innerlr.checks import Array
 from innerlr.errors import InnerlrError, nearest
 from innerlr.intervals import Interval, mean_interval, share_interval
+from replication.judging.entries import EACH, bounds, check, describe
 
+CLAIMS_TITLE = "The paper's claims and their verdicts"
 COLUMNS = ["id", "place", "quantity", "expected", "measured", "low", "high", "verdict", "reason"]
-KEYS = {
-    "id",
-    "place",
-    "claim",
-    "experiment",
-    "panel",
-    "quantity",
-    "expected",
-    "reason",
-    "needs",
-}
-# a claim may have it: the statement is about every repetition, and the worst one decides
-EACH = "each"
-# of a statement that other claims spell out
-SUMMARY_KEYS = {"id", "place", "claim", "of", "reason"}
 # 1 where something is so in a repetition, 0 where not: their means are shares
 INDICATORS = frozenset({"minimum_in_range", "best_is_nearest", "best_is_nearest_weighted"})
 REPRODUCED, PARTLY, NOT, UNJUDGED = "reproduced", "partly", "not reproduced", "not evaluated"
@@ -82,28 +69,6 @@ def judge(
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def beginning_with(
-    claims: Sequence[Mapping[str, Any]], starts: Sequence[str], where: str
-) -> list[Mapping[str, Any]]:
-    """Those of the claims whose names begin with one of `starts`; all where none is given.
-
-    Args:
-        claims: entries of claims.yaml.
-        starts: beginnings of their names.
-        where: the key that gives them, for the message.
-
-    Raises:
-        InnerlrError: no claim begins so.
-    """
-    names = [claim["id"] for claim in claims]
-    for start in starts:
-        if not any(name.startswith(start) for name in names):
-            raise InnerlrError(
-                f"{where}: no claim on it begins with {start!r}. {nearest(start, names)}"
-            )
-    return [claim for claim in claims if claim["id"].startswith(tuple(starts or [""]))]
 
 
 def spelt_out(claims: Sequence[Mapping[str, Any]], verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -188,32 +153,6 @@ def verdict_table(
     return rows.sort_values("id", key=lambda ids: ids.map(names.index)).reset_index(drop=True)
 
 
-def places_of(place: str, known: Collection[str]) -> list[str]:
-    """The places of the paper that a claim names, each without the detail after it.
-
-    Args:
-        place: places with "; " between them, each one of `known` or one with ", " and a detail.
-        known: the paper's places.
-
-    Raises:
-        InnerlrError: a place that is not known.
-
-    Example:
-        >>> places_of("Fig. 2 (a), K = 23; Theorem 1", {"Fig. 2 (a)", "Theorem 1"})
-        ['Fig. 2 (a)', 'Theorem 1']
-    """
-    found = []
-    for part in place.split("; "):
-        fits = [name for name in known if part == name or part.startswith(f"{name}, ")]
-        if not fits:
-            raise InnerlrError(
-                f"claims.yaml: place {part!r}: expected one of docs/places.yaml, with a detail "
-                f"after a comma. {nearest(part, known)}"
-            )
-        found.append(max(fits, key=len))
-    return found
-
-
 def under_readings(
     claims: Sequence[Mapping[str, Any]],
     estimates: Mapping[str, pd.DataFrame],
@@ -246,45 +185,6 @@ def under_readings(
     made = pd.concat(judged, ignore_index=True)
     order = ["id", "reading", *(column for column in COLUMNS if column not in ("id", "reason"))]
     return made[order].sort_values("id", kind="stable").reset_index(drop=True)
-
-
-def check(claim: Mapping[str, Any]) -> None:
-    """Raise unless a claim has every key and no other, and a readable expectation."""
-    where = f"claims.yaml: {claim.get('id', claim)}"
-    keys = SUMMARY_KEYS if "of" in claim else KEYS
-    for key in claim:
-        if key not in keys and (key != EACH or "of" in claim):
-            raise InnerlrError(f"{where}: unknown key {key!r}. {nearest(key, keys)}")
-    missing = keys - set(claim)
-    if missing:
-        raise InnerlrError(f"{where}: missing {sorted(missing)}.")
-    if "expected" in keys:
-        bounds(claim["expected"], where)
-
-
-def bounds(expected: Mapping[str, Any], where: str = "expected") -> tuple[float, float]:
-    """The accepted set [low, high] of {below: x}, {above: x} or {between: [x, y]}."""
-    if len(expected) == 1:
-        kind, value = next(iter(expected.items()))
-        if kind == "below":
-            return -np.inf, float(value)
-        if kind == "above":
-            return float(value), np.inf
-        if kind == "between" and len(value) == 2 and value[0] <= value[1]:
-            return float(value[0]), float(value[1])
-    raise InnerlrError(
-        f"{where}: expected one of {{below: x}}, {{above: x}}, {{between: [x, y]}}, got {expected}."
-    )
-
-
-def describe(expected: Mapping[str, Any]) -> str:
-    """`expected` in words."""
-    low, high = bounds(expected)
-    if np.isinf(low):
-        return f"below {high:g}"
-    if np.isinf(high):
-        return f"above {low:g}"
-    return f"between {low:g} and {high:g}"
 
 
 def measure(estimates: pd.DataFrame, panel: str, quantity: str) -> Interval:

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -19,17 +18,12 @@ import yaml
 from innerlr.errors import InnerlrError
 from innerlr.io.files import digest, read_table
 from innerlr.io.verify import SUFFIX, verify
-from replication.config import load_file
-from replication.judging.claims import verdict_table
+from replication.judging.claims import CLAIMS_TITLE, verdict_table
+from replication.judging.estimators import ESTIMATORS_TITLE, every_estimate
 from replication.pipeline.files import write_table
 from replication.pipeline.provenance import code_revision, config_digest, joined, write
-from replication.pipeline.tables import (
-    CLAIMS_TITLE,
-    ESTIMATORS_TITLE,
-    estimators_table,
-    write_formats,
-    write_html,
-)
+from replication.pipeline.tables import write_formats, write_html
+from replication.settings.config import load_file
 
 RUNS, COMPUTE = "runs.yaml", "compute.csv"
 KEPT = ("figures/*.png", "figures/*.csv", "tables/*")
@@ -45,7 +39,7 @@ PAGE = re.compile(r"-\d+(?=\.\w+$)")
 def keep(
     runs: Sequence[str | Path],
     reference: str | Path,
-    claims: str | Path,
+    entries: Sequence[Mapping[str, Any]],
     *,
     update: bool = False,
 ) -> list[Path]:
@@ -60,7 +54,7 @@ def keep(
     Args:
         runs: folders of results, each of which verifies.
         reference: the folder to replace.
-        claims: claims.yaml, in whose order the verdicts are.
+        entries: every claim, in whose order the verdicts are.
         update: whether the runs that `reference` is of come before `runs`, so that what these have
             not made stays.
 
@@ -76,7 +70,6 @@ def keep(
     new = [_Run(Path(run)) for run in runs]
     _check_names(new)
     made = [*(_kept_runs(Path(reference)) if update else []), *new]
-    entries = yaml.safe_load(_text(claims))
     owner = {experiment: run for run in made for experiment in run.judged}
     files: dict[str, _Part] = {}
     for run in made:
@@ -184,7 +177,7 @@ class _Run(_Part):
         if not path.is_file():
             raise InnerlrError(
                 f"{path}: no such file, so nobody can make the run again. Snakemake writes it at "
-                "the end of a run of a named target, such as fig03: run that."
+                "the end of a run of a named target, such as a figure: run one."
             )
         tables = sorted(self.folder.glob("estimates/*.csv"))
         here = code_revision()
@@ -206,9 +199,7 @@ class _Run(_Part):
         return pd.concat([pd.read_csv(self._table("claims", name)) for name in experiments])
 
     def estimators(self, experiments: Sequence[str]) -> pd.DataFrame:
-        return pd.concat(
-            [estimators_table(n, read_table(self._table("estimates", n))) for n in experiments]
-        )
+        return every_estimate({name: self._table("estimates", name) for name in experiments})
 
     def inputs(self, experiments: Sequence[str], made: str) -> dict[str, str]:
         stage = "claims" if made in VERDICTS else "estimates"
@@ -352,15 +343,15 @@ def _write_verdicts(
     table = verdict_table(entries, found)
     csv, page = (folder / name for name in VERDICTS)
     write_table(table, csv)
-    write_html(table, str(page), CLAIMS_TITLE)
+    write_html(table, page, CLAIMS_TITLE)
     _record(folder, VERDICTS, judged)
 
 
 def _write_estimators(folder: Path, judged: Mapping[_Part, list[str]]) -> None:
     table = pd.concat([run.estimators(names) for run, names in judged.items() if names])
     table = table.sort_values("experiment", kind="stable", ignore_index=True)
-    output = SimpleNamespace(**{path.rpartition(".")[2]: str(folder / path) for path in ESTIMATORS})
-    write_formats(table, output, ESTIMATORS_TITLE)
+    files = {path.rpartition(".")[2]: folder / path for path in ESTIMATORS}
+    write_formats(table, files, ESTIMATORS_TITLE)
     _record(folder, ESTIMATORS, judged)
 
 
@@ -374,12 +365,6 @@ def _record(folder: Path, made: Sequence[str], judged: Mapping[_Part, list[str]]
             sources |= set(run.about()["data"])
     facts = {"rule": "reference", "data_source": joined(sources), "inputs": inputs}
     write([folder / name for name in made], [], **facts)
-
-
-def _text(path: str | Path) -> str:
-    if not Path(path).is_file():
-        raise InnerlrError(f"{path}: no such file. Run innerlr in the project's folder.")
-    return Path(path).read_text()
 
 
 def compute(run: str | Path) -> pd.DataFrame:

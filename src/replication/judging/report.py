@@ -8,9 +8,9 @@ from `runs.yaml`, the time from `compute.csv`, deviations from the configuration
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,14 @@ import pandas as pd
 import yaml
 
 from innerlr.errors import InnerlrError
-from replication.config import PRIMARY, Config, leaves
-from replication.judging.claims import (
-    NOT,
-    PARTLY,
-    REPRODUCED,
-    UNJUDGED,
-    describe,
-    places_of,
-    spelt_out,
-)
+from replication.families import family_of
+from replication.judging.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, spelt_out
+from replication.judging.entries import describe, entries, places_of
+from replication.judging.markdown import rows, wrapped
 from replication.judging.reference import COMPUTE, RUNS
+from replication.settings.config import Config
+from replication.settings.files import leaves
+from replication.settings.section import PRIMARY
 
 REFERENCE = Path("results/reference")
 VERDICTS = (REPRODUCED, PARTLY, NOT, UNJUDGED)
@@ -53,15 +50,15 @@ def claims(root: Path) -> pd.DataFrame:
             f"{table}: no such file. Make it with `make figures` and "
             "`python -m replication reference results/default`."
         )
-    listed = yaml.safe_load((root / "claims.yaml").read_text())
-    entries = pd.DataFrame(listed, columns=["id", "place", "claim", "experiment", "panel"])
+    listed = entries(root / "src/replication")
+    known = pd.DataFrame(listed, columns=["id", "place", "claim", "experiment", "panel"])
     judged = pd.read_csv(root / table)
     # a verdict on another quantity or bound is none on the claim as it is now
     same = {(e["id"], e["quantity"], describe(e["expected"])) for e in listed if "expected" in e}
     rows = zip(judged.id, judged.quantity, judged.expected, strict=True)
     judged = judged[[row in same for row in rows]]
     summaries = spelt_out(listed, judged)
-    both = entries.merge(pd.concat([judged, summaries]).drop(columns="place"), on="id", how="left")
+    both = known.merge(pd.concat([judged, summaries]).drop(columns="place"), on="id", how="left")
     both["verdict"] = both.verdict.fillna(UNJUDGED)
     both["experiment"] = both.experiment.fillna(WHOLE)
     # a run's reason is its own only where it says what the run falls short of
@@ -107,14 +104,18 @@ def title(experiment: str) -> str:
 
 
 def label(figure: str) -> str:
-    """fig08 as Fig. 8, table2 as Table 2, h3 as Section H.3; readings say that they are."""
+    """fig08 as Fig. 8, table2 as Table 2, others as their family says.
+
+    What follows an underscore, such as readings, stands in brackets behind it.
+    """
     figure, _, rest = figure.partition("_")
     if rest:
         return f"{label(figure)} ({rest})"
     found = re.fullmatch(r"(fig|table)0*(\d+)(\w*)", figure)
     if found:
         return f"{'Fig.' if found[1] == 'fig' else 'Table'} {found[2]}{found[3]}"
-    return "Section H.3" if figure == "h3" else figure.capitalize()
+    said = family_of(figure).labels.get(figure)
+    return said or figure.capitalize()
 
 
 def counts(of: pd.DataFrame) -> list[int]:
@@ -134,17 +135,6 @@ def interval(measured: float, low: float, high: float) -> str:
     if pd.isna(low):
         return "" if pd.isna(measured) else "exact"
     return f"{number(low)} to {number(high)}"
-
-
-def cell(text: Any) -> str:
-    """Text that stays inside one cell of a table."""
-    return " ".join(str(text).split()).replace("|", "\\|")
-
-
-def rows(header: list[str], body: list[list[Any]]) -> list[str]:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *body]
-    return ["| " + " | ".join(cell(entry) for entry in line) + " |" for line in lines]
 
 
 def summary(table: pd.DataFrame) -> str:
@@ -197,13 +187,13 @@ def report(root: Path) -> str:
     errata = len(re.findall(r"^### ", (root / "docs/errata.md").read_text(), re.M))
     paragraphs: list[list[str]] = [
         ["# Replication report"],
-        _wrapped(
+        wrapped(
             "Zou, Liu and Li, *Unraveling Model-Agnostic Meta-Learning via the Adaptation Learning "
             "Rate*, ICLR 2022. Made by `python -m replication replication --write` from the "
             "reference results; no number on this page is typed by hand."
         ),
         ["## Summary"],
-        _wrapped(
+        wrapped(
             "**Scope.** The paper derives the learning rate of MAML's inner step that minimises "
             "the population risk in mixed linear regression (Theorem 1), bounds it and reads it in "
             "terms of the data (Corollary 1, Examples 1 and 2), proves that a small rate brings "
@@ -211,23 +201,24 @@ def report(root: Path) -> str:
             f"to tangent features and deep networks. This page judges {len(measured)} claims in "
             f"{measured.experiment.nunique()} experiments."
         ),
-        _wrapped(
+        wrapped(
             "**Methodology.** No code of the authors is public; everything is written anew from "
             "the text. Linear models are solved exactly. What would count as reproduced was "
-            "written down in claims.yaml before the run that is judged; where first values had "
-            "been seen by then, that file says so. A claim is *reproduced* if its whole 95% "
-            "interval is accepted, *not reproduced* if none of it is, *partly* otherwise, and *not "
-            "evaluated* below the scale that it needs. A statement about every repetition is "
+            "written down in claims.yaml of each family (src/replication/figures) before the run "
+            "that is judged; where first values had been seen by then, "
+            "src/replication/judging/summary.yaml says so. A claim is *reproduced* if its whole "
+            "95% interval is accepted, *not reproduced* if none of it is, *partly* otherwise, and "
+            "*not evaluated* below the scale that it needs. A statement about every repetition is "
             "judged by the worst one, and has the least and the largest in the place of an "
             "interval. [Methods](docs/methods.md) has the details."
         ),
-        _wrapped(f"**Results.** {summary(table)} {_robust(other)}"),
-        _wrapped(
+        wrapped(f"**Results.** {summary(table)} {_robust(other)}"),
+        wrapped(
             "**What was easy.** The underparameterised theory: with the sums of three powers of "
             "the Grams every learning rate costs one small solve, so the closed-form figures run "
             "in minutes on two cores, and exact expectations leave no sampling error in the limit."
         ),
-        _wrapped(
+        wrapped(
             "**What was difficult.** Settings that the paper does not print, on which some "
             "verdicts depend; each is a key of config.yaml with its alternatives. Formulas that do "
             f"not hold as printed: [the errata](docs/errata.md) has {errata} entries, and "
@@ -237,6 +228,7 @@ def report(root: Path) -> str:
         ["## Results"],
         by_experiment(table),
     ]
+    below = _reports(table.experiment.unique())
     for name, of in table.groupby("experiment", sort=False):
         header = ["claim", "place", "expected", "measured", "95% interval", "verdict"]
         header.append("under other readings")
@@ -258,17 +250,17 @@ def report(root: Path) -> str:
         if curves:
             links = ", ".join(f"[{c.stem}]({REFERENCE / 'figures' / c.name})" for c in curves)
             paragraphs.append([f"Specification curves: {links}."])
-        if name == "fig03":
-            paragraphs += _rates(root)
+        if name in below:
+            paragraphs += below[name].paragraphs(root / REFERENCE)
     paragraphs += [
         ["## Coverage"],
-        _wrapped(
+        wrapped(
             "Every place of the paper that states something, in its order, and the claims that "
             "judge it; one without a claim says why. A test holds the list against claims.yaml."
         ),
         rows(["place", "states", "claims"], _coverage(root, table)),
         ["## Deviations and assumptions"],
-        _wrapped(
+        wrapped(
             "What the paper leaves open, what is taken in its place and why. Values that are ours "
             "alone (numbers of repetitions, grids) and those of the paper stand in "
             "[the configuration reference](docs/configuration.md)."
@@ -280,6 +272,14 @@ def report(root: Path) -> str:
         *_compute(root),
     ]
     return "\n\n".join("\n".join(lines) for lines in paragraphs) + "\n"
+
+
+def _reports(experiments: Iterable[str]) -> dict[str, ModuleType]:
+    """By the last experiment of each family, the family's module `report` where it has one."""
+    families = {name: family_of(name) for name in experiments if name != WHOLE}
+    last = {family.name: name for name, family in families.items()}
+    ours = {name: families[name] for name in last.values() if families[name].has("report")}
+    return {name: family.module("report") for name, family in ours.items()}
 
 
 def _robust(found: pd.DataFrame) -> str:
@@ -308,44 +308,6 @@ def _others(found: pd.DataFrame, claim: str) -> str:
         return ""
     row = found.loc[claim]
     return ", ".join(f"{row[verdict]} {verdict}" for verdict in VERDICTS if row[verdict])
-
-
-def _rates(root: Path) -> list[list[str]]:
-    """Fig. 3's estimates of the rate, and ours, beside the best of the fixed rates."""
-    path, by = root / REFERENCE / "tables/fig03_rates.csv", "accuracy_area"
-    if not path.is_file():
-        return []
-    table = pd.read_csv(path)
-    table = table[table.setting.isna()]
-    chosen = ("online", "alpha_lim", "learned")
-    body = []
-    for norm, of in table.groupby("forward_norm", sort=False):
-        online, ours, learned = (of[of.rate == kind] for kind in chosen)
-        fixed = of[~of.rate.isin(chosen)]
-        best = [fixed.nlargest(1, by), ours, learned, online.nlargest(1, by)]
-        found = pd.concat([*best, online.nsmallest(1, by)])
-        if len(found) == 5:
-            body.append([norm, *map(_rate, found.itertuples())])
-    if not body:
-        return []
-    first = table.iloc[0]
-    header = ["features", "best fixed rate", "ours", "learned", "best online", "worst online"]
-    about = _wrapped(
-        f"Mean test accuracy over the first {first.iterations} iterations, {first.seeds} seeds; in "
-        "brackets the rate at the end. Ours is (H.6) under the curvature of the cross-entropy "
-        "and for the inner steps taken (`innerlr.head_alpha`), without a sweep; online are the "
-        "readings of the paper's estimate."
-    )
-    return [about, rows(header, body)]
-
-
-def _rate(row: Any) -> str:
-    reading = f"{row.sigma2}, " if row.rate == "online" else ""
-    return f"{row.accuracy_area:.3f} ({reading}{row.alpha:.2g})"
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def _coverage(root: Path, table: pd.DataFrame) -> list[list[str]]:
@@ -416,12 +378,12 @@ def _runs(root: Path) -> list[list[str]]:
         )
         versions = ", ".join(f"{name} {v}" for name, v in run["versions"].items())
         data = ", ".join(run["data"])
-        machines += _wrapped(
+        machines += wrapped(
             f"- `{run['run']}`: on {', '.join(run['machines'])} with {versions}; data: {data}."
         )
     header = ["run", "shown", "differs from config.yaml in", "configuration", "code"]
     return [
-        _wrapped(
+        wrapped(
             "A later run takes the place of an earlier one for the experiments that it made. "
             "Values are the run's, those of config.yaml in brackets; `snakemake --configfile` "
             "makes a run again from its configuration."

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from innerlr.errors import InnerlrError
-from replication.config import PRIMARY
 from replication.drawing import COLOURS, PAGE, legend_below
-from replication.judging.claims import NOT, PARTLY, REPRODUCED, UNJUDGED, bounds
+from replication.judging.claims import NOT, PARTLY, REPRODUCED, UNJUDGED
+from replication.judging.entries import bounds
+from replication.judging.pages import ABOVE, GAP, LINE, across_page, in_words
+from replication.settings.section import PRIMARY
 
 # by shape as well, for print and for eyes that do not tell the colours apart
 VERDICTS = {REPRODUCED: ("o", COLOURS[0]), PARTLY: ("s", COLOURS[1]), NOT: ("X", "0.15")}
@@ -22,37 +24,8 @@ RING = {"marker": "o", "ms": 10, "mfc": "none", "mec": "0.15", "mew": 0.8}
 SHADE = {"color": "0.5", "alpha": 0.18, "lw": 0}
 COLUMNS = ["id", "position", "reading", "choices", "quantity", "measured", "low", "high"]
 COLUMNS += ["accepted_low", "accepted_high", "verdict"]
-# inches: a claim's quantity, a line of the matrix below it, what is between two claims, a page
-ABOVE, LINE, GAP, HEIGHT = 1.2, 0.12, 0.45, 8.5
 TITLE = 31  # letters of 7 points above one claim
 FAR = 100.0  # positive values that differ by more have a logarithmic axis
-
-
-def pages(
-    claims: Sequence[Mapping[str, Any]], choices: Mapping[str, Mapping[str, Any]]
-) -> list[list[Mapping[str, Any]]]:
-    """The claims that share a figure, so that none is higher than a window.
-
-    Where there are several figures, claims of one quantity stand together.
-
-    Args:
-        claims: entries of claims.yaml on one experiment.
-        choices: of each of its readings, the keys it changes and their values there.
-    """
-    lines = {line for values in choices.values() for line in _said(values)}
-    down = max(1, int(HEIGHT / (ABOVE + LINE * len(lines) + GAP)))
-    each = down * _across(len(claims), len(choices))
-    ordered = list(claims)
-    if len(claims) > each:
-        first = {claim["quantity"]: i for i, claim in reversed(list(enumerate(claims)))}
-        ordered.sort(key=lambda claim: first[claim["quantity"]])
-    return [ordered[start : start + each] for start in range(0, len(ordered), each)]
-
-
-def _across(claims: int, readings: int) -> int:
-    """Claims side by side: two where there is room below, or very many readings to tell apart."""
-    two = readings > 60 or (claims <= 4 and readings <= 24)
-    return min(claims, 2 if two else 4)
 
 
 def specification_curves(
@@ -91,14 +64,14 @@ def specification_curves(
     frame = pd.concat(
         [_ordered(rows, *accepted[str(name)]) for name, rows in readings.groupby("id")]
     )
-    said = {name: _said(values) for name, values in choices.items()}
+    said = {name: in_words(values) for name, values in choices.items()}
     frame["choices"] = frame.reading.map(said).map("; ".join)
     used = [said[name] for name in choices if name in set(frame.reading)]
     rows = list(dict.fromkeys(line for lines in used for line in lines))
 
     wanted = set(frame.id)
     names = [claim["id"] for claim in claims if claim["id"] in wanted]
-    across = _across(len(names), frame.reading.nunique())
+    across = across_page(len(names), frame.reading.nunique())
     down = -(-len(names) // across)
     heights = [ABOVE, LINE * len(rows) + 0.1]
     figure, grid = plt.subplots(
@@ -123,18 +96,6 @@ def _ordered(rows: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
     """By effect; the primary reading first among equals."""
     by = rows.assign(other=rows.reading != PRIMARY).sort_values(["measured", "other", "reading"])
     return by.assign(position=np.arange(len(by)), accepted_low=low, accepted_high=high)
-
-
-def _said(values: Mapping[str, Any]) -> list[str]:
-    """What a reading chooses, a line a key."""
-
-    def short(value: Any) -> str:
-        if isinstance(value, list):
-            return f"[{', '.join(map(short, value))}]"
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return f"{value:.4g}" if number else str(value)
-
-    return [f"{key} = {short(value)}" for key, value in values.items()] or [PRIMARY]
 
 
 def _measured(axes: Any, mine: pd.DataFrame) -> None:

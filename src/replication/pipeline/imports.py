@@ -10,12 +10,18 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 PACKAGES = ("innerlr", "replication")
-# What it says reaches a job as parameters, and all import it: a new default or comment would rerun
-# every experiment.
-_APART = "replication/config.py"
+# They find what is run, and record it. What they find and pass on is an input or a parameter.
+APART = frozenset(
+    f"replication/{name}.py"
+    for name in (
+        *("checkout", "families", "pipeline/imports", "pipeline/job", "pipeline/targets"),
+        *("settings/config", "training/checkpoint"),
+    )
+)
 
 
-def behind(path: str | Path, source: Path = SOURCE) -> list[Path]:
+@cache
+def behind(path: Path, source: Path = SOURCE) -> tuple[Path, ...]:
     """The modules that a module of ours or a notebook runs, itself among them if it is one.
 
     Imports in functions count, those for type checking alone do not. Of a package only that is
@@ -26,13 +32,14 @@ def behind(path: str | Path, source: Path = SOURCE) -> list[Path]:
         source: the folder of our packages.
     """
     found: set[Path] = set()
-    new = [Path(path)]
+    new = [path]
     while new:
         file = new.pop()
-        if file not in found and file != source / _APART:
+        apart = file.is_relative_to(source) and file.relative_to(source).as_posix() in APART
+        if file not in found and not apart:
             found.add(file)
             new += _imported(file, source)
-    return sorted(file for file in found if file.suffix == ".py")
+    return tuple(sorted(file for file in found if file.suffix == ".py"))
 
 
 @cache

@@ -1,10 +1,10 @@
-"""Figure notebooks: run, made equal from run to run, rendered."""
+"""Notebooks of figures and tables: run, made equal from run to run, rendered."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 
 from innerlr.errors import InnerlrError
+from replication.pipeline.files import atomic
 
 
 def run(notebook: str, log: str, parameters: Mapping[str, Any]) -> str:
@@ -49,6 +50,29 @@ def _normalised(node: Any) -> str:
         cell.id = f"cell-{i}"
         cell.metadata = {"tags": cell.metadata.get("tags", [])}
     return nbformat.writes(node) + "\n"
+
+
+def keep(executed: str, ipynb: str | Path, html: str | Path, *, title: str) -> None:
+    """Write an executed notebook and its page.
+
+    Args:
+        executed: what :func:`run` returned.
+        ipynb, html: where they are written.
+        title: of the page.
+    """
+    for path, text in ((ipynb, executed), (html, to_html(executed, title=title))):
+        with atomic(path) as temporary:
+            temporary.write_text(text)
+
+
+def by_kind(paths: Iterable[str | Path]) -> dict[str, str]:
+    """Files by their suffix, as notebooks get them.
+
+    Example:
+        >>> by_kind(["tables/x.csv", "tables/x.tex"])
+        {'csv': 'tables/x.csv', 'tex': 'tables/x.tex'}
+    """
+    return {Path(path).suffix.removeprefix("."): str(path) for path in paths}
 
 
 _MATH = re.compile(r"<code.*?</code>|<[^>]*>|\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from innerlr.errors import InnerlrError
-from replication.config import dotted
 from replication.pipeline.files import atomic
+from replication.settings.section import dotted
 
 
 class Checkpoint:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from innerlr.checks import Array
-from replication.config import Fig06
 from replication.experiment import Arrays, Experiment, long, table
+from replication.figures.coefficients.settings import Fig06
 
 
 def counts(dim: int, steps: tuple[int, ...]) -> Array:

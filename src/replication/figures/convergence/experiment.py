@@ -7,8 +7,8 @@ import pandas as pd
 
 from innerlr.distributions import from_spec
 from innerlr.intervals import bootstrap_interval, slope_interval
-from replication.config import Fig08
 from replication.experiment import (
+    SAMPLE,
     Arrays,
     Experiment,
     long,
@@ -18,7 +18,8 @@ from replication.experiment import (
     task_law,
     unprefixed,
 )
-from replication.figures.landscape.experiment import SAMPLE, alpha_star, alpha_star_risk
+from replication.figures.convergence.settings import Fig08
+from replication.figures.landscape.experiment import alpha_star, alpha_star_risk
 
 # The slope of log error against log N is fitted from here on: at fewer tasks the basis features
 # are heavy-tailed and the search cap binds.

@@ -16,8 +16,8 @@ from innerlr.distributions import from_spec
 from innerlr.features import RandomMatrix, TaskLaw
 from innerlr.intervals import mean_interval, share_interval
 from innerlr.theory import AdaptedSums
-from replication.config import Fig05
 from replication.experiment import (
+    SAMPLE,
     Arrays,
     Experiment,
     long,
@@ -26,7 +26,7 @@ from replication.experiment import (
     table,
     unprefixed,
 )
-from replication.figures.landscape.experiment import SAMPLE
+from replication.figures.gaps.settings import Fig05
 
 
 class AdaptationGap(Experiment):

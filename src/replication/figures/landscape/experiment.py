@@ -11,8 +11,8 @@ from innerlr.distributions import from_spec
 from innerlr.errors import NoInteriorMinimum
 from innerlr.estimators import alpha_est
 from innerlr.moments import GramMoments
-from replication.config import Landscape as LandscapeSection
 from replication.experiment import (
+    SAMPLE,
     Arrays,
     Experiment,
     long,
@@ -22,9 +22,7 @@ from replication.experiment import (
     task_law,
     unprefixed,
 )
-
-# The data sheet looks at this many tasks of a cell.
-SAMPLE = 256
+from replication.figures.landscape.settings import Landscape as LandscapeSection
 
 
 class Landscape(Experiment):

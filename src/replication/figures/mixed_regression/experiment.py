@@ -8,9 +8,9 @@ import pandas as pd
 from innerlr.checks import Array
 from innerlr.intervals import bootstrap_interval
 from innerlr.moments import GramMoments
-from replication.config import Fig11
 from replication.experiment import Arrays, Experiment, long, table
 from replication.figures.mixed_regression.problem import MixedRegression as Problem
+from replication.figures.mixed_regression.settings import Fig11
 
 RESAMPLES = 1000
 

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from innerlr.checks import Array
 from innerlr.errors import InnerlrError
-from replication.config import READING, AnilScheme, AnilSetting, Fig03
 from replication.experiment import Arrays, TrainedExperiment, long, table
+from replication.figures.omniglot.settings import READING, AnilScheme, AnilSetting, Fig03
 from replication.images.bank import SPLITS, ImageBank, Images, TaskSampler, rotated, split
 
 if TYPE_CHECKING:

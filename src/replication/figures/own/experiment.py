@@ -17,9 +17,9 @@ from innerlr.estimators import alpha_est, alpha_lim, alpha_lim_split
 from innerlr.intervals import bootstrap_interval
 from innerlr.io.files import load_arrays
 from innerlr.moments import GramMoments
-from replication.config import OwnExperiment
 from replication.experiment import Arrays, Experiment, long, prefixed, table, unprefixed
 from replication.figures.landscape.experiment import alpha_star
+from replication.figures.own.settings import OwnExperiment
 
 # array: its axes; features always
 KNOWN = {

@@ -11,7 +11,6 @@ import pandas as pd
 from innerlr.checks import Array
 from innerlr.estimators import alpha_lim_split
 from innerlr.moments import GramMoments
-from replication.config import Table2
 from replication.experiment import (
     Arrays,
     TrainedExperiment,
@@ -21,6 +20,7 @@ from replication.experiment import (
     unprefixed,
 )
 from replication.figures.landscape.experiment import alpha_star
+from replication.figures.pretrained.settings import Table2
 from replication.tasks import SineTasks
 
 if TYPE_CHECKING:

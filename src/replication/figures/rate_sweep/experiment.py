@@ -12,8 +12,8 @@ from innerlr.bounds import heuristic_range
 from innerlr.checks import Array
 from innerlr.errors import InnerlrError
 from innerlr.modes import alpha_lim_gram, alpha_lim_split_gram
-from replication.config import RateSweep as Section
 from replication.experiment import Arrays, TrainedExperiment, long, table
+from replication.figures.rate_sweep.settings import RateSweep as Section
 from replication.tasks import tasks_from_spec
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from innerlr.loss_curve import Minimum, loss_coefficients
 from innerlr.minimum_norm import PseudoInverse, StackedTasks
 from innerlr.modes import alpha_lim_gram, alpha_lim_split_gram, alpha_pooled
 from innerlr.ntk import TwoLayerNTK
-from replication.config import Fig02, SigmaOfPsi, TangentCurve, TangentSetting
 from replication.experiment import Arrays, Experiment, long, table
 from replication.figures.tangent import scaling as scaling
+from replication.figures.tangent.settings import Fig02, SigmaOfPsi, TangentCurve, TangentSetting
 from replication.tasks import QuadraticTasks
 
 # estimates of a cell, in the order in which they are stored

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from innerlr.intervals import Interval, geometric_interval
-from replication.config import Fig02, TangentCurve, TangentSetting
+from replication.figures.tangent.settings import Fig02, TangentCurve, TangentSetting
 
 # estimates drawn: what ratio_{}_to_star is of
 DRAWN = {

@@ -8,7 +8,7 @@ import pandas as pd
 from innerlr.checks import Array
 from innerlr.distributions import from_spec
 from innerlr.moments import GramMoments
-from replication.config import Trajectory as TrajectorySection
+from replication.distances import mean_distance
 from replication.experiment import (
     Arrays,
     Experiment,
@@ -18,6 +18,7 @@ from replication.experiment import (
     table,
     unprefixed,
 )
+from replication.figures.trajectory.settings import Trajectory as TrajectorySection
 
 
 class Trajectory(Experiment):
@@ -177,8 +178,3 @@ def nearest_of_grid(relative: Array, at: int) -> dict[str, float]:
     below, above = np.r_[0.0, relative, np.inf][[at, at + 2]]
     ends = {"ratio_nearest_to_lim_below": below, "ratio_nearest_to_lim_above": above}
     return {"ratio_nearest_to_lim": float(relative[at])} | ends
-
-
-def mean_distance(w: Array, optima: Array) -> Array:
-    """Mean Euclidean distance of each w (n, 2) to all optima (tasks, 2): shape (n,)."""
-    return np.linalg.norm(w[:, None] - optima, axis=-1).mean(1)

@@ -10,8 +10,8 @@ from scipy import stats
 
 from innerlr.distributions import Distribution, Exponential, Normal, Uniform
 from innerlr.features import GaussianBasis
-from replication.config import Fig04a
 from replication.experiment import Arrays, Experiment, long, table
+from replication.figures.variance.settings import Fig04a
 
 
 def law_of_variance(name: str, variance: float) -> Distribution:

@@ -11,9 +11,9 @@ from innerlr.checks import Array
 from innerlr.distributions import Distribution
 from innerlr.kernels import alpha_lim_kernel
 from innerlr.ntk import TwoLayerNTK
-from replication.config import Fig04b
 from replication.experiment import Arrays, Experiment, long, table
 from replication.figures.variance.basis import law_of_variance
+from replication.figures.variance.settings import Fig04b
 
 # (hidden bias, output bias) of each curve that is drawn
 BIASES = {"all biases": (True, True), "no hidden bias": (False, True), "no biases": (False, False)}

@@ -1,0 +1,15 @@
+"""Rule table: run the table's notebook, which writes the table; keep it and its HTML."""
+
+from pathlib import Path
+
+from replication.pipeline.job import job
+from replication.pipeline.notebook import by_kind, keep, run
+
+with job(snakemake):
+    p, out = snakemake.params, snakemake.output
+    parameters = {
+        "inputs": {Path(path).stem: str(path) for path in snakemake.input.data},
+        "tables": by_kind(out.table),
+    }
+    executed = run(snakemake.input.notebook, snakemake.log.notebook, parameters)
+    keep(executed, out.ipynb, out.html, title=f"{p.table} ({p.preset})")

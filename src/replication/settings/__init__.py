@@ -1,0 +1,1 @@
+"""The machinery of settings: sections, sources, messages, and the configuration made of them."""

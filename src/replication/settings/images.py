@@ -1,0 +1,31 @@
+"""Omniglot's images, as a section describes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from replication.settings.section import Section
+
+
+class OmniglotSplit(Section):
+    """Characters of each split; each is four classes, one a rotation."""
+
+    train: PositiveInt = 1100
+    validation: Annotated[int, Field(ge=0)] = 100
+    test: PositiveInt = 423
+
+
+class OmniglotImages(Section):
+    """Where the images come from, and which characters are kept for what."""
+
+    source: Literal["auto", "directory", "download", "stand_in"] = "auto"
+    directory: str | None = None
+    split: OmniglotSplit = OmniglotSplit()
+
+
+def images_of(section: Section) -> OmniglotImages | None:
+    """The images that an experiment trains on; None for most."""
+    found = getattr(section, "images", None)
+    return found if isinstance(found, OmniglotImages) else None

@@ -1,0 +1,73 @@
+"""A settings error in one line: what, where, what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from innerlr.errors import nearest
+
+
+def explain(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """A pydantic error on `raw`, the values of `model`, in one line."""
+    # Union members appear in the location as their tags or class names; users know neither.
+    location, node = [], raw
+    for part in problem["loc"]:
+        known = isinstance(node, Mapping) and part in node
+        listed = isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if known or listed:
+            location.append(str(part))
+            node = node[part]
+        elif problem["type"] == "missing" and part == problem["loc"][-1]:
+            location.append(str(part))
+    where = ".".join(location) or "top level"
+    if problem["type"] == "extra_forbidden":
+        valid = _valid_keys(problem["loc"][:-1], model)
+        return f"{where}: unknown key. {nearest(str(problem['loc'][-1]), valid)}"
+    if problem["type"] == "missing":
+        return f"{where}: missing. Add it, for example `{location[-1]}: ...`."
+    if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        tags = [t.strip().strip("'") for t in problem["ctx"].get("expected_tags", "").split(",")]
+        given = problem["ctx"].get("tag")
+        if given is None:
+            return f"{where}: missing `name`. Valid: {', '.join(filter(None, tags)) or 'see docs'}."
+        return f"{where}.name: unknown {given!r}. {nearest(str(given), tags)}"
+    if problem["type"] == "value_error":  # of a whole section, and says what it got
+        text = problem["msg"].removeprefix("Value error, ")
+        return f"{where}: {text}" + ("" if text.endswith((".", "?")) else ".")
+    message = problem["msg"].removeprefix("Input should be ")
+    return f"{where}: expected {message}; got {problem['input']!r}."
+
+
+def _valid_keys(location: tuple[Any, ...], model: type[BaseModel]) -> list[str]:
+    """Keys of the section at a pydantic error location below `model`."""
+    models: list[Any] = [model]
+    for part in location:
+        found: list[Any] = []
+        for model in models:
+            for candidate in _sections(_annotation(model, part)):
+                found.append(candidate)
+        if found:
+            models = found
+    return sorted({name for model in models for name in getattr(model, "model_fields", {})})
+
+
+def _annotation(model: Any, part: Any) -> Any:
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        if part in model.model_fields:
+            return model.model_fields[part].annotation
+        name = model.model_fields.get("name")
+        if part == model.__name__ or (name is not None and part in get_args(name.annotation)):
+            return model  # the tag of a union that has been resolved
+        return None
+    return model
+
+
+def _sections(annotation: Any) -> Iterator[Any]:
+    """Section classes anywhere inside an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _sections(inner)

@@ -1,0 +1,223 @@
+"""Sections of the configuration: strict, frozen, each value with its source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Self, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from replication.settings.messages import explain
+from replication.settings.sources import Source, ours
+
+# 1e-8, which YAML 1.1 reads as text for want of a dot
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+
+
+def _holds_text(annotation: Any) -> bool:
+    """Whether text itself is a value of an annotation; a Literal's is not any text."""
+    return annotation in (str, Any) or any(map(_holds_text, get_args(annotation)))
+
+
+def _as_number(value: Any) -> Any:
+    """Text that is a number as one, a whole one as an integer; in lists as well."""
+    if isinstance(value, list):
+        return [_as_number(inner) for inner in value]
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        return value
+    number = float(value)
+    return int(number) if number.is_integer() else number
+
+
+class Section(BaseModel):
+    """A mapping of the configuration; unknown keys and wrong types are errors.
+
+    `sources` maps a dotted path below the section ("*" for any one key) to a :class:`Source`; it
+    covers every leaf below it that has no closer one.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    sources: ClassVar[dict[str, Source]] = {}
+    # keys that the data and features stages do not read: changing one reruns from the sweep on
+    late: ClassVar[frozenset[str]] = frozenset()
+    # of an experiment's section: the module and the class of its family that compute it
+    computed_by: ClassVar[str] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        fields = cls.model_fields
+        numeric = {key for key in fields if not _holds_text(fields[key].annotation)}
+        return {key: _as_number(v) if key in numeric else v for key, v in values.items()}
+
+    def check_whole(self) -> None:
+        """Raise ValueError if the section as configured cannot be run.
+
+        A job may be given a part of it, of which less is asked.
+        """
+
+    def for_stage(self, stage: str) -> dict[str, Any]:
+        """The section as plain values, without what `stage` does not depend on.
+
+        Args:
+            stage: data, training, features, sweep, estimates or figure. Only the figure reads
+                titles.
+        """
+        values = self.model_dump()
+        if stage in ("data", "features"):
+            values = {key: value for key, value in values.items() if key not in self.late}
+        return values if stage == "figure" else _without_titles(values)
+
+
+class Readings(Section):
+    """Readings of what a section leaves open, run one by one by the target `readings`.
+
+    Both keys hold values of the section, nested as there; "*" stands for every key of a mapping.
+    """
+
+    change: dict[str, Any] = {}
+    alternatives: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], dict[str, Any]] = {}
+    claims: list[str] = []
+
+
+PRIMARY = "primary"
+
+
+class OpenSection(Section):
+    """A section of values that the paper leaves open, with other readings of them."""
+
+    readings: Readings = Readings()
+
+    sources: ClassVar[dict[str, Source]] = {
+        "readings.change": ours("what all readings change, for speed; see the target readings"),
+        "readings.alternatives": ours("other values of what is assumed, a reading each"),
+        "readings.claims": ours("beginnings of the claims the readings bear on; none: all"),
+    }
+
+    def alternatives(self) -> dict[str, dict[str, Any]]:
+        """What each reading but the primary one changes, nested as in the section."""
+        return self.readings.alternatives
+
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """What each reading changes, the primary one first: dotted keys to their values there."""
+        flat = {name: dict(dotted(values)) for name, values in self.alternatives().items()}
+        return {PRIMARY: {}, **flat}
+
+    def reading(self, name: str) -> Self:
+        """The section under one of its alternatives; `primary` changes only what all change."""
+        return type(self).model_validate(self._changed(name))
+
+    def _changed(self, name: str) -> dict[str, Any]:
+        values = self.model_dump()
+        for change in (self.readings.change, self.alternatives().get(name, {})):
+            values = _with_change(values, change)
+        return values | {"readings": {}}
+
+    @model_validator(mode="after")
+    def _readings_are_valid(self) -> Self:
+        if not isinstance(self.readings, Readings) or self.readings == Readings():
+            return self
+        for name in [PRIMARY, *self.alternatives()]:
+            try:
+                self.reading(name)
+            except ValidationError as error:
+                what = explain(error.errors()[0], self._changed(name), type(self))
+                raise ValueError(f"reading {name!r}: {what}") from error
+        return self
+
+    def for_stage(self, stage: str) -> dict[str, Any]:
+        # no stage reads them: a new one reruns nothing
+        return without(super().for_stage(stage), "readings")
+
+
+class TrainedSection(OpenSection):
+    """A section whose experiment trains networks, in jobs of their own."""
+
+    seeds: PositiveInt = 3
+
+    # keys that training does not read: changing one keeps the trained networks
+    after_training: ClassVar[frozenset[str]] = frozenset(["seeds"])
+
+    def runs(self) -> list[str]:
+        """Names of the independent training jobs."""
+        return [f"seed{seed}" for seed in range(self.seeds)]
+
+    def for_stage(self, stage: str) -> dict[str, Any]:
+        values = super().for_stage(stage)
+        if stage == "training":
+            values = without(values, *self.late, *self.after_training)
+        return values
+
+    def reading_runs(self) -> list[str]:
+        """Training jobs that all readings share; none where each reading trains its own networks.
+
+        Those of an experiment that has such jobs give its readings and a picture of their rates:
+        its class has `readings` and `rates`, its family's draw.py `rates_and_accuracy`.
+        """
+        return []
+
+    def for_readings(self) -> dict[str, Any]:
+        """What the shared readings read of the section."""
+        return self.model_dump()
+
+    def for_run(self, run: str) -> dict[str, Any]:
+        """What one of the training jobs reads; of all the same, unless a section says otherwise."""
+        return self.for_stage("training")
+
+
+def without(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in keys}
+
+
+def dotted(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested mappings."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _with_change(values: Any, change: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with `change` merged in, mappings within mappings; "*" is every key there is."""
+    merged = dict(values)
+    for key, value in change.items():
+        for name in list(merged) if key == "*" else [key]:
+            inner = merged.get(name)
+            nested = isinstance(inner, dict) and isinstance(value, Mapping)
+            merged[name] = _with_change(inner, value) if nested else value
+    return merged
+
+
+def _without_titles(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_titles(value) for key, value in node.items() if key != "title"}
+    return node
+
+
+def drop_other_variants(*variants: type[Section]) -> BeforeValidator:
+    """Ignore keys that only other variants of a union have.
+
+    `--configfile` merges mappings, so that a law replaced by another keeps the keys of the first.
+    """
+    fields = {get_args(v.model_fields["name"].annotation)[0]: set(v.model_fields) for v in variants}
+    every = set().union(*fields.values())
+
+    def drop(value: Any) -> Any:
+        if not isinstance(value, Mapping) or value.get("name") not in fields:
+            return value
+        foreign = every - fields[value["name"]]
+        return {key: inner for key, inner in value.items() if key not in foreign}
+
+    return BeforeValidator(drop)

@@ -1,0 +1,116 @@
+"""When the report is due, and what is left behind where it cannot be made."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from innerlr.errors import InnerlrError
+from replication.pipeline import report
+from replication.pipeline.targets import Targets
+from replication.settings.config import load
+
+
+@pytest.fixture
+def targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Targets:
+    """A run in which only Fig. 8 and Table 1 are whole, and Fig. 9 in part."""
+    monkeypatch.chdir(tmp_path)
+    made = Targets(load({"preset": "small"}))
+    for file in [*made.files("fig08"), *made.files("table1"), *made.files("fig09")[:2]]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return made
+
+
+def written(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
+    """Snakemake's calls, which write what they are asked for unless they fail."""
+    calls: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> SimpleNamespace:
+        calls.append(command)
+        target = Path(command[command.index("--report") + 1])
+        target.write_text("half" if code else "whole")
+        return SimpleNamespace(returncode=code, stdout="out", stderr="disk full")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return calls
+
+
+def test_the_report_shows_what_is_whole(targets: Targets, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = written(monkeypatch)
+    said = report.write(targets)
+    (command,) = calls
+    shown = command[command.index("--") + 1 :]
+    assert set(shown) == {str(f) for f in [*targets.figure("fig08"), *targets.table("table1")]}
+    assert report.path(targets).read_text() == "whole"
+    assert said.startswith("2 of 15 figures are in results/small/figures; the report is")
+    assert load_snapshot(targets) == targets.config
+
+
+def load_snapshot(targets: Targets) -> Any:
+    return load(yaml.safe_load((targets.results / "config.yaml").read_text()))
+
+
+def test_half_a_report_gets_no_name_and_replaces_none(
+    targets: Targets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report.path(targets).write_text("the last one")
+    written(monkeypatch, code=1)
+    with pytest.raises(InnerlrError, match=r"could not be made:\nout\ndisk full"):
+        report.write(targets)
+    assert report.path(targets).read_text() == "the last one"
+    assert not list(targets.results.glob(".report*"))
+
+
+def test_without_anything_to_show_no_report_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    calls = written(monkeypatch)
+    assert report.write(Targets(load({}))) == ""
+    assert not calls
+
+
+def test_the_report_is_due_where_it_is_missing_or_older_than_what_it_shows(
+    targets: Targets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = targets.logs / report.DUE
+    assert report.due(targets) == [mark]
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    written(monkeypatch)
+    report.write(targets)
+    assert not mark.exists()
+    assert report.due(targets) == []
+    shown = targets.figure("fig08")[0]
+    later = report.path(targets).stat().st_mtime + 10
+    os.utime(shown, (later, later))
+    assert report.due(targets) == [mark]
+
+
+def test_the_users_stop_is_noted_and_still_stops() -> None:
+    stopped = report.Stopped()
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    try:
+        handled: list[int] = []
+        signal.signal(signal.SIGTERM, lambda number, frame: handled.append(number))
+        stopped.watch()
+        assert not stopped.by_user
+        signal.raise_signal(signal.SIGTERM)
+        assert stopped.by_user
+        assert handled == [signal.SIGTERM]
+        again = report.Stopped()
+        again.watch()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert again.by_user
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
