@@ -65,12 +65,13 @@ smoke: ## the same at a small scale, in about two minutes and without the networ
 test: $(READY) ## the test suite
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: $(READY) ## ruff, snakefmt, snakemake --lint, mypy: all must be clean
+lint: $(READY) ## ruff, snakefmt, snakemake --lint, mypy, lint-imports: all must be clean
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "lint: run 'make format'"; exit 1; }
 	@$(BIN)/snakefmt --check Snakefile workflow || { echo "lint: run 'make format'"; exit 1; }
 	@$(BIN)/snakemake --lint
 	@$(BIN)/mypy
+	@said=$$($(BIN)/lint-imports --no-cache --no-logo 2>&1) || { echo "$$said"; exit 1; }
 
 format: $(READY) ## mend what ruff and snakefmt can mend by themselves
 	@$(BIN)/ruff check --quiet --fix . || true

@@ -14,7 +14,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from innerlr.ntk import TwoLayerNTK, empirical_gram
+from innerlr.empirical_ntk import empirical_gram
+from innerlr.ntk import TwoLayerNTK
 from replication.figures.tangent.experiment import Regression, Tangent
 from replication.figures.tangent.settings import Fig02
 

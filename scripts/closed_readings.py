@@ -3,8 +3,8 @@
 import pandas as pd
 from tqdm import tqdm
 
-from innerlr.io import write_table
 from replication.families import make
+from replication.pipeline.files import write_table
 from replication.pipeline.job import job
 
 with job(snakemake):

@@ -1,7 +1,7 @@
 """Rule data: what an experiment draws."""
 
-from innerlr.io import write_table
 from replication.families import make
+from replication.pipeline.files import write_table
 from replication.pipeline.job import job
 
 with job(snakemake):

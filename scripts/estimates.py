@@ -1,7 +1,8 @@
 """Rule estimates: an experiment's scalars, judged by the claims."""
 
-from innerlr.io import load_arrays, read_table, write_table
+from innerlr.io.files import load_arrays, read_table
 from replication.families import make
+from replication.pipeline.files import write_table
 from replication.pipeline.job import job
 
 with job(snakemake):

@@ -1,7 +1,8 @@
 """Rule features: sufficient statistics of an experiment's features, or of its trained networks."""
 
-from innerlr.io import load_arrays, write_arrays
+from innerlr.io.files import load_arrays
 from replication.families import make
+from replication.pipeline.files import write_arrays
 from replication.pipeline.job import job
 
 with job(snakemake) as facts:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from innerlr.io import atomic
+from replication.pipeline.files import atomic
 from replication.pipeline.job import job
 from replication.pipeline.notebook import by_kind, caption, keep, run
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from innerlr.features import generator
-from innerlr.io import write_arrays
 from replication.images.sources import obtain
+from replication.pipeline.files import write_arrays
 from replication.pipeline.job import job
 from replication.pipeline.targets import Targets
 from replication.settings.config import load

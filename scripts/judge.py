@@ -1,7 +1,8 @@
 """Rule judge: an experiment's claims against its estimates."""
 
-from innerlr.io import read_table, write_table
+from innerlr.io.files import read_table
 from replication.judging.claims import judge
+from replication.pipeline.files import write_table
 from replication.pipeline.job import job
 
 with job(snakemake) as facts:

@@ -1,7 +1,8 @@
 """Rule readings_table: the claims on an experiment under every reading."""
 
-from innerlr.io import read_table, write_table
+from innerlr.io.files import read_table
 from replication.judging.claims import under_readings
+from replication.pipeline.files import write_table
 from replication.pipeline.job import job
 
 with job(snakemake) as facts:

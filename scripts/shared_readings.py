@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from innerlr.io import load_arrays, write_table
+from innerlr.io.files import load_arrays
 from replication import drawing
 from replication.families import family_of, make
+from replication.pipeline.files import write_table
 from replication.pipeline.job import job
 
 with job(snakemake):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from innerlr.io import read_table
+from innerlr.io.files import read_table
 from replication import drawing
 from replication.judging.specification import specification_curves
 from replication.pipeline.job import job

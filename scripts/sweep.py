@@ -1,7 +1,8 @@
 """Rule sweep: an experiment's curves."""
 
-from innerlr.io import load_arrays, write_table
+from innerlr.io.files import load_arrays
 from replication.families import make
+from replication.pipeline.files import write_table
 from replication.pipeline.job import job
 
 with job(snakemake):

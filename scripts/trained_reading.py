@@ -1,7 +1,7 @@
 """Rule trained_reading: an experiment's networks and estimates under one reading."""
 
-from innerlr.io import write_table
 from replication.families import make
+from replication.pipeline.files import write_table
 from replication.pipeline.job import job
 from replication.training.checkpoint import Checkpoint
 from replication.training.device import begin

@@ -1,7 +1,8 @@
 """Rule training: one run of an experiment's networks, resumed where it was cut off."""
 
-from innerlr.io import load_arrays, write_arrays
+from innerlr.io.files import load_arrays
 from replication.families import make
+from replication.pipeline.files import write_arrays
 from replication.pipeline.job import job
 from replication.training.checkpoint import Checkpoint
 from replication.training.device import begin

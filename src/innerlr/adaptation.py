@@ -7,15 +7,15 @@ A step of rate eta on task i is :math:`w - (2\eta/K)\,\Phi^\top(\Phi w - y)`; wi
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
-from innerlr.errors import Array, InnerlrError, as_array, positive, same_length
+from innerlr.checks import Array, as_array, positive, same_length
+from innerlr.errors import InnerlrError
 
 
 class Adaptation:
-    """The spectrum of a set of tasks, ready for any number of adaptation steps.
+    """The spectrum of a set of tasks, ready for any number of adaptation steps, eq. (3.6).
 
     Args:
         features: (tasks, shots, dim).
@@ -24,9 +24,17 @@ class Adaptation:
 
     Raises:
         InnerlrError: shapes that do not agree, a rate that is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> one = Adaptation(np.ones((1, 4, 1)), [[3.0]], rate=0.25)  # each step halves the error
+        >>> one.adapted([1.0], [0, 1, 2]).ravel()
+        array([1. , 2. , 2.5])
+        >>> one.distance([1.0], [0, 1, 2])
+        array([4.  , 1.  , 0.25])
     """
 
-    def __init__(self, features: Any, optima: Any, rate: float) -> None:
+    def __init__(self, features: ArrayLike, optima: ArrayLike, rate: float) -> None:
         phi = as_array(features, "features", ("tasks", "shots", "dim"))
         self.optima = as_array(optima, "optima", ("tasks", "dim"))
         same_length(phi, self.optima, ("features", "optima"), 0, "tasks")
@@ -46,7 +54,7 @@ class Adaptation:
             # log |1 - x|, of which t is a multiple: to all digits, where 1 - x has lost them
             self._log = np.log1p(np.where(x < 1, -x, x - 2))
 
-    def _coordinates(self, w: Any) -> Array:
+    def _coordinates(self, w: ArrayLike) -> Array:
         """(tasks, dim): w - a in each task's eigenbasis."""
         weights = as_array(w, "w", ("dim",))
         if weights.shape[0] != self.optima.shape[1]:
@@ -56,7 +64,7 @@ class Adaptation:
             )
         return np.einsum("nji,nj->ni", self.vectors, weights - self.optima)
 
-    def _decay(self, steps: Any, power: int = 2) -> Array:
+    def _decay(self, steps: ArrayLike, power: int = 2) -> Array:
         """(n_steps, tasks, dim): |contraction|^(power t), of Q^{2t} by default."""
         t = as_array(steps, "steps", ("n_steps",), lift=True)
         if t.min() < 0 or np.any(t != np.round(t)):
@@ -68,11 +76,11 @@ class Adaptation:
         with np.errstate(invalid="ignore", over="ignore"):  # 0 * -inf, and divergence
             return np.exp(np.where(t > 0, power * t * self._log, 0.0))
 
-    def _decayed(self, steps: Any, squares: Array) -> Array:
+    def _decayed(self, steps: ArrayLike, squares: Array) -> Array:
         """(n_steps,): sum over tasks and dim of Q^2t times `squares`, (tasks, dim)."""
         return _product(squares, self._decay(steps)).sum((1, 2))
 
-    def adapted(self, w: Any, steps: Any) -> Array:
+    def adapted(self, w: ArrayLike, steps: ArrayLike) -> Array:
         """Parameters after `steps` steps from w, eq. (3.6).
 
         Args:
@@ -81,6 +89,9 @@ class Adaptation:
 
         Returns:
             (tasks, dim), or (n_steps, tasks, dim).
+
+        Raises:
+            InnerlrError: weights of another dim, numbers of steps that are not whole.
         """
         decay = self._decay(steps, power=1)
         odd = np.reshape(np.asarray(steps) % 2 == 1, (-1, 1, 1))
@@ -89,7 +100,7 @@ class Adaptation:
         made = self.optima + np.einsum("nij,tnj->tni", self.vectors, error)
         return made[0] if np.ndim(steps) == 0 else made
 
-    def distance(self, w: Any, steps: Any) -> Array:
+    def distance(self, w: ArrayLike, steps: ArrayLike) -> Array:
         """F_t, the mean squared distance to the task optima after t steps, Definition 1/4.
 
         Args:
@@ -98,31 +109,67 @@ class Adaptation:
 
         Returns:
             (n_steps,).
+
+        Raises:
+            InnerlrError: as for :meth:`adapted`.
         """
         z = self._coordinates(w) ** 2
         return self._decayed(steps, z) / len(z)
 
-    def loss(self, w: Any, steps: Any) -> Array:
-        """Sum over tasks of |Phi w_t - y|^2 after t steps (section 5.3): (n_steps,)."""
+    def loss(self, w: ArrayLike, steps: ArrayLike) -> Array:
+        """Sum over tasks of |Phi w_t - y|^2 after t steps (section 5.3).
+
+        Args:
+            w: (dim,), initial weights.
+            steps: (n_steps,), numbers of steps.
+
+        Returns:
+            (n_steps,).
+
+        Raises:
+            InnerlrError: as for :meth:`adapted`.
+        """
         z = self._coordinates(w) ** 2 * self.values
         return self._decayed(steps, z)
 
-    def _difference(self, w: Any, other: Any) -> Array:
+    def _difference(self, w: ArrayLike, other: ArrayLike) -> Array:
         """z(w)^2 - z(other)^2 without cancellation: the gaps are 1e-6 of the terms."""
         a, b = self._coordinates(w), self._coordinates(other)
         step = np.asarray(w, dtype=np.float64) - np.asarray(other, dtype=np.float64)
         return np.einsum("nji,j->ni", self.vectors, step) * (a + b)
 
-    def loss_gap(self, w: Any, other: Any, steps: Any) -> Array:
-        """loss(w) - loss(other) after t steps, Fig. 5a: (n_steps,)."""
+    def loss_gap(self, w: ArrayLike, other: ArrayLike, steps: ArrayLike) -> Array:
+        """loss(w) - loss(other) after t steps, Fig. 5a.
+
+        Args:
+            w, other: (dim,), two initial weights.
+            steps: (n_steps,), numbers of steps.
+
+        Returns:
+            (n_steps,), to all digits where the two losses agree in most of theirs.
+
+        Raises:
+            InnerlrError: as for :meth:`adapted`.
+        """
         return self._decayed(steps, self._difference(w, other) * self.values)
 
-    def distance_gap(self, w: Any, other: Any, steps: Any) -> Array:
-        """distance(w) - distance(other) after t steps, Fig. 5b: (n_steps,)."""
+    def distance_gap(self, w: ArrayLike, other: ArrayLike, steps: ArrayLike) -> Array:
+        """distance(w) - distance(other) after t steps, Fig. 5b.
+
+        Args:
+            w, other: (dim,), two initial weights.
+            steps: (n_steps,), numbers of steps.
+
+        Returns:
+            (n_steps,), to all digits where the two distances agree in most of theirs.
+
+        Raises:
+            InnerlrError: as for :meth:`adapted`.
+        """
         gap = self._difference(w, other)
         return self._decayed(steps, gap) / len(gap)
 
-    def _expected_difference(self, change: Any) -> Array:
+    def _expected_difference(self, change: ArrayLike) -> Array:
         """E z(w)^2 - E z(other)^2 for a change of covariance from other to w: (tasks, dim)."""
         matrix, d = as_array(change, "change", ("dim", "dim")), self.optima.shape[1]
         if matrix.shape != (d, d):
@@ -132,7 +179,7 @@ class Adaptation:
             )
         return np.einsum("nji,jk,nki->ni", self.vectors, matrix, self.vectors)
 
-    def expected_loss_gap(self, change: Any, steps: Any) -> Array:
+    def expected_loss_gap(self, change: ArrayLike, steps: ArrayLike) -> Array:
         """Expectation of :meth:`loss_gap` over the optima of these tasks and of all training tasks.
 
         Args:
@@ -142,12 +189,26 @@ class Adaptation:
 
         Returns:
             (n_steps,); the tasks' features are as given.
+
+        Raises:
+            InnerlrError: a change of another shape, numbers of steps that are not whole.
         """
         gap = self._expected_difference(change) * self.values
         return self._decayed(steps, gap)
 
-    def expected_distance_gap(self, change: Any, steps: Any) -> Array:
-        """Expectation of :meth:`distance_gap`, tr(P change) with P the mean of Q^2t: (n_steps,)."""
+    def expected_distance_gap(self, change: ArrayLike, steps: ArrayLike) -> Array:
+        """Expectation of :meth:`distance_gap`, tr(P change) with P the mean of Q^2t.
+
+        Args:
+            change: (dim, dim), as for :meth:`expected_loss_gap`.
+            steps: (n_steps,), numbers of steps.
+
+        Returns:
+            (n_steps,).
+
+        Raises:
+            InnerlrError: as for :meth:`expected_loss_gap`.
+        """
         gap = self._expected_difference(change)
         return self._decayed(steps, gap) / len(gap)
 
@@ -157,7 +218,14 @@ def _product(error: Array, decay: Array) -> Array:
     return np.where(error == 0, 0.0, error * np.where(error == 0, 0.0, decay))
 
 
-def loss_gap(features: Any, optima: Any, w: Any, other: Any, steps: Any, rate: float) -> Array:
+def loss_gap(
+    features: ArrayLike,
+    optima: ArrayLike,
+    w: ArrayLike,
+    other: ArrayLike,
+    steps: ArrayLike,
+    rate: float,
+) -> Array:
     """Summed loss of `w` minus that of `other` after t adaptation steps, Fig. 5a.
 
     Args:
@@ -165,14 +233,50 @@ def loss_gap(features: Any, optima: Any, w: Any, other: Any, steps: Any, rate: f
         optima: (tasks, dim).
         w, other: (dim,), two initial weights, such as w_maml and w_erm.
         steps: (n_steps,), numbers of steps, up to 1e6 at the same cost.
-        rate: eta.
+        rate: eta, the adaptation learning rate (loss without 1/2).
 
     Returns:
         (n_steps,), negative where `w` adapts better.
+
+    Raises:
+        InnerlrError: shapes that do not agree, a rate that is not positive, steps not whole.
+
+    Example:
+        >>> import numpy as np
+        >>> features, optima = np.ones((1, 4, 1)), [[0.0]]  # a step at rate 1/4 halves the error
+        >>> loss_gap(features, optima, [1.0], [2.0], [0, 1], 0.25)  # 4 (1 - 4), 4 (1 - 4) / 4
+        array([-12.,  -3.])
     """
     return Adaptation(features, optima, rate).loss_gap(w, other, steps)
 
 
-def distance_gap(features: Any, optima: Any, w: Any, other: Any, steps: Any, rate: float) -> Array:
-    """F_t(w) - F_t(other), Fig. 5b: mean squared distances to the task optima; see `loss_gap`."""
+def distance_gap(
+    features: ArrayLike,
+    optima: ArrayLike,
+    w: ArrayLike,
+    other: ArrayLike,
+    steps: ArrayLike,
+    rate: float,
+) -> Array:
+    """F_t(w) - F_t(other), Fig. 5b: mean squared distances to the task optima (Definition 1).
+
+    Args:
+        features: (tasks, shots, dim).
+        optima: (tasks, dim).
+        w, other: (dim,), two initial weights, such as w_maml and w_erm.
+        steps: (n_steps,), numbers of steps, up to 1e6 at the same cost.
+        rate: eta, the adaptation learning rate (loss without 1/2).
+
+    Returns:
+        (n_steps,), negative where `w` is closer.
+
+    Raises:
+        InnerlrError: shapes that do not agree, a rate that is not positive, steps not whole.
+
+    Example:
+        >>> import numpy as np
+        >>> features, optima = np.ones((1, 4, 1)), [[0.0]]  # a step at rate 1/4 halves the error
+        >>> distance_gap(features, optima, [1.0], [2.0], [0, 1], 0.25)
+        array([-3.  , -0.75])
+    """
     return Adaptation(features, optima, rate).distance_gap(w, other, steps)

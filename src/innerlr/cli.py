@@ -1,20 +1,21 @@
-"""Command line: `innerlr alpha | config | verify | reference | replication | compare`."""
+"""Command line: `innerlr alpha | verify | compare`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
+from innerlr import __version__
 from innerlr.errors import InnerlrError
 
 
 def _alpha(args: argparse.Namespace) -> int:
     import numpy as np
 
-    from innerlr.estimators import alpha_bounds, alpha_est, alpha_lim, alpha_lim_split
+    from innerlr.bounds import alpha_bounds
+    from innerlr.estimators import alpha_est, alpha_lim, alpha_lim_split
     from innerlr.io.files import load_arrays
 
     arrays = load_arrays(args.file)
@@ -40,26 +41,8 @@ def _alpha(args: argparse.Namespace) -> int:
     return 0
 
 
-def _config(args: argparse.Namespace) -> int:
-    from replication.settings.config import load_over
-    from replication.settings.files import FILES
-
-    if args.write:
-        for name, make in FILES.items():
-            Path(name).parent.mkdir(parents=True, exist_ok=True)
-            Path(name).write_text(make())
-            print(f"wrote {name}")
-        return 0
-    base = "config.yaml" if Path("config.yaml").is_file() else None
-    load_over(base, args.files or [base or "config.yaml"])
-    over = [name for name in args.files if name != base]
-    where = ", over config.yaml" if over else ""
-    print(f"{' and '.join(over) or 'config.yaml'}: valid{where}")
-    return 0
-
-
 def _verify(args: argparse.Namespace) -> int:
-    from innerlr.io.provenance import verify
+    from innerlr.io.verify import verify
 
     if not Path(args.folder).is_dir():
         raise InnerlrError(f"{args.folder}: no such folder. Give one below results/.")
@@ -70,37 +53,15 @@ def _verify(args: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _reference(args: argparse.Namespace) -> int:
-    from replication.judging.entries import entries
-    from replication.judging.reference import keep
-
-    files = keep(args.folders, args.to, entries(), update=args.update)
-    print(f"{args.to}: {len(files)} files")
-    return 0
-
-
-def _replication(args: argparse.Namespace) -> int:
-    from replication.judging.report import FILES
-
-    root, differ = Path(), []
-    if not (root / "results/reference").is_dir():
-        raise InnerlrError(
-            "results/reference: no such folder. Run it in the top folder of a checkout."
-        )
-    for name, make in FILES.items():
-        text = make(root)
-        if args.write:
-            (root / name).write_text(text)
-            print(f"wrote {name}")
-        elif not (root / name).is_file() or (root / name).read_text() != text:
-            differ.append(name)
-    for name in differ:
-        print(f"{name} is not what the reference results say; run `innerlr replication --write`")
-    return 1 if differ else 0
-
-
 def _compare(args: argparse.Namespace) -> int:
-    from innerlr.io.compare import compare
+    try:
+        from innerlr.io.compare import compare
+    except ModuleNotFoundError as error:
+        if error.name != "pandas":
+            raise
+        raise InnerlrError(
+            "compare: needs pandas, which is not installed. Run: pip install 'innerlr[compare]'"
+        ) from error
 
     problems = compare(args.first, args.second, rtol=args.rtol)
     for line in problems:
@@ -114,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="innerlr", description="The adaptation learning rate of MAML, from features."
     )
-    top.add_argument("--version", action="version", version=f"innerlr {version('innerlr')}")
+    top.add_argument("--version", action="version", version=f"innerlr {__version__}")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", required=True)
 
@@ -125,43 +86,9 @@ def parser() -> argparse.ArgumentParser:
     )
     alpha.set_defaults(run=_alpha)
 
-    config = commands.add_parser("config", help="check a configuration")
-    config.add_argument(
-        "files",
-        nargs="*",
-        metavar="file",
-        help="laid over config.yaml one by one, as by snakemake --configfile; none: config.yaml",
-    )
-    config.add_argument(
-        "--write", action="store_true", help="make config.yaml, its schema and reference page"
-    )
-    config.set_defaults(run=_config)
-
     verify = commands.add_parser("verify", help="recompute the digests of a run's artefacts")
     verify.add_argument("folder", help="such as results/default")
     verify.set_defaults(run=_verify)
-
-    reference = commands.add_parser("reference", help="keep verified runs as the reference")
-    reference.add_argument(
-        "folders",
-        nargs="+",
-        metavar="folder",
-        help="such as results/default; a later run takes the place of an earlier one for the "
-        "figures that it has made",
-    )
-    reference.add_argument("--to", default="results/reference", help="default %(default)s")
-    reference.add_argument(
-        "--update",
-        action="store_true",
-        help="let stay what the reference results have of other figures",
-    )
-    reference.set_defaults(run=_reference)
-
-    replication = commands.add_parser(
-        "replication", help="check README.md and REPLICATION.md against the reference results"
-    )
-    replication.add_argument("--write", action="store_true", help="make them anew")
-    replication.set_defaults(run=_replication)
 
     compare = commands.add_parser("compare", help="compare the tables of two runs")
     compare.add_argument("first", help="such as results/default")
@@ -176,13 +103,26 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; 0 on success, 1 where a check found differences, 2 on bad input."""
-    args = parser().parse_args(argv)
+def run(top: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` names: the `run` of its namespace, with `debug` beside it.
+
+    Args:
+        top: the parser, which sets both.
+        argv: arguments; those of the process if None.
+
+    Returns:
+        0 on success, 1 where a check found differences, 2 on bad input, with one line that says so.
+    """
+    args = top.parse_args(argv)
     try:
         return int(args.run(args))
     except (InnerlrError, OSError) as error:
         if args.debug:
             raise
-        print(f"innerlr: {error}", file=sys.stderr)
+        print(f"{top.prog}: {error}", file=sys.stderr)
         return 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `innerlr`; what :func:`run` returns."""
+    return run(parser(), argv)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from scipy import stats
-from scipy.special import zeta
+from numpy.typing import ArrayLike
 
-from innerlr.errors import Array, InnerlrError, finite, nearest, positive
+from innerlr.checks import Array, finite, positive
+from innerlr.errors import InnerlrError, nearest
 
 
 class Distribution(Protocol):
@@ -32,7 +32,7 @@ class Distribution(Protocol):
         ...
 
 
-def _as_floats(law: Any, check: Callable[[Any, str], float], **names: str) -> None:
+def _as_floats(law: object, check: Callable[[object, str], float], **names: str) -> None:
     """Check parameters and keep them as floats: the powers of a numpy integer would overflow."""
     for parameter, name in names.items():
         object.__setattr__(law, parameter, float(check(getattr(law, parameter), name)))
@@ -51,7 +51,7 @@ class _Continuous(ABC):
     def _law(self) -> Any:
         """The same law in scipy.stats."""
 
-    def quadrature(self, panels: int = 256, *, around: Any = ()) -> tuple[Array, Array]:
+    def quadrature(self, panels: int = 256, *, around: ArrayLike = ()) -> tuple[Array, Array]:
         """Nodes (n,) and weights (n,) summing to 1, for expectations of smooth functions.
 
         Args:
@@ -65,7 +65,7 @@ class _Continuous(ABC):
 
 
 def _panels(
-    low: float, high: float, panels: int, around: Any, order: int = 32
+    low: float, high: float, panels: int, around: ArrayLike, order: int = 32
 ) -> tuple[Array, Array]:
     """Composite Gauss-Legendre rule on [low, high]: nodes and weights, (pieces * order,)."""
     edges = np.linspace(low, high, panels + 1)
@@ -102,9 +102,11 @@ class Uniform(_Continuous):
         return (self.high - self.low) ** 2 / 12
 
     def _law(self) -> Any:
+        from scipy import stats
+
         return stats.uniform(self.low, self.high - self.low)
 
-    def quadrature(self, panels: int = 256, *, around: Any = ()) -> tuple[Array, Array]:
+    def quadrature(self, panels: int = 256, *, around: ArrayLike = ()) -> tuple[Array, Array]:
         nodes, weights = _panels(self.low, self.high, panels, around)
         return nodes, weights / (self.high - self.low)
 
@@ -136,6 +138,8 @@ class Normal(_Continuous):
         return self.sd**2
 
     def _law(self) -> Any:
+        from scipy import stats
+
         return stats.norm(self.mean, self.sd)
 
 
@@ -159,6 +163,8 @@ class Exponential(_Continuous):
         return self.scale**2
 
     def _law(self) -> Any:
+        from scipy import stats
+
         return stats.expon(scale=self.scale)
 
 
@@ -182,9 +188,11 @@ class ChiSquare(_Continuous):
         return 2 * self.df
 
     def _law(self) -> Any:
+        from scipy import stats
+
         return stats.chi2(self.df)
 
-    def quadrature(self, panels: int = 256, *, around: Any = ()) -> tuple[Array, Array]:
+    def quadrature(self, panels: int = 256, *, around: ArrayLike = ()) -> tuple[Array, Array]:
         # in v = x^(df / 2 m), close to sqrt(x), of density v^(m - 1) exp(-x / 2): smooth at 0
         m = max(1, round(self.df))
         power = self.df / (2 * m)
@@ -218,6 +226,8 @@ class Zipf:
             raise InnerlrError(
                 f"zipf: E x^{order} is infinite at s = {self.s}; it exists for s > {order + 1}."
             )
+        from scipy.special import zeta
+
         return float(zeta(self.s - order) / zeta(self.s))
 
     @property
@@ -241,7 +251,7 @@ def _normal(spec: dict[str, Any]) -> Normal:
     return Normal(centre, math.sqrt(spread) if meaning == "variance" else spread)
 
 
-_MAKERS: dict[str, Any] = {
+_MAKERS: dict[str, Callable[[dict[str, Any]], Distribution]] = {
     "uniform": _uniform,
     "normal": _normal,
     "exponential": lambda spec: Exponential(spec.pop("scale")),

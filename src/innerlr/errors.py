@@ -1,19 +1,22 @@
-"""What innerlr raises: one error type, and the checks that raise it."""
+"""What innerlr raises and warns of."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
+from collections.abc import Iterable
 
 
 class InnerlrError(ValueError):
-    """Bad input. The message says what, where, what was expected and how to mend it."""
+    """Bad input. The message says what, where, what was expected and how to mend it.
+
+    Example:
+        >>> import innerlr
+        >>> try:
+        ...     innerlr.alpha_lim([[1.0, 2.0]])
+        ... except innerlr.InnerlrError as error:
+        ...     print(str(error).partition(".")[0])
+        features: expected shape (tasks, shots, dim), got (1, 2)
+    """
 
 
 class NoInteriorMinimum(InnerlrError):
@@ -22,6 +25,17 @@ class NoInteriorMinimum(InnerlrError):
     Attributes:
         alpha: the edge at which the loss is smallest.
         loss: the loss there.
+
+    Example:
+        >>> import numpy as np
+        >>> import innerlr
+        >>> moments = innerlr.GramMoments()
+        >>> moments.update_optima(np.array([[[1.0]], [[2.0]]]), np.array([[0.0], [1.0]]))
+        >>> try:
+        ...     moments.alpha_empirical((0.0, 0.01))
+        ... except innerlr.NoInteriorMinimum as error:
+        ...     print(error.alpha)
+        0.01
     """
 
     def __init__(self, message: str, *, alpha: float, loss: float) -> None:
@@ -31,7 +45,21 @@ class NoInteriorMinimum(InnerlrError):
 
 
 class IllConditionedWarning(UserWarning):
-    """The result has lost digits; the message carries the estimated relative error."""
+    """The result has lost digits; the message carries the estimated relative error.
+
+    Example:
+        >>> import warnings
+        >>> import numpy as np
+        >>> import innerlr
+        >>> x = np.linspace(0.0, 1.0, 60).reshape(10, 6, 1)
+        >>> moments = innerlr.GramMoments()
+        >>> moments.update_optima(x ** np.arange(13), np.ones((10, 13)))  # monomials to x^12
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     w = moments.w_erm()
+        >>> caught[0].category.__name__
+        'IllConditionedWarning'
+    """
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -41,156 +69,3 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     if close:
         return f"Did you mean {close[0]!r}?"
     return f"Valid: {', '.join(map(repr, valid))}."
-
-
-def as_array(value: Any, name: str, axes: Sequence[str], *, lift: bool = False) -> Array:
-    """`value` as a float64 array with the given axes, none of them empty and all finite.
-
-    Args:
-        value: anything numpy can read.
-        name: the argument's name, for the message.
-        axes: the name of each axis, e.g. ``("tasks", "shots", "dim")``.
-        lift: give an array that lacks just the first axis one of length 1.
-
-    Raises:
-        InnerlrError: not real numbers, another number of axes, an empty axis, NaN or infinity.
-    """
-    shape = f"({', '.join(axes)})"
-    try:
-        raw = np.asarray(value)
-        if raw.dtype.kind not in "buifO":
-            raise TypeError(f"its entries are {raw.dtype}")
-        array = raw.astype(np.float64, copy=False)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: torch, with a gradient
-        raise InnerlrError(
-            f"{name}: expected real numbers in an array of shape {shape}, got "
-            f"{type(value).__name__} that cannot be read as float64 ({error}). "
-            "Pass a rectangular array of real numbers."
-        ) from error
-    if lift and array.ndim == len(axes) - 1:
-        array = array[None]
-    if array.ndim != len(axes):
-        raise InnerlrError(
-            f"{name}: expected shape {shape}, got {array.shape}. "
-            f"Reshape it to {len(axes)} axes; a single task needs a leading axis of length 1."
-        )
-    for length, axis in zip(array.shape, axes, strict=True):
-        if length == 0:
-            raise InnerlrError(
-                f"{name}: the axis '{axis}' of shape {shape} is empty, got {array.shape}. "
-                "At least one element is needed along every axis."
-            )
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise InnerlrError(
-            f"{name}: {array[where]} at index {where}; every entry must be finite. "
-            "Remove or repair those samples before estimating a learning rate."
-        )
-    return array
-
-
-def as_chunks(features: Any, name: str, *, fixed: Sequence[str]) -> Iterator[Array]:
-    """One array, or an iterator or list of arrays, as checked chunks (tasks, shots, dim).
-
-    Args:
-        features: what the caller was given.
-        name: the argument's name, for the message.
-        fixed: which of "shots" and "dim" must not change from chunk to chunk.
-    """
-    axes = ("tasks", "shots", "dim")
-    if isinstance(features, list | tuple) and features and getattr(features[0], "ndim", 0) == 3:
-        features = iter(features)
-    if not isinstance(features, Iterator):
-        yield as_array(features, name, axes)
-        return
-    first: dict[str, int] = {}
-    for i, chunk in enumerate(features):
-        array = as_array(chunk, f"{name}, chunk {i}", axes)
-        lengths = {axis: array.shape[axes.index(axis)] for axis in fixed}
-        first = first or lengths
-        if lengths != first:
-            raise InnerlrError(
-                f"{name}, chunk {i}: expected the lengths of chunk 0, {first}, got {lengths}. "
-                "Pass tasks of different shape to calls of their own."
-            )
-        yield array
-    if not first:
-        raise InnerlrError(
-            f"{name}: expected chunks of shape (tasks, shots, dim), got an iterator that holds "
-            "none. Pass at least one task; an iterator can be read only once."
-        )
-
-
-def limit(shots: int, second: float, third: float, where: str) -> float:
-    """K m_2 / (2 m_3), the learning rate that minimises m_1 - (4 alpha/K) m_2 + ..., eq. (3.3)."""
-    if not third > 0 or not np.isfinite(third):
-        raise InnerlrError(
-            f"{where}: expected a positive finite third moment of the Gram, got {third:g}, so no "
-            "learning rate minimises the risk. Check that not all features are zero; rescale "
-            "features whose sixth powers leave the range of float64."
-        )
-    return float(shots * second / (2 * third))
-
-
-def positive(value: Any, name: str, *, integer: bool = False) -> Any:
-    """`value`, if it is a finite positive number (or a positive whole one)."""
-    kind = "a positive integer" if integer else "a positive finite number"
-    is_number = isinstance(value, int | float | np.integer | np.floating)
-    good = is_number and not isinstance(value, bool) and np.isfinite(value) and value > 0
-    if not good or (integer and int(value) != value):
-        mend = "1, 2, 3, ..." if integer else "a number above 0"
-        raise InnerlrError(f"{name}: expected {kind}, got {value!r}. Give {mend}.")
-    return int(value) if integer else float(value)
-
-
-def finite(value: Any, name: str) -> float:
-    """`value`, if it is a finite number."""
-    is_number = isinstance(value, int | float | np.integer | np.floating)
-    if isinstance(value, bool) or not is_number or not np.isfinite(value):
-        raise InnerlrError(
-            f"{name}: expected a finite number, got {value!r}. Give a number, not text or nan."
-        )
-    return float(value)
-
-
-def same_length(a: Array, b: Array, names: tuple[str, str], axis: int, label: str) -> None:
-    """Raise unless `a` and `b` agree along `axis`."""
-    if a.shape[axis] != b.shape[axis]:
-        raise InnerlrError(
-            f"{names[0]} and {names[1]}: the axis '{label}' differs, "
-            f"{a.shape} against {b.shape}. Both must have the same number of {label}."
-        )
-
-
-def square(value: Any, name: str, axes: Sequence[str]) -> Array:
-    """`value` with the given axes, of which the last two are equally long."""
-    array = as_array(value, name, axes)
-    if array.shape[-1] != array.shape[-2]:
-        raise InnerlrError(
-            f"{name}: expected a square matrix, shape ({', '.join(axes)}), got {array.shape}. "
-            "Give inner products of rows with the same rows."
-        )
-    return array
-
-
-def symmetric(value: Any, name: str, d: int) -> Array:
-    """A (d, d) symmetric positive semidefinite matrix."""
-    matrix = as_array(value, name, ("dim", "dim"))
-    if matrix.shape != (d, d):
-        raise InnerlrError(
-            f"{name}: expected shape ({d}, {d}) to match the features, got {matrix.shape}. "
-            "Give one row and column per feature."
-        )
-    if not np.allclose(matrix, matrix.T, rtol=1e-10, atol=1e-12 * np.abs(matrix).max()):
-        i, j = np.unravel_index(np.argmax(np.abs(matrix - matrix.T)), matrix.shape)
-        raise InnerlrError(
-            f"{name}: expected a symmetric matrix, got {matrix[i, j]:g} at index {(int(i), int(j))}"
-            f" against {matrix[j, i]:g} across the diagonal. Pass (S + S.T) / 2."
-        )
-    lowest = float(np.linalg.eigvalsh(matrix)[0])
-    if lowest < -1e-10 * np.abs(matrix).max():
-        raise InnerlrError(
-            f"{name}: expected a positive semidefinite matrix, got one whose lowest eigenvalue is "
-            f"{lowest:g}. Pass a covariance, without negative eigenvalues."
-        )
-    return matrix

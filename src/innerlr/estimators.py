@@ -6,26 +6,24 @@ All rates are for a loss without the factor 1/2 (the paper's): a step is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from innerlr.dual import alpha_lim_modes, alpha_lim_split_gram
-from innerlr.errors import (
-    Array,
-    InnerlrError,
-    as_array,
-    as_chunks,
-    limit,
-    positive,
-    same_length,
-    symmetric,
-)
+from innerlr.checks import Array, as_array, as_chunks, positive, same_length, symmetric
+from innerlr.errors import InnerlrError
+from innerlr.modes import alpha_lim_modes, alpha_lim_split_gram
 from innerlr.rows import RowMoments
+from innerlr.traces import alpha_lim_traces
 
 
-def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> float:
+def alpha_lim(
+    features: ArrayLike | Iterable[ArrayLike],
+    *,
+    task_covariance: ArrayLike | None = None,
+    steps: int = 1,
+) -> float:
     r"""Limit of the optimal adaptation learning rate, eq. (3.3).
 
     .. math:: \alpha_{\lim} = \frac{K \operatorname{tr} E[G^2]}{2 \operatorname{tr} E[G^3]},
@@ -34,7 +32,7 @@ def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> 
     Traces are taken on the smaller of the shots and dim sides (tr G^p = tr (Phi Phi')^p).
     With task optima of covariance S not proportional to the identity, eq. (3.3) no longer holds;
     `task_covariance` gives the form that does, with tr(S E[G^p]). Several inner steps have no
-    closed form; see :func:`innerlr.dual.alpha_lim_modes`.
+    closed form; see :func:`innerlr.modes.alpha_lim_modes`.
 
     Args:
         features: (tasks, shots, dim), or an iterator (or list) of such chunks.
@@ -42,7 +40,7 @@ def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> 
         steps: of the inner loop.
 
     Returns:
-        The learning rate.
+        The learning rate, of a loss without 1/2.
 
     Raises:
         InnerlrError: wrong shape, empty axis, NaN, features all zero.
@@ -78,11 +76,15 @@ def alpha_lim(features: Any, *, task_covariance: Any = None, steps: int = 1) -> 
     if modes:
         eigenvalues, weights = (np.concatenate(parts) for parts in zip(*modes, strict=True))
         return alpha_lim_modes(shots, eigenvalues, weights, steps=steps)
-    return limit(shots, second, third, "alpha_lim")
+    return alpha_lim_traces(shots, second, third, "alpha_lim")
 
 
 def alpha_lim_split(
-    support: Any, query: Any, *, task_covariance: Any = None, steps: int = 1
+    support: ArrayLike,
+    query: ArrayLike,
+    *,
+    task_covariance: ArrayLike | None = None,
+    steps: int = 1,
 ) -> float:
     r"""The limit when the inner step and the loss use different samples, eqs. (H.1), (H.6).
 
@@ -96,10 +98,18 @@ def alpha_lim_split(
         steps: of the inner loop; above 1 for isotropic task optima alone.
 
     Returns:
-        The learning rate; equal to :func:`alpha_lim` when support and query are the same.
+        The learning rate, of a loss without 1/2; equal to :func:`alpha_lim` when support and query
+        are the same.
 
     Raises:
-        InnerlrError: wrong or disagreeing shapes, NaN, features all zero.
+        InnerlrError: wrong or disagreeing shapes, NaN, features all zero; a covariance for several
+            steps.
+
+    Example:
+        >>> import numpy as np
+        >>> support, query = np.ones((1, 4, 1)), 3 * np.ones((1, 2, 1))
+        >>> alpha_lim_split(support, query)  # G_u = 4, G_t = 18: k1 G_u G_t / (2 G_u^2 G_t)
+        0.5
     """
     phi_u = as_array(support, "support", ("tasks", "k1", "dim"))
     phi_t = as_array(query, "query", ("tasks", "k2", "dim"))
@@ -121,10 +131,10 @@ def alpha_lim_split(
         adapted = cross @ phi_u  # Phi_t G_u
         second = float(np.vdot(phi_t @ weight, adapted))
         third = float(np.vdot(adapted @ weight, adapted))
-    return limit(phi_u.shape[1], second, third, "alpha_lim_split")
+    return alpha_lim_traces(phi_u.shape[1], second, third, "alpha_lim_split")
 
 
-def alpha_lim_iid_rows(shots: int, nodes: Any, weights: Any) -> float:
+def alpha_lim_iid_rows(shots: int, nodes: ArrayLike, weights: ArrayLike) -> float:
     """Exact (3.3) for i.i.d. feature rows, expectations by quadrature.
 
     tr E G^2 = K E|y|^4 + K(K-1) tr M^2 and
@@ -136,12 +146,21 @@ def alpha_lim_iid_rows(shots: int, nodes: Any, weights: Any) -> float:
         weights: (n,), nonnegative, summing to 1.
 
     Returns:
-        The learning rate.
+        The learning rate, of a loss without 1/2.
+
+    Raises:
+        InnerlrError: weights that are negative or do not sum to 1; features all zero.
+
+    Example:
+        >>> alpha_lim_iid_rows(4, [[1.0]], [1.0])  # one feature, always 1
+        0.5
+        >>> alpha_lim_iid_rows(1, [[1.0, 0.0], [0.0, 2.0]], [0.5, 0.5])  # (1 + 16) / (2 (1 + 64))
+        0.13076923076923078
     """
     return RowMoments.from_quadrature(nodes, weights).alpha_lim(shots)
 
 
-def alpha_lim_iid_entries(shots: int, dim: int, moments: Any) -> float:
+def alpha_lim_iid_entries(shots: int, dim: int, moments: ArrayLike) -> float:
     """Exact (3.3) when all K d feature entries are i.i.d.: (E.8), and (E.11) corrected.
 
     Args:
@@ -150,10 +169,15 @@ def alpha_lim_iid_entries(shots: int, dim: int, moments: Any) -> float:
         moments: (m1, ..., m6), raw moments of an entry.
 
     Returns:
-        The learning rate.
+        The learning rate, of a loss without 1/2.
 
     Raises:
         InnerlrError: not six moments, or impossible ones (negative variance).
+
+    Example:
+        >>> rate = alpha_lim_iid_entries(10, 40, [0, 1, 0, 3, 0, 15])  # normal entries
+        >>> round(rate / (10 * 51 / (2 * 3054)), 12)  # Wishart: K (K + d + 1) / (2 (K^2 + ...))
+        1.0
     """
     k, d = positive(shots, "shots", integer=True), positive(dim, "dim", integer=True)
     m1, m2, m3, m4, m5, m6 = _six_moments(moments)
@@ -171,10 +195,10 @@ def alpha_lim_iid_entries(shots: int, dim: int, moments: Any) -> float:
         + 3 * (k3 * d2 + k2 * d3) * m2 * m1**4
         + k3 * d3 * m1**6
     )
-    return limit(k, second, third, "alpha_lim_iid_entries")
+    return alpha_lim_traces(k, second, third, "alpha_lim_iid_entries")
 
 
-def _six_moments(moments: Any) -> Array:
+def _six_moments(moments: ArrayLike) -> Array:
     m = as_array(moments, "moments", ("6",))
     if m.shape != (6,):
         raise InnerlrError(
@@ -198,7 +222,14 @@ def alpha_lim_polynomial(shots: int, dim: int, moment: Callable[[int], float]) -
         moment: k -> E x^k, called for k = 0, ..., 6 (d - 1).
 
     Returns:
-        The learning rate.
+        The learning rate, of a loss without 1/2.
+
+    Raises:
+        InnerlrError: shots or dim below 1, a moment that is not finite.
+
+    Example:
+        >>> alpha_lim_polynomial(10, 2, lambda k: 1.0)  # x = 1: one direction of length sqrt(2)
+        0.25
     """
     k, d = positive(shots, "shots", integer=True), positive(dim, "dim", integer=True)
     m = as_array([moment(p) for p in range(6 * d - 5)], "moment", ("orders",))
@@ -216,10 +247,10 @@ def alpha_lim_polynomial(shots: int, dim: int, moment: Callable[[int], float]) -
         + 3 * k2 * np.einsum("jml,ml->", m[triple + j[:, None, None]], hankel)
         + k3 * np.einsum("jm,ml,lj->", hankel, hankel, hankel)
     )
-    return limit(k, float(second), float(third), "alpha_lim_polynomial")
+    return alpha_lim_traces(k, float(second), float(third), "alpha_lim_polynomial")
 
 
-def alpha_est(features: Any) -> float:
+def alpha_est(features: ArrayLike) -> float:
     r"""The overparameterised estimate, eq. (H.15): 1 / (2 N K sigma^2).
 
     sigma is the standard deviation of all entries of the stacked features, as section H.2 says;
@@ -228,8 +259,15 @@ def alpha_est(features: Any) -> float:
     Args:
         features: (tasks, shots, dim).
 
+    Returns:
+        The learning rate, of a loss without 1/2.
+
     Raises:
         InnerlrError: wrong shape, NaN, or all entries equal.
+
+    Example:
+        >>> alpha_est([[[1.0], [-1.0]], [[1.0], [-1.0]]])  # N = K = 2, entries of variance 1
+        0.125
     """
     phi = as_array(features, "features", ("tasks", "shots", "dim"))
     variance = float(phi.var())
@@ -239,79 +277,3 @@ def alpha_est(features: Any) -> float:
             "variance is zero and (H.15) has no value. Check the feature map."
         )
     return 1 / (2 * phi.shape[0] * phi.shape[1] * variance)
-
-
-class AlphaBounds(NamedTuple):
-    """Corollary 1's bounds on alpha_lim, as printed and as they hold.
-
-    Attributes:
-        printed_lower: 1 / (2 d s^2), (3.5) and (D.6); false in general.
-        printed_upper: d / (2 s^2), (3.5); right, and equal to `upper`.
-        printed_upper_appendix: d / s^2, (D.6); twice (3.5).
-        lower: K / (2 lambda_S), lambda_S the largest eigenvalue of any task's Gram.
-        upper: K d / (2 tr E G).
-        alpha_lim: (3.3) on the same features, for comparison.
-    """
-
-    printed_lower: float
-    printed_upper: float
-    printed_upper_appendix: float
-    lower: float
-    upper: float
-    alpha_lim: float
-
-
-def alpha_bounds(features: Any) -> AlphaBounds:
-    """Corollary 1: bounds on alpha_lim from s^2 = tr E G / K (D.3) and the Grams' eigenvalues.
-
-    Args:
-        features: (tasks, shots, dim).
-
-    Returns:
-        :class:`AlphaBounds`; `lower <= alpha_lim <= upper` holds for every input.
-    """
-    phi = as_array(features, "features", ("tasks", "shots", "dim"))
-    n, k, d = phi.shape
-    variance = float(np.vdot(phi, phi)) / (n * k)
-    centre = alpha_lim(phi)
-    largest = float(np.linalg.norm(phi, ord=2, axis=(1, 2)).max() ** 2)
-    return AlphaBounds(
-        printed_lower=1 / (2 * d * variance),
-        printed_upper=d / (2 * variance),
-        printed_upper_appendix=d / variance,
-        lower=k / (2 * largest),
-        upper=d / (2 * variance),
-        alpha_lim=centre,
-    )
-
-
-def heuristic_range(n_tasks: int, shots: int, dim: int, n_observations: int) -> tuple[float, float]:
-    """The paper's range of learning rates for deep networks, eqs. (H.18), (H.19).
-
-    1 / (2 min(N K, d) s^2) for s^2 between 1/(2 n) and 1/4, under the premise that every feature
-    lies in [0, 1].
-
-    Args:
-        n_tasks: N, training tasks (the paper leaves open whether of a batch or of all).
-        shots: K, samples per task.
-        dim: d, parameters of the model.
-        n_observations: n, observations behind the lower bound on the variance.
-
-    Returns:
-        (low, high).
-
-    Example:
-        >>> heuristic_range(25, 10, 1761, 250)
-        (0.008, 1.0)
-    """
-    n = positive(n_tasks, "n_tasks", integer=True)
-    k = positive(shots, "shots", integer=True)
-    d = positive(dim, "dim", integer=True)
-    observations = positive(n_observations, "n_observations", integer=True)
-    if observations < 2:
-        raise InnerlrError(
-            "n_observations: expected two at least, got 1, for which (H.18) lies above (H.19). "
-            "Give the observations behind the lower bound on the variance."
-        )
-    size = min(n * k, d)
-    return 2 / size, observations / size

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from innerlr.checks import Array, as_array, finite, positive
 from innerlr.distributions import Distribution
-from innerlr.errors import Array, InnerlrError, as_array, finite, nearest, positive
+from innerlr.errors import InnerlrError, nearest
 from innerlr.moments import GramMoments
 from innerlr.rows import RowMoments
 
@@ -59,7 +61,7 @@ def _quadrature(law: Distribution, around: Array) -> tuple[Array, Array]:
     return nodes, weights
 
 
-def _matrix_inputs(inputs: Any, dim: int) -> Array:
+def _matrix_inputs(inputs: ArrayLike, dim: int) -> Array:
     """Inputs with one entry per feature: (tasks, shots, dim)."""
     x = as_array(inputs, "inputs", ("tasks", "shots", "dim"))
     if x.shape[2] != dim:
@@ -218,9 +220,11 @@ class TaskLaw:
         for start in range(0, n, size):
             yield self.sample(rng, min(size, n - start))
 
-    def moments(self, rng: np.random.Generator, n: int, **kwargs: Any) -> GramMoments:
+    def moments(
+        self, rng: np.random.Generator, n: int, *, whitener: ArrayLike | None = None
+    ) -> GramMoments:
         """Sums over n sampled tasks, streamed."""
-        sums = GramMoments(**kwargs)
+        sums = GramMoments(whitener=whitener)
         for features, optima in self.chunks(rng, n):
             sums.update_optima(features, optima)
         return sums
@@ -240,7 +244,7 @@ class TaskLaw:
         )
 
 
-def _spaced(spec: Any, dim: int, name: str) -> tuple[float, ...]:
+def _spaced(spec: object, dim: int, name: str) -> tuple[float, ...]:
     """A list, a single value for all, or {first, last} evenly spaced."""
     if isinstance(spec, Mapping):
         if set(spec) != {"first", "last"}:
@@ -296,7 +300,7 @@ def feature_map(spec: Mapping[str, Any]) -> FeatureMap:
     )
 
 
-def _choice(value: Any, name: str, valid: tuple[str, ...]) -> str:
+def _choice(value: object, name: str, valid: tuple[str, ...]) -> str:
     if value not in valid:
         raise InnerlrError(f"{name}: unknown {value!r}. {nearest(str(value), valid)}")
     return str(value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from numpy.typing import ArrayLike
 
-from innerlr.errors import InnerlrError, as_array, same_length
+from innerlr.checks import as_array, same_length
+from innerlr.errors import InnerlrError
 
 
 class Interval(NamedTuple):
@@ -22,10 +23,12 @@ def _t(level: float, freedom: int) -> float:
     """Quantile of Student's t for a two-sided interval."""
     if not 0 < level < 1:
         raise InnerlrError(f"level: expected a coverage between 0 and 1, got {level!r}.")
+    from scipy import stats
+
     return float(stats.t.ppf((1 + level) / 2, freedom))
 
 
-def mean_interval(values: Any, level: float = 0.95) -> Interval:
+def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Mean and Student-t interval over independent repetitions (seeds, trials).
 
     Args:
@@ -43,7 +46,7 @@ def mean_interval(values: Any, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def geometric_interval(values: Any, level: float = 0.95) -> Interval:
+def geometric_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Geometric mean of positive values, with the Student-t interval of their logarithms.
 
     For losses of trained networks and for rates, whose spread is a matter of factors.
@@ -65,7 +68,7 @@ def geometric_interval(values: Any, level: float = 0.95) -> Interval:
         return Interval(*(float(np.exp(end)) for end in mean_interval(np.log(x), level)))
 
 
-def bootstrap_interval(values: Any, level: float = 0.95) -> Interval:
+def bootstrap_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """An estimate with its bootstrap interval: Student-t with the spread of the resamples.
 
     Args:
@@ -83,7 +86,7 @@ def bootstrap_interval(values: Any, level: float = 0.95) -> Interval:
     return Interval(estimate, estimate - half, estimate + half)
 
 
-def slope_interval(x: Any, y: Any, level: float = 0.95) -> Interval:
+def slope_interval(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Interval:
     """Least-squares slope of y on x with its Student-t interval.
 
     Args:
@@ -93,12 +96,14 @@ def slope_interval(x: Any, y: Any, level: float = 0.95) -> Interval:
     same_length(at, values, ("x", "y"), 0, "points")
     if len(at) < 3:
         raise InnerlrError(f"x: expected three points at least for a slope, got {len(at)}.")
+    from scipy import stats
+
     fit = stats.linregress(at, values)
     half = _t(level, len(at) - 2) * float(fit.stderr)
     return Interval(float(fit.slope), float(fit.slope) - half, float(fit.slope) + half)
 
 
-def share_interval(hits: Any, level: float = 0.95) -> Interval:
+def share_interval(hits: ArrayLike, level: float = 0.95) -> Interval:
     """The share of independent cases that are hits, with its exact (Clopper-Pearson) interval.
 
     Args:
@@ -107,5 +112,7 @@ def share_interval(hits: Any, level: float = 0.95) -> Interval:
     """
     h = as_array(hits, "hits", ("cases",)) > 0
     count = int(h.sum())
+    from scipy import stats
+
     found = stats.binomtest(count, len(h)).proportion_ci(level)
     return Interval(count / len(h), float(found.low), float(found.high))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from innerlr.dual import alpha_lim_modes, gram_modes
-from innerlr.errors import Array, InnerlrError, as_array, nearest, positive, same_length
+from innerlr.checks import Array, as_array, positive, same_length
+from innerlr.errors import InnerlrError, nearest
+from innerlr.model_features import Reader, reader
+from innerlr.modes import alpha_lim_modes, gram_modes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -41,7 +44,7 @@ TWO_CLASSES = (
 
 def model_alpha(
     model: nn.Module,
-    tasks: Iterable[Any],
+    tasks: Iterable[Tensor | Sequence[Tensor]],
     *,
     head: str | nn.Module | None = None,
     loss: str = "mse",
@@ -53,7 +56,7 @@ def model_alpha(
     The model is linearised: its features are the gradients of its outputs (section 5.1), and
     (3.3), or (H.6) where support and query are apart, is the rate at which adapting a solution to
     many tasks leaves the least risk; for several steps as in
-    :func:`innerlr.dual.alpha_lim_modes`. The rate is for the loss as PyTorch has it. A
+    :func:`innerlr.modes.alpha_lim_modes`. The rate is for the loss as PyTorch has it. A
     cross-entropy is taken by its curvature where all classes are equally likely, as they are before
     adaptation:
     :math:`J^\top P J / n` with the centring P over classes, in the place of :math:`2 J^\top J / n`.
@@ -77,7 +80,7 @@ def model_alpha(
             with a head O(samples^2).
 
     Returns:
-        The learning rate.
+        The learning rate, for the loss as PyTorch has it: without the factor 1/2.
 
     Raises:
         InnerlrError: no tasks; inputs the model does not take, empty or not finite; an unknown loss
@@ -89,7 +92,7 @@ def model_alpha(
         >>> model_alpha(model, [torch.ones(4, 1)])  # one feature, always 1
         0.5
     """
-    kind, features = _loss(loss), _reader(model, head, block)
+    kind, features = _loss(loss), reader(model, head, block)
     modes = []
     for i, task in enumerate(tasks):
         pair = tuple(task) if isinstance(task, list | tuple) else (task,)
@@ -101,7 +104,7 @@ def model_alpha(
         names = [f"tasks[{i}]"] if len(pair) == 1 else [f"tasks[{i}][0]", f"tasks[{i}][1]"]
         read = [_features(features, x, kind, name) for x, name in zip(pair, names, strict=True)]
         (support, n), (query, n_query) = read[0], read[-1]
-        gram, cross = _plain(support @ support.mT), _plain(query @ support.mT)
+        gram, cross = ((phi @ support.mT).cpu().numpy() for phi in (support, query))
         # shots may differ between tasks: each loss is a mean of its own
         modes.append(gram_modes(gram / n, cross / np.sqrt(n * n_query)))
     if not modes:
@@ -110,15 +113,15 @@ def model_alpha(
 
 
 def head_alpha(
-    support: Any,
-    query: Any = None,
+    support: ArrayLike | Tensor,
+    query: ArrayLike | Tensor | None = None,
     *,
     classes: int = 1,
     bias: bool = True,
     loss: str = "mse",
     steps: int = 1,
 ) -> float:
-    """As :func:`model_alpha` with a head, from the features that the head sees.
+    r"""As :func:`model_alpha` with a head, from the features that the head sees: (3.3), or (H.6).
 
     Args:
         support: (tasks, shots, dim), a tensor or array.
@@ -128,15 +131,17 @@ def head_alpha(
         loss, steps: as for :func:`model_alpha`.
 
     Returns:
-        The learning rate.
+        The learning rate, for the loss as PyTorch has it: without the factor 1/2.
 
     Raises:
         InnerlrError: disagreeing shapes, NaN, features all zero, an unknown loss.
 
     Example:
         >>> import numpy as np
-        >>> head_alpha(np.ones((1, 4, 1)), bias=False)
+        >>> head_alpha(np.ones((1, 4, 1)), bias=False)  # one feature, always 1
         0.5
+        >>> head_alpha(np.ones((1, 4, 1)), bias=False, classes=5, loss="cross_entropy")
+        5.0
     """
     kind, outputs = _loss(loss), positive(classes, "classes", integer=True)
     if kind.centred and outputs < 2:
@@ -172,10 +177,18 @@ class OnlineAlpha:
         keep: share of the old value at each update; it starts at the first estimate.
 
     Attributes:
-        value: the rate; None before the first update.
+        value: the rate, for the loss as PyTorch has it; None before the first update.
 
     Raises:
         InnerlrError: an unknown loss or head, a setting out of its range.
+
+    Example:
+        >>> import torch
+        >>> online = OnlineAlpha(torch.nn.Linear(1, 1, bias=False), keep=0.5)
+        >>> online.update([torch.ones(4, 1)])
+        0.5
+        >>> online.update([2 * torch.ones(4, 1)])  # 1/8 by itself
+        0.3125
     """
 
     def __init__(
@@ -194,7 +207,7 @@ class OnlineAlpha:
             )
         positive(steps, "steps", integer=True)
         _loss(loss)
-        _reader(model, head, block)
+        reader(model, head, block)
         self.model, self.keep = model, keep
         self.settings: dict[str, Any] = {
             "head": head,
@@ -204,14 +217,24 @@ class OnlineAlpha:
         }
         self.value: float | None = None
 
-    def update(self, tasks: Iterable[Any]) -> float:
-        """The rate after a meta-batch: alpha <- keep alpha + (1 - keep) alpha*."""
+    def update(self, tasks: Iterable[Tensor | Sequence[Tensor]]) -> float:
+        """The rate after a meta-batch: alpha <- keep alpha + (1 - keep) alpha*.
+
+        Args:
+            tasks: inputs (samples, ...), or pairs, as for :func:`model_alpha`.
+
+        Returns:
+            The new `value`.
+
+        Raises:
+            InnerlrError: as for :func:`model_alpha`.
+        """
         new = model_alpha(self.model, tasks, **self.settings)
         self.value = new if self.value is None else self.keep * self.value + (1 - self.keep) * new
         return self.value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: ArrayLike | Tensor) -> ArrayLike:
     """A tensor as an array, in float64 if it is real; anything else as it is."""
     if not hasattr(value, "detach"):
         return value
@@ -219,7 +242,7 @@ def _plain(value: Any) -> Any:
     return (tensor if tensor.is_complex() else tensor.double()).numpy()
 
 
-def _features(features: Any, x: Any, kind: Loss, name: str) -> tuple[Tensor, int]:
+def _features(features: Reader, x: object, kind: Loss, name: str) -> tuple[Tensor, int]:
     """Jacobian of a task's outputs in float64, (outputs, parameters), and their number.
 
     The Jacobian of a head is the same for each class: that of one stands for all.
@@ -255,110 +278,3 @@ def _features(features: Any, x: Any, kind: Loss, name: str) -> tuple[Tensor, int
     if kind.centred and jacobian.shape[1] > 1:
         jacobian = jacobian - jacobian.mean(1, keepdim=True)
     return jacobian.flatten(0, 1).double(), len(x) * classes
-
-
-def _reader(
-    model: nn.Module, head: str | nn.Module | None, block: int
-) -> _TangentFeatures | _HeadFeatures:
-    size = positive(block, "block", integer=True)
-    return _TangentFeatures(model, size) if head is None else _HeadFeatures(model, head)
-
-
-class _Features:
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-
-    def call(self, parameters: dict[str, Tensor], x: Tensor) -> Tensor:
-        """The model's output; what it writes into its buffers is lost."""
-        from torch.func import functional_call
-
-        buffers = {name: value.clone() for name, value in self.model.named_buffers()}
-        made: Tensor = functional_call(self.model, (parameters, buffers), (x,))
-        return made
-
-
-class _TangentFeatures(_Features):
-    """Gradients of the outputs in all parameters, (samples, outputs, parameters).
-
-    With them comes the shape of the outputs of a sample.
-    """
-
-    def __init__(self, model: nn.Module, block: int) -> None:
-        super().__init__(model)
-        self.block = block
-        if not any(p.requires_grad for p in model.parameters()):
-            raise InnerlrError(
-                "model: expected parameters that require gradients, got none. Tangent features "
-                "are gradients with respect to them."
-            )
-
-    def __call__(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-        import torch
-
-        values = {
-            name: p.detach().requires_grad_(p.requires_grad)
-            for name, p in self.model.named_parameters()
-        }
-        adapted = [value for value in values.values() if value.requires_grad]
-        with torch.enable_grad():
-            output = self.call(values, x)
-            if output.ndim == 0 or len(output) != len(x):
-                raise ValueError(f"its output has shape {tuple(output.shape)}, not a row a sample")
-            flat = output.reshape(-1)
-        parts = []
-        for at in torch.eye(len(flat), dtype=flat.dtype, device=flat.device).split(self.block):
-            rows = torch.autograd.grad(
-                flat,
-                adapted,
-                at,
-                retain_graph=True,
-                is_grads_batched=True,
-                allow_unused=True,
-            )
-            filled = [
-                at.new_zeros(len(at), p.numel()) if row is None else row.flatten(1)
-                for row, p in zip(rows, adapted, strict=True)
-            ]
-            parts.append(torch.cat(filled, 1))
-        return torch.cat(parts).unflatten(0, (len(x), -1)), tuple(output.shape[1:])
-
-
-class _HeadFeatures(_Features):
-    """Inputs of a linear layer, with a 1 for its bias, (samples, 1, features)."""
-
-    def __init__(self, model: nn.Module, head: str | nn.Module) -> None:
-        from torch import nn
-
-        super().__init__(model)
-        layers = dict(model.named_modules())
-        if isinstance(head, str):
-            linear = [name for name, layer in layers.items() if isinstance(layer, nn.Linear)]
-            if head not in layers:
-                raise InnerlrError(f"head: the model has no {head!r}. {nearest(head, linear)}")
-            head = layers[head]
-        elif not any(head is layer for layer in layers.values()):
-            raise InnerlrError("head: expected a layer of the model, got one that is not in it.")
-        if not isinstance(head, nn.Linear):
-            raise InnerlrError(
-                f"head: expected a torch.nn.Linear, got a {type(head).__name__}. "
-                "Leave it out to adapt all parameters."
-            )
-        self.head = head
-
-    def __call__(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-        import torch
-
-        seen: list[Tensor] = []
-        handle = self.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-        try:
-            with torch.no_grad():
-                self.call(dict(self.model.named_parameters()), x)
-        finally:
-            handle.remove()
-        if len(seen) != 1 or seen[0].ndim != 2 or len(seen[0]) != len(x):
-            shapes = ", ".join(str(tuple(value.shape)) for value in seen) or "nothing"
-            raise ValueError(f"the head sees {shapes}, not one row of features a sample")
-        phi = seen[0]
-        if self.head.bias is not None:
-            phi = torch.cat([phi, phi.new_ones(len(phi), 1)], 1)
-        return phi.unsqueeze(1), (self.head.out_features,)

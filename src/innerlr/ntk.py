@@ -9,14 +9,30 @@ network. PyTorch is imported only by what takes or returns its objects.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from innerlr.errors import Array, InnerlrError, as_array, nearest, positive
+from innerlr.checks import Array, as_array, positive
+from innerlr.entries import EntryMoments
+from innerlr.errors import InnerlrError, nearest
+from innerlr.kinks import Kinks
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+# what numpy.random.default_rng takes
+Seed: TypeAlias = (
+    int
+    | Sequence[int]
+    | np.random.SeedSequence
+    | np.random.BitGenerator
+    | np.random.Generator
+    | None
+)
 # Entries of one block: what bounds the memory beside the result.
 BLOCK = 1 << 22
 
@@ -41,27 +57,8 @@ def _draw(rng: np.random.Generator, kind: str, size: float, shape: tuple[int, ..
     return rng.uniform(-size if kind == "symmetric" else 0.0, size, shape)
 
 
-class EntryMoments(NamedTuple):
-    """Of all entries of stacked features.
-
-    Attributes:
-        mean: of the entries.
-        second: mean of their squares.
-        entries: how many there are.
-    """
-
-    mean: float
-    second: float
-    entries: int
-
-    @property
-    def variance(self) -> float:
-        """Second moment less squared mean: sigma^2 of (H.15)."""
-        return self.second - self.mean**2
-
-
 class TwoLayerNTK:
-    """A two-layer ReLU network with scalar output, and its tangent features.
+    """A two-layer ReLU network with scalar output, and its tangent features (H.17).
 
     Args:
         width: hidden neurons.
@@ -92,7 +89,7 @@ class TwoLayerNTK:
         init: str = "pytorch",
         hidden_bias: bool = True,
         output_bias: bool = True,
-        seed: Any = 0,
+        seed: Seed = 0,
         scaled: bool = False,
     ) -> None:
         m = positive(width, "width", integer=True)
@@ -115,7 +112,9 @@ class TwoLayerNTK:
         self.c = 0.0 if c is None else c
 
     @classmethod
-    def from_parameters(cls, w: Any, b: Any, v: Any, c: float | None) -> Self:
+    def from_parameters(
+        cls, w: ArrayLike, b: ArrayLike | None, v: ArrayLike, c: float | None
+    ) -> Self:
         """A network with given parameters.
 
         Args:
@@ -123,6 +122,12 @@ class TwoLayerNTK:
             b: (width,), hidden biases; None for none.
             v: (width,), output weights.
             c: output bias; None for none.
+
+        Returns:
+            The network.
+
+        Raises:
+            InnerlrError: shapes that do not agree, NaN.
         """
         model = cls.__new__(cls)
         weights = as_array(w, "w", ("width", "input_dim"))
@@ -138,8 +143,18 @@ class TwoLayerNTK:
         return model
 
     @classmethod
-    def from_torch(cls, network: Any) -> Self:
-        """The parameters of a torch.nn.Sequential(Linear, ReLU, Linear) with one output."""
+    def from_torch(cls, network: nn.Module) -> Self:
+        """The parameters of a torch.nn.Sequential(Linear, ReLU, Linear) with one output.
+
+        Args:
+            network: that, on any device.
+
+        Returns:
+            The same network.
+
+        Raises:
+            InnerlrError: another kind of network.
+        """
         from torch import nn
 
         layers = list(network) if isinstance(network, nn.Sequential) else []
@@ -148,9 +163,11 @@ class TwoLayerNTK:
             raise InnerlrError(
                 "network: expected torch.nn.Sequential(Linear, ReLU, Linear) with one output, got "
                 f"{type(network).__name__}({', '.join(k.__name__ for k in kinds)}). "
-                "Use innerlr.ntk.empirical_gram for any other model."
+                "Use innerlr.empirical_ntk.empirical_gram for any other model."
             )
         hidden, _, output = layers
+        assert isinstance(hidden, nn.Linear)
+        assert isinstance(output, nn.Linear)
         return cls.from_parameters(
             _numpy(hidden.weight),
             None if hidden.bias is None else _numpy(hidden.bias),
@@ -158,8 +175,12 @@ class TwoLayerNTK:
             None if output.bias is None else float(_numpy(output.bias)[0]),
         )
 
-    def to_torch(self) -> Any:
-        """The same network as a torch.nn.Sequential in float64."""
+    def to_torch(self) -> nn.Sequential:
+        """The same network in PyTorch.
+
+        Returns:
+            A torch.nn.Sequential(Linear, ReLU, Linear) in float64.
+        """
         import torch
         from torch import nn
 
@@ -190,7 +211,7 @@ class TwoLayerNTK:
         """Parameters d, the length of a feature vector."""
         return self.width * (self.input_dim + 1 + self.hidden_bias) + self.output_bias
 
-    def _inputs(self, x: Any, name: str) -> Array:
+    def _inputs(self, x: ArrayLike, name: str) -> Array:
         if self.input_dim == 1 and np.ndim(x) == 1:
             return as_array(x, name, ("n",))[:, None]
         inputs = as_array(x, name, ("n", "input_dim"))
@@ -206,16 +227,36 @@ class TwoLayerNTK:
         for start in range(0, self.width, size):
             yield slice(start, start + size)
 
-    def predict(self, x: Any) -> Array:
-        """f(x) at the initial parameters, (n,); time O(n width), bounded memory."""
+    def predict(self, x: ArrayLike) -> Array:
+        """f(x) at the initial parameters; time O(n width), bounded memory.
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+
+        Returns:
+            (n,).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim.
+        """
         inputs = self._inputs(x, "x")
         total = np.full(len(inputs), self.c)
         for part in self._neurons(len(inputs)):
             total += np.maximum(inputs @ self.w[part].T + self.b[part], 0) @ self.v[part]
         return total
 
-    def features(self, x: Any) -> Array:
-        """Tangent features (n, d), eq. (H.17); for small cases, memory O(n d)."""
+    def features(self, x: ArrayLike) -> Array:
+        """Tangent features, eq. (H.17); for small cases, memory O(n d).
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+
+        Returns:
+            (n, d).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim.
+        """
         inputs = self._inputs(x, "x")
         h = inputs @ self.w.T + self.b
         slope = np.where(h > 0, self.v, 0.0)  # ReLU'(0) = 0, as in PyTorch
@@ -227,12 +268,12 @@ class TwoLayerNTK:
             parts.append(np.ones((len(inputs), 1)))
         return np.concatenate(parts, axis=1)
 
-    def gram(self, x: Any, x2: Any = None, *, method: str = "auto") -> Array:
+    def gram(self, x: ArrayLike, x2: ArrayLike | None = None, *, method: str = "auto") -> Array:
         """Inner products of tangent features, exact up to rounding.
 
         Args:
             x: (n, input_dim), or (n,) where input_dim is 1.
-            x2: the same for the columns; None for x itself.
+            x2: (n2, input_dim), or (n2,), for the columns; None for x itself.
             method: kinks (scalar inputs: time O(n n2 + width log width), independent of the
                 width for each pair), blocked (matrix products over blocks of neurons: time
                 O(n n2 width)), or auto: kinks where it applies. Both need bounded memory beside
@@ -257,7 +298,8 @@ class TwoLayerNTK:
                 f"method: 'kinks' needs scalar inputs, the network takes {self.input_dim} values. "
                 "Use 'blocked'."
             )
-        return self._kink_gram(rows[:, 0], None if x2 is None else columns[:, 0])
+        gram = self._kinks.gram(rows[:, 0], None if x2 is None else columns[:, 0], block=BLOCK)
+        return gram + self.output_bias
 
     def _blocked_gram(self, x: Array, x2: Array) -> Array:
         ramps = np.zeros((len(x), len(x2)))
@@ -269,71 +311,42 @@ class TwoLayerNTK:
         return ramps + slopes * (x @ x2.T + self.hidden_bias) + self.output_bias
 
     @cached_property
-    def _kinks(self) -> tuple[Array, Array, Array, Array]:
-        """For scalar inputs: kinks -b/w and running sums, of neurons that open to either side.
+    def _kinks(self) -> Kinks:
+        return Kinks(self.w[:, 0], self.b, self.v, self.hidden_bias)
 
-        A neuron with w > 0 is active right of its kink, one with w < 0 left of it; one with
-        w = 0 < b everywhere. The columns of the sums are the coefficients of
-        sum_active (w x + b)(w x' + b) + v^2 (x x' + hidden bias) in x x', x + x' and 1, and of
-        sum_active (w x + b) + v (x + hidden bias) in x and 1.
+    def diagonal(self, x: ArrayLike) -> Array:
+        """Squared norms of the features of each input, without their Gram.
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+
+        Returns:
+            (n,).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim.
         """
-        w, b, v, bias = self.w[:, 0], self.b, self.v, float(self.hidden_bias)
-        terms = np.stack([w**2 + v**2, w * b, b**2 + bias * v**2, w + v, b + bias * v], axis=1)
-        with np.errstate(divide="ignore", over="ignore"):
-            kink = np.where(w == 0, -np.inf, -b / np.where(w == 0, 1.0, w))
-        sides = []
-        for side, sign in (((w > 0) | ((w == 0) & (b > 0)), 1), (w < 0, -1)):
-            order = np.argsort(sign * kink[side], kind="stable")
-            sums = np.cumsum(terms[side][order], axis=0)
-            sides += [(sign * kink[side])[order], np.vstack([np.zeros((1, 5)), sums])]
-        return sides[0], sides[1], sides[2], sides[3]
-
-    def _active_sums(self, x: Array) -> tuple[Array, Array]:
-        """Sums over the neurons with w >= 0, and with w < 0, that are active at x: (n, 5) each."""
-        right, right_sums, left, left_sums = self._kinks
-        # strictly beyond the kink: ReLU'(0) = 0
-        opened = right_sums[np.searchsorted(right, x, side="left")]
-        return opened, left_sums[np.searchsorted(left, -x, side="left")]
-
-    def _separable(self, x: Array) -> tuple[Array, Array]:
-        """Factors (n, 4) whose product is the Gram's entry, of the smaller and the larger input.
-
-        Of a pair, w > 0 neurons that are active at both are those active at the smaller input,
-        w < 0 neurons those active at the larger: (A x x' + B (x + x') + C) of each.
-        """
-        (a, b, c), (d, e, f) = (side.T[:3] for side in self._active_sums(x))
-        one = np.ones_like(x)
-        smaller = np.stack([a * x + b, b * x + c, x, one], axis=1)
-        larger = np.stack([x, one, d * x + e, e * x + f], axis=1)
-        return smaller, larger
-
-    def _kink_gram(self, x: Array, x2: Array | None) -> Array:
-        smaller, larger = self._separable(x)
-        if x2 is None:
-            product = smaller @ larger.T
-            return np.where(x[:, None] <= x, product, product.T) + self.output_bias
-        smaller2, larger2 = self._separable(x2)
-        out = np.empty((len(x), len(x2)))
-        size = max(1, BLOCK // len(x2))
-        for start in range(0, len(x), size):
-            part = slice(start, start + size)
-            out[part] = np.where(
-                x[part, None] <= x2, smaller[part] @ larger2.T, larger[part] @ smaller2.T
-            )
-        return out + self.output_bias
-
-    def diagonal(self, x: Any) -> Array:
-        """Squared norms of the features of each input, (n,), without their Gram."""
         return self._sums_of_rows(self._inputs(x, "x"))[1]
 
-    def row_sums(self, x: Any) -> Array:
-        """Sum of all d features of each input, (n,)."""
+    def row_sums(self, x: ArrayLike) -> Array:
+        """Sum of all d features of each input.
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+
+        Returns:
+            (n,).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim.
+        """
         return self._sums_of_rows(self._inputs(x, "x"))[0]
 
     def _sums_of_rows(self, x: Array) -> tuple[Array, Array]:
         if self.input_dim == 1:
             z = x[:, 0]
-            a, b, c, d, e = sum(self._active_sums(z)).T  # type: ignore[union-attr]
+            opened, others = self._kinks.active_sums(z)
+            a, b, c, d, e = (opened + others).T
             return d * z + e + self.output_bias, (a * z + 2 * b) * z + c + self.output_bias
         total = np.full(len(x), float(self.output_bias))
         square = total.copy()
@@ -346,108 +359,22 @@ class TwoLayerNTK:
             square += (ramp**2).sum(1) + norm * (active @ self.v[part] ** 2)
         return total, square
 
-    def entry_moments(self, x: Any) -> EntryMoments:
-        """Moments of all n d entries of the stacked features; they are never formed."""
+    def entry_moments(self, x: ArrayLike) -> EntryMoments:
+        """Moments of all n d entries of the stacked features; they are never formed.
+
+        Args:
+            x: (n, input_dim), or (n,) where input_dim is 1.
+
+        Returns:
+            Their mean, mean square and number; the variance is sigma^2 of (H.15).
+
+        Raises:
+            InnerlrError: empty or non-finite inputs, another input_dim.
+        """
         total, square = self._sums_of_rows(self._inputs(x, "x"))
         count = len(total) * self.dim
         return EntryMoments(float(total.sum()) / count, float(square.sum()) / count, count)
 
 
-def _numpy(tensor: Any) -> Array:
+def _numpy(tensor: Tensor) -> Array:
     return np.asarray(tensor.detach().cpu().double().numpy(), dtype=np.float64)
-
-
-def empirical_gram(
-    model: Any, x: Any, x2: Any = None, *, method: str = "auto", block: int = 64
-) -> Any:
-    """Gram of the tangent features of any PyTorch model, at its present parameters.
-
-    The model is called on one sample at a time (as a batch of one), so put layers whose output
-    depends on the batch into evaluation mode. Precision and device are the model's.
-
-    Args:
-        model: torch.nn.Module; all its parameters that require gradients count.
-        x: (n, ...), inputs.
-        x2: (n2, ...), inputs of the columns; None for x itself.
-        method: jacobian (Jacobians of `block` samples at a time, contracted: memory
-            O(block outputs parameters)), vector_products (a backward and a forward product for
-            each output: memory O(block^2 parameters), no Jacobian), or auto: jacobian up to 16
-            outputs.
-        block: samples at a time.
-
-    Returns:
-        Tensor (n, n2) where the model has one output, else (n, n2, outputs, outputs).
-
-    Raises:
-        InnerlrError: no parameters, empty or non-finite inputs, inputs the model does not take.
-    """
-    import torch
-    from torch.func import functional_call, jacrev, jvp, vjp, vmap
-
-    methods = ("auto", "jacobian", "vector_products")
-    if method not in methods:
-        raise InnerlrError(f"method: unknown {method!r}. {nearest(str(method), methods)}")
-    size = positive(block, "block", integer=True)
-    trained = {k: p.detach() for k, p in model.named_parameters() if p.requires_grad}
-    if not trained:
-        raise InnerlrError(
-            "model: expected parameters that require gradients, got none. "
-            "Tangent features are gradients with respect to them."
-        )
-    fixed = {k: p.detach() for k, p in model.named_parameters() if not p.requires_grad}
-    fixed |= {k: b.clone() for k, b in model.named_buffers()}  # training mode writes into them
-    like = next(iter(trained.values()))
-
-    def inputs(value: Any, name: str) -> Any:
-        tensor = torch.as_tensor(value, dtype=like.dtype, device=like.device)
-        if tensor.ndim == 0 or tensor.numel() == 0 or not torch.isfinite(tensor).all():
-            raise InnerlrError(
-                f"{name}: expected at least one finite input, got shape {tuple(tensor.shape)}"
-                f"{'' if tensor.numel() == 0 else ' with NaN or infinity'}. "
-                "Give samples along the first axis."
-            )
-        return tensor
-
-    rows = inputs(x, "x")
-    columns = rows if x2 is None else inputs(x2, "x2")
-
-    def output(parameters: Any, sample: Any) -> Any:
-        return functional_call(model, (parameters, fixed), (sample[None],)).reshape(-1)
-
-    def gradient(sample: Any) -> Any:
-        return vjp(lambda p: output(p, sample), trained)[0]
-
-    try:
-        outputs = len(gradient(rows[0]))
-        gradient(columns[0])
-    except (RuntimeError, TypeError, IndexError, ValueError, AttributeError) as error:
-        raise InnerlrError(
-            f"x: the model cannot take a sample of shape {tuple(rows.shape[1:])} by itself "
-            f"({str(error).splitlines()[0]}). Give inputs of the shape that the model was made "
-            "for, one tensor as output, and layers such as batch norm in evaluation mode."
-        ) from error
-
-    def jacobians(part: Any) -> Any:
-        parts = vmap(jacrev(output), (None, 0))(trained, part).values()
-        return torch.cat([j.flatten(2) for j in parts], dim=2)  # (block, outputs, parameters)
-
-    def pair(a: Any, b: Any) -> Any:
-        back: Any = vjp(lambda p: output(p, b), trained)[1]
-
-        def column(direction: Any) -> Any:
-            return jvp(lambda p: output(p, a), (trained,), back(direction))[1]
-
-        return vmap(column, out_dims=1)(torch.eye(outputs, dtype=like.dtype, device=like.device))
-
-    products = method == "vector_products" or (method == "auto" and outputs > 16)
-    result = like.new_empty((len(rows), len(columns), outputs, outputs))
-    for j in range(0, len(columns), size):
-        right = columns[j : j + size] if products else jacobians(columns[j : j + size])
-        for i in range(0, len(rows), size):
-            left = rows[i : i + size]
-            if products:
-                cell = vmap(vmap(pair, (None, 0)), (0, None))(left, right)
-            else:
-                cell = torch.einsum("nap,mbp->nmab", jacobians(left), right)
-            result[i : i + size, j : j + size] = cell
-    return result[:, :, 0, 0] if outputs == 1 else result

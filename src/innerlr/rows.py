@@ -13,24 +13,33 @@ follow without sampling.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from innerlr.errors import (
-    Array,
-    InnerlrError,
-    as_array,
-    limit,
-    positive,
-    same_length,
-    symmetric,
-)
+from innerlr.checks import Array, as_array, positive, same_length, symmetric
+from innerlr.errors import InnerlrError
+from innerlr.traces import alpha_lim_traces
 
 
 @dataclass(frozen=True)
 class RowMoments:
-    """The four (dim, dim) moments of a feature row y that determine E G, E G^2 and E G^3."""
+    """The four (dim, dim) moments of a feature row y that determine E G, E G^2 and E G^3 of (3.3).
+
+    Attributes:
+        m: (dim, dim), M = E y y'.
+        b: (dim, dim), B = E |y|^2 y y'.
+        d: (dim, dim), D = E |y|^4 y y'.
+        f: (dim, dim), F = E (y'My) y y'.
+
+    Example:
+        >>> two = RowMoments.from_quadrature([[1.0, 0.0], [0.0, 2.0]], [0.5, 0.5])
+        >>> two.alpha_lim(1)  # (1 + 16) / (2 (1 + 64))
+        0.13076923076923078
+        >>> two.gram_powers(3).shape
+        (3, 2, 2)
+    """
 
     m: Array
     b: Array
@@ -38,12 +47,15 @@ class RowMoments:
     f: Array
 
     @classmethod
-    def from_quadrature(cls, nodes: Any, weights: Any) -> Self:
+    def from_quadrature(cls, nodes: ArrayLike, weights: ArrayLike) -> Self:
         """From the feature vector at each node of a quadrature (or of a finite distribution).
 
         Args:
             nodes: (n, dim).
             weights: (n,), nonnegative, summing to 1.
+
+        Returns:
+            The moments.
 
         Raises:
             InnerlrError: weights that are negative or do not sum to 1 (to 1e-6).
@@ -62,11 +74,17 @@ class RowMoments:
         return cls(m, *((y * (w * s)[:, None]).T @ y for s in (square, square**2, form)))
 
     @classmethod
-    def independent(cls, moments: Any) -> Self:
+    def independent(cls, moments: ArrayLike) -> Self:
         """From the raw moments of independent, not necessarily identical, entries of y.
 
         Args:
             moments: (6, dim), moments[p - 1, j] = E y_j^p.
+
+        Returns:
+            The moments.
+
+        Raises:
+            InnerlrError: not six rows, a negative variance.
         """
         e = as_array(moments, "moments", ("6", "dim"))
         if e.shape[0] != 6:
@@ -138,7 +156,17 @@ class RowMoments:
         return self.m.shape[0]
 
     def gram_powers(self, shots: int) -> Array:
-        """(E G, E G^2, E G^3) for K = shots rows; shape (3, dim, dim)."""
+        """E G, E G^2 and E G^3 of the Gram of independent copies of y.
+
+        Args:
+            shots: K, how many copies.
+
+        Returns:
+            (3, dim, dim).
+
+        Raises:
+            InnerlrError: shots below 1 or not whole.
+        """
         k = positive(shots, "shots", integer=True)
         k2 = k * (k - 1)
         bm = self.b @ self.m
@@ -151,8 +179,19 @@ class RowMoments:
             ]
         )
 
-    def alpha_lim(self, shots: int, *, task_covariance: Any = None) -> float:
-        """Exact (3.3) at K = shots; weighted by the covariance of the task optima if given."""
+    def alpha_lim(self, shots: int, *, task_covariance: ArrayLike | None = None) -> float:
+        """Exact (3.3).
+
+        Args:
+            shots: K, samples per task.
+            task_covariance: (dim, dim), covariance of the task optima; None for isotropic ones.
+
+        Returns:
+            The learning rate, of a loss without 1/2.
+
+        Raises:
+            InnerlrError: shots below 1, a matrix that is no covariance, features all zero.
+        """
         powers = self.gram_powers(shots)
         weight = (
             np.eye(self.dim)
@@ -160,4 +199,4 @@ class RowMoments:
             else symmetric(task_covariance, "task_covariance", self.dim)
         )
         second, third = (float(np.vdot(weight, powers[p])) for p in (1, 2))
-        return limit(shots, second, third, "RowMoments.alpha_lim")
+        return alpha_lim_traces(shots, second, third, "RowMoments.alpha_lim")

@@ -13,11 +13,13 @@ from which the average risk (B.5) and the distances of Theorem 2 follow: no opti
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from innerlr.errors import Array, InnerlrError, as_array, positive, same_length, symmetric
+from innerlr.checks import Array, as_array, positive, same_length, symmetric
+from innerlr.errors import InnerlrError
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class AdaptedSums:
     query_shots: int
 
     @classmethod
-    def of(cls, support: Any, query: Any = None) -> Self:
+    def of(cls, support: ArrayLike, query: ArrayLike | None = None) -> Self:
         """Of the tasks' features.
 
         Args:
@@ -62,16 +64,16 @@ class AdaptedSums:
         first = np.stack([term.sum(0) for term in x])
         return cls(first, second, phi_u.shape[1], phi_t.shape[1])
 
-    def _at(self, coefficients: Array, alpha: Any) -> Array:
+    def _at(self, coefficients: Array, alpha: ArrayLike) -> Array:
         c = 2 * as_array(alpha, "alpha", ("n_alpha",), lift=True) / self.shots
         powers = c[:, None] ** np.arange(coefficients.shape[-3])
         return np.einsum("np,...pij->...nij", powers, coefficients)
 
-    def gram(self, alpha: Any) -> Array:
+    def gram(self, alpha: ArrayLike) -> Array:
         """Sum of C'C: (..., n_alpha, dim, dim)."""
         return self._at(self.first, alpha)
 
-    def covariance(self, alpha: Any) -> Array:
+    def covariance(self, alpha: ArrayLike) -> Array:
         """W, the covariance of w_m(alpha) given the features, over sigma_a^2.
 
         Args:
@@ -92,7 +94,7 @@ class AdaptedSums:
             ) from error
         return inverse @ self._at(self.second, alpha) @ inverse
 
-    def average_risk(self, alpha: Any, population: AdaptedSums) -> Array:
+    def average_risk(self, alpha: ArrayLike, population: AdaptedSums) -> Array:
         """(B.5) over sigma_a^2: the risk (3.2), averaged over the task optima.
 
         Args:
@@ -107,7 +109,7 @@ class AdaptedSums:
         return (np.trace(mean, axis1=-2, axis2=-1) + spread) / population.query_shots
 
 
-def schur_complement(features: Any) -> Array:
+def schur_complement(features: ArrayLike) -> Array:
     """S3 - S2 S1^-1 S2 with S_p = sum G^p: (dim, dim), positive semidefinite for every input.
 
     It is the Schur complement of sum (G^1/2, G^3/2)'(G^1/2, G^3/2), so the sign of Theorem 2 at
@@ -123,7 +125,7 @@ def schur_complement(features: Any) -> Array:
     return s3 - s2 @ _inverse(s1) @ s2
 
 
-def first_order_gap(features: Any, decay: Any) -> float:
+def first_order_gap(features: ArrayLike, decay: ArrayLike) -> float:
     """d/dalpha at 0 of E_a [F_t(w_r) - F_t(w_m(alpha))] over sigma_a^2 (Theorem 2, first order).
 
     (8/K) tr[V P V (S3 - S2 V S2)] with V = S1^-1 and P = E Q^2t over the task that is adapted to,
@@ -142,7 +144,7 @@ def first_order_gap(features: Any, decay: Any) -> float:
     return float(8 / phi.shape[1] * np.vdot(inverse @ weight @ inverse, schur_complement(phi)))
 
 
-def first_order_gap_matrix(features: Any) -> Array:
+def first_order_gap_matrix(features: ArrayLike) -> Array:
     """The same slope at t = 0 for any task covariance S: tr(S D), of which this returns D.
 
     Args:
@@ -162,7 +164,7 @@ def first_order_gap_matrix(features: Any) -> Array:
     return 4 / phi.shape[1] * (half + half.swapaxes(1, 2)).sum(0)
 
 
-def _power_sums(features: Any) -> tuple[Array, Array, Array]:
+def _power_sums(features: ArrayLike) -> tuple[Array, Array, Array]:
     phi = as_array(features, "features", ("tasks", "shots", "dim"))
     gram = phi.swapaxes(1, 2) @ phi
     square = gram @ gram
@@ -236,7 +238,7 @@ class Spectrum(NamedTuple):
         return float(decay * scale / (n * self.shots * self.largest**3))
 
 
-def largest_constant(first: Any, second: Any, third: Any) -> float:
+def largest_constant(first: ArrayLike, second: ArrayLike, third: ArrayLike) -> float:
     """The largest c~ that (G.29) allows: the mean over coordinates of E l^3 E l - (E l^2)^2.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from innerlr.errors import Array
+from innerlr.checks import Array
 
 
 def mean_distance(w: Array, optima: Array) -> Array:

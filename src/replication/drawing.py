@@ -12,7 +12,7 @@ import pandas as pd
 import seaborn as sns
 
 from innerlr.intervals import Interval, mean_interval
-from innerlr.io.files import atomic, write_table
+from replication.pipeline.files import atomic, write_table
 
 COLUMN = 3.4  # inches: one column of a two-column page
 PAGE = 7.0  # inches: both

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from innerlr.checks import Array
 from innerlr.distributions import from_spec
-from innerlr.errors import Array
 from innerlr.features import TaskLaw, feature_map, generator
 from innerlr.moments import GramMoments
 from replication.settings.section import Section

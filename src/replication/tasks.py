@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from innerlr.errors import Array, InnerlrError, finite, nearest, positive
+from innerlr.checks import Array, finite, positive
+from innerlr.errors import InnerlrError, nearest
 
 
 class Tasks(Protocol):

@@ -25,8 +25,8 @@ from innerlr import (
     heuristic_range,
 )
 from innerlr.distributions import ChiSquare, Exponential, Normal, Uniform
-from innerlr.dual import alpha_lim_gram
 from innerlr.features import GaussianBasis, Polynomial, RandomMatrix, TaskLaw
+from innerlr.modes import alpha_lim_gram
 from oracles import (
     Law,
     all_features,

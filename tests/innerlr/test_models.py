@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -327,16 +325,3 @@ def test_bad_input_gives_one_clear_error(call: Callable[[], Any], parts: list[st
         call()
     for part in parts:
         assert part in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("page", "blocks", "rate"), [("README.md", 1, "online"), ("docs/own-models.md", 3, "rate")]
-)
-def test_the_code_of_the_pages_runs(page: str, blocks: int, rate: str) -> None:
-    text = (Path(__file__).parents[2] / page).read_text()
-    found = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(found) == blocks
-    names: dict[str, Any] = {}
-    for block in found:
-        exec(block, names)
-    assert 0 < names[rate].value < np.inf

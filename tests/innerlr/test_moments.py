@@ -214,7 +214,7 @@ def test_streaming_in_uneven_chunks(tasks: Tasks, cuts: list[int]) -> None:
 
 def test_blocks_are_invisible(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = moments_of(tasks)
-    monkeypatch.setattr("innerlr.moments._BLOCK", 1)  # one task a block
+    monkeypatch.setattr("innerlr.moments.sums.BLOCK", 1)  # one task a block
     assert_equal_results(moments_of(tasks), whole)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from innerlr import InnerlrError
-from innerlr.ntk import BLOCK, INITS, TwoLayerNTK, empirical_gram
+from innerlr.empirical_ntk import empirical_gram
+from innerlr.ntk import BLOCK, INITS, TwoLayerNTK
 from tolerances import SAME, Z
 
 torch = pytest.importorskip("torch")

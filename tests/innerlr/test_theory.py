@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from innerlr import Adaptation, GramMoments, InnerlrError, alpha_lim
-from innerlr.intervals import share_interval
 from innerlr.theory import (
     AdaptedSums,
     Spectrum,
@@ -153,11 +152,3 @@ def test_singular_pooled_features_are_named(make) -> None:
         make(np.ones((2, 3, 2)))
     with pytest.raises(InnerlrError, match="not unique"):
         AdaptedSums.of(np.eye(2)[None]).covariance(1.0)  # K = 2, alpha = K / 2: C = 0
-
-
-def test_share_interval_by_hand() -> None:
-    """No hit in n: the upper end solves (1 - p)^n = 0.025."""
-    found = share_interval(np.zeros(40, dtype=bool))
-    assert found.mean == found.low == 0
-    assert found.high == pytest.approx(1 - 0.025 ** (1 / 40), rel=1e-9)
-    assert share_interval([True, False, True, True]).mean == 0.75

@@ -35,7 +35,8 @@ def merged(change: dict) -> dict:
 
 @pytest.mark.parametrize("name", files.FILES)
 def test_generated_files_have_not_drifted(name: str) -> None:
-    assert (ROOT / name).read_text() == files.FILES[name](), "run `innerlr config --write`"
+    mend = "run `python -m replication config --write`"
+    assert (ROOT / name).read_text() == files.FILES[name](), mend
 
 
 def test_config_yaml_reads_back_as_the_defaults() -> None:

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from innerlr.io import digest
-from innerlr.io.provenance import SUFFIX
+from innerlr.io.files import digest
+from innerlr.io.verify import SUFFIX
 from replication.figures.omniglot.experiment import HISTORY
 from replication.settings.config import Config
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from innerlr.io import write_table
 from replication.families import experiments
 from replication.judging.estimators import (
     ESTIMATORS,
@@ -18,6 +17,7 @@ from replication.judging.estimators import (
     every_estimate,
     rate_interval,
 )
+from replication.pipeline.files import write_table
 
 NOTHING = Declared({}, False)
 SPREAD = Declared({"alpha_mine": "an estimate of its own"}, True)

@@ -10,13 +10,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from innerlr.cli import main
 from innerlr.errors import InnerlrError
-from innerlr.io import digest, read_table, write_table
-from innerlr.io.provenance import SUFFIX, config_digest, write
+from innerlr.io.files import digest, read_table
+from innerlr.io.verify import SUFFIX
+from replication.cli import main
 from replication.judging.claims import COLUMNS
 from replication.judging.estimators import every_estimate
 from replication.judging.reference import keep
+from replication.pipeline.files import write_table
+from replication.pipeline.provenance import config_digest, write
 from replication.settings.config import Config
 
 EXPERIMENTS = {"fig03": ["fig03"], "fig04": ["fig04a", "fig04b"], "table2": ["table2"]}

@@ -12,15 +12,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from innerlr.cli import main
 from innerlr.errors import InnerlrError
-from innerlr.io.provenance import verify, write
+from innerlr.io.verify import verify
+from replication.cli import main
 from replication.families import Family
 from replication.figures.omniglot.report import paragraphs
 from replication.judging import report as replication
 from replication.judging.entries import entries
 from replication.judging.markdown import cell, rows, wrapped
 from replication.judging.reference import compute
+from replication.pipeline.provenance import write
 from replication.settings.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ CLAIMS = "src/replication/judging/summary.yaml"
 @pytest.mark.parametrize("name", replication.FILES)
 def test_generated_pages_have_not_drifted(name: str) -> None:
     made = replication.FILES[name](ROOT)
-    assert (ROOT / name).read_text() == made, "run `innerlr replication --write`"
+    assert (ROOT / name).read_text() == made, "run `python -m replication replication --write`"
 
 
 def test_the_reference_results_are_what_their_records_say(tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def test_the_command_finds_and_mends_drift(root: Path, capsys: pytest.CaptureFix
     assert main(["replication"]) == 0
     (root / replication.REFERENCE / "claims.csv").unlink()
     assert main(["replication"]) == 2
-    assert "innerlr reference" in capsys.readouterr().err
+    assert "python -m replication reference" in capsys.readouterr().err
 
 
 def test_the_report_says_where_each_place_is_judged(root: Path) -> None:

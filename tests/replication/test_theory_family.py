@@ -9,7 +9,7 @@ from scipy import stats
 
 from innerlr import alpha_lim, alpha_lim_split
 from innerlr.distributions import Uniform
-from innerlr.ntk import empirical_gram
+from innerlr.empirical_ntk import empirical_gram
 from innerlr.theory import AdaptedSums, first_order_gap, first_order_gap_matrix
 from oracles import blocks
 from replication.experiment import Arrays

@@ -12,9 +12,9 @@ import plain_maml
 import pytest
 import torch
 
+from innerlr.empirical_ntk import empirical_gram
 from innerlr.errors import InnerlrError
 from innerlr.moments import GramMoments
-from innerlr.ntk import empirical_gram
 from replication.tasks import QuadraticTasks, SineTasks, Tasks
 from replication.training import maml
 from replication.training.checkpoint import Checkpoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import shutil
@@ -82,9 +83,19 @@ def test_views_agree_with_the_lock(name: str, render) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == render(LOCK), f"{name} differs: {MEND}"
 
 
+# of pages that exist for certain; of the project itself there is none yet
+URLS = {"Paper": "https://openreview.net/forum?id=3rULBvOJ8D2"}
+
+
+def test_addresses_of_the_project_are_known_pages() -> None:
+    assert lock.project()["urls"] == URLS
+
+
 @pytest.mark.parametrize("name", COMMITTED_FILES)
 def test_no_address_and_no_path_of_a_machine(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
+    for url in URLS.values():
+        text = text.replace(f'"{url}"', "")
     bad = r"://|index-url|find-links|trusted-host|\bfile:|(?<![\w.])/(home|root|opt|work|tmp|mnt)\b"
     assert re.findall(rf".*(?:{bad}).*", text) == []
     assert re.findall(r"\b[\w-]+\.(?:org|com|net|io|dev)\b", text) == []
@@ -136,6 +147,22 @@ def test_makefile_takes_torch_from_pyproject() -> None:
         ["make", "-pn", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert f"PINNED_TORCH := {lock.torch_requirement()}\n" in database
+
+
+def test_a_wheel_holds_the_library_and_an_sdist_its_tests() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    targets = config["tool"]["hatch"]["build"]["targets"]
+    assert targets["wheel"]["packages"] == ["src/innerlr"]
+    included = targets["sdist"]["include"]
+    assert {"/src/innerlr", "/tests/innerlr", "/tests/conftest.py"} < set(included)
+    assert all((ROOT / path.removeprefix("/")).exists() for path in included)
+    helpers = {path.stem for path in (ROOT / "tests").glob("*.py")}
+    for path in (ROOT / "tests/innerlr").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                assert not node.module.startswith("replication"), path
+                if node.module in helpers:
+                    assert f"/tests/{node.module}.py" in included, path
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")

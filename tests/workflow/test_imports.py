@@ -49,7 +49,7 @@ def test_nothing_that_an_experiment_imports_is_left_out(module: str) -> None:
 def test_imports_in_functions_count_and_those_for_typing_do_not() -> None:
     omniglot = names(path_of("omniglot.experiment"))
     assert {"replication/training/anil", "replication/training/device"} <= omniglot
-    assert {"innerlr/models", "innerlr/dual", "replication/images/bank"} <= omniglot
+    assert {"innerlr/models", "innerlr/modes", "replication/images/bank"} <= omniglot
     assert "replication/training/checkpoint" not in omniglot
     assert "replication/training/maml" in names(path_of("rate_sweep.experiment"))
 
@@ -59,15 +59,25 @@ def test_what_only_some_experiments_use_is_behind_those_alone() -> None:
     assert using == {"gaps.experiment"}
 
 
+def test_what_a_package_gives_when_asked_is_followed_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "x.ipynb"
+    cell = {"cell_type": "code", "source": ["from innerlr import RowMoments"]}
+    path.write_text(json.dumps({"cells": [cell]}))
+    expected = ("__init__", "checks", "errors", "rows", "traces")
+    assert names(path) == {f"innerlr/{name}" for name in expected}
+
+
 def test_a_notebook_is_read_as_its_code(tmp_path: Path) -> None:
     cells = [
         {"cell_type": "markdown", "source": ["from innerlr import ntk"]},
-        {"cell_type": "code", "source": ["import numpy as np\n", "from innerlr import dual"]},
+        {"cell_type": "code", "source": ["import numpy as np\n", "from innerlr import modes"]},
         {"cell_type": "code", "source": ["import innerlr.intervals"]},
     ]
     path = tmp_path / "x.ipynb"
     path.write_text(json.dumps({"cells": cells}))
-    assert names(path) == {"innerlr/dual", "innerlr/errors", "innerlr/intervals"}
+    assert names(path) == {
+        f"innerlr/{name}" for name in ("checks", "errors", "intervals", "modes", "traces")
+    }
     table2 = names(ROOT / "notebooks/table2.ipynb")
     assert {"replication/judging/claims", "replication/drawing"} <= table2
     fig08 = names(ROOT / "notebooks/fig08.ipynb")

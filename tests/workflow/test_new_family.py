@@ -90,7 +90,7 @@ stem = ""
 preset = ""
 """
 CELL = """
-from innerlr.io import read_table
+from innerlr.io.files import read_table
 from replication import drawing
 from replication.figures.squares import draw
 

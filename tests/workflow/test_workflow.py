@@ -19,7 +19,7 @@ from browser import WIDTHS, assert_readable, chromium, opened
 from playwright.sync_api import Browser
 from project import Project, counts
 
-from innerlr.io.provenance import SUFFIX, verify
+from innerlr.io.verify import SUFFIX, verify
 from replication.judging.entries import entries
 from replication.settings.config import Config
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from innerlr.errors import Array, InnerlrError
+from innerlr.checks import Array
+from innerlr.errors import InnerlrError
 from innerlr.io.files import read_table
 
 # what a value of a long table is

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from innerlr.errors import InnerlrError, positive
+from innerlr.checks import positive
+from innerlr.errors import InnerlrError
 from innerlr.errors import nearest as closest
 
 SIDE = 105  # pixels of an original image

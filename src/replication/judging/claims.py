@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from innerlr.errors import Array, InnerlrError, nearest
+from innerlr.checks import Array
+from innerlr.errors import InnerlrError, nearest
 from innerlr.intervals import Interval, mean_interval, share_interval
 from replication.judging.entries import EACH, bounds, check, describe
 

@@ -16,17 +16,12 @@ import pandas as pd
 import yaml
 
 from innerlr.errors import InnerlrError
-from innerlr.io.files import digest, read_table, write_table
-from innerlr.io.provenance import (
-    SUFFIX,
-    code_revision,
-    config_digest,
-    joined,
-    verify,
-    write,
-)
+from innerlr.io.files import digest, read_table
+from innerlr.io.verify import SUFFIX, verify
 from replication.judging.claims import CLAIMS_TITLE, verdict_table
 from replication.judging.estimators import ESTIMATORS_TITLE, every_estimate
+from replication.pipeline.files import write_table
+from replication.pipeline.provenance import code_revision, config_digest, joined, write
 from replication.pipeline.tables import write_formats, write_html
 from replication.settings.config import load_file
 

@@ -30,7 +30,7 @@ from replication.settings.section import PRIMARY
 REFERENCE = Path("results/reference")
 VERDICTS = (REPRODUCED, PARTLY, NOT, UNJUDGED)
 NUMBERS = ["measured", "low", "high"]
-START = "<!-- results, made by `innerlr replication --write` -->"
+START = "<!-- results, made by `python -m replication replication --write` -->"
 END = "<!-- end of results -->"
 # in the place of an experiment, for statements that other claims spell out
 WHOLE = "The paper's own summary, spelt out by other claims"
@@ -47,8 +47,8 @@ def claims(root: Path) -> pd.DataFrame:
     table = REFERENCE / "claims.csv"
     if not (root / table).is_file():
         raise InnerlrError(
-            f"{table}: no such file. Make it with `make figures` and `innerlr reference "
-            "results/default`."
+            f"{table}: no such file. Make it with `make figures` and "
+            "`python -m replication reference results/default`."
         )
     listed = entries(root / "src/replication")
     known = pd.DataFrame(listed, columns=["id", "place", "claim", "experiment", "panel"])
@@ -189,8 +189,8 @@ def report(root: Path) -> str:
         ["# Replication report"],
         wrapped(
             "Zou, Liu and Li, *Unraveling Model-Agnostic Meta-Learning via the Adaptation Learning "
-            "Rate*, ICLR 2022. Made by `innerlr replication --write` from the reference results; "
-            "no number on this page is typed by hand."
+            "Rate*, ICLR 2022. Made by `python -m replication replication --write` from the "
+            "reference results; no number on this page is typed by hand."
         ),
         ["## Summary"],
         wrapped(

@@ -25,7 +25,7 @@ def behind(path: Path, source: Path = SOURCE) -> tuple[Path, ...]:
     """The modules that a module of ours or a notebook runs, itself among them if it is one.
 
     Imports in functions count, those for type checking alone do not. Of a package only that is
-    followed which is imported from it: `innerlr/__init__.py` imports more than most need.
+    followed which is imported from it, though `innerlr/__init__.py` imports it at its first use.
 
     Args:
         path: a .py file, or an .ipynb, of which all code cells are read.
@@ -62,8 +62,19 @@ def _modules(node: ast.AST, source: Path) -> Iterator[Path]:
             file = _file(f"{node.module}.{alias.name}", source) or _file(node.module, source)
             if file:
                 yield file
+            if file and file.name == "__init__.py":
+                yield from _given(file, alias.name, source)
     for inner in ast.iter_child_nodes(node):
         yield from _modules(inner, source)
+
+
+def _given(package: Path, name: str, source: Path) -> Iterator[Path]:
+    """The module from which a package has a name, whether it imports it at once or when asked."""
+    for node in ast.walk(ast.parse(package.read_text(), str(package))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            file = _file(node.module, source)
+            if file and name in (alias.name for alias in node.names):
+                yield file
 
 
 def _file(name: str, source: Path) -> Path | None:

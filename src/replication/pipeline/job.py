@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from innerlr.errors import InnerlrError
-from innerlr.io import provenance
+from replication.pipeline import provenance
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 
 from innerlr.errors import InnerlrError
-from innerlr.io.files import atomic
+from replication.pipeline.files import atomic
 
 
 def run(notebook: str, log: str, parameters: Mapping[str, Any]) -> str:

@@ -19,9 +19,9 @@ from typing import Any
 import yaml
 
 from innerlr.errors import InnerlrError
-from innerlr.io.provenance import data_source
 from replication.checkout import ROOT
 from replication.images.choice import unasked_stand_in
+from replication.pipeline.provenance import data_source
 from replication.pipeline.targets import Targets
 
 # A run that has nothing to do calls no handler. Where the report is missing or older than what it

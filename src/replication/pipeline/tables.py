@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from innerlr.io.files import atomic, write_table
+from replication.pipeline.files import atomic, write_table
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>

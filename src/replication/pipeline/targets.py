@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from innerlr.errors import InnerlrError
-from innerlr.io.provenance import SUFFIX, data_source
+from innerlr.io.verify import SUFFIX
 from replication.checkout import GENERAL_TABLES, ROOT
 from replication.families import OWN, families, family_of, figures
 from replication.images.choice import ENVIRONMENT, wanted
 from replication.judging.entries import beginning_with, entries, entry_files, measured
 from replication.judging.pages import pages
 from replication.pipeline.imports import behind
+from replication.pipeline.provenance import data_source
 from replication.settings.config import Configuration
 from replication.settings.images import OmniglotImages, images_of
 from replication.settings.section import OpenSection, TrainedSection

@@ -62,7 +62,7 @@ def _scalar(value: Any) -> str:
 def to_yaml() -> str:
     """config.yaml: all defaults, each under a comment that gives its source."""
     lines = [
-        "# Every parameter of the replication; made by `innerlr config --write`.",
+        "# Every parameter of the replication; made by `python -m replication config --write`.",
         "# A comment holds for the lines below it, down to the next comment.",
         "# paper: as printed there. assumed: the paper leaves it open. ours: scale, bookkeeping.",
         "",
@@ -97,9 +97,10 @@ def to_schema() -> dict[str, Any]:
 
 
 def to_schema_yaml() -> str:
-    return "# Made by `innerlr config --write` from src/innerlr/config.py.\n" + yaml.safe_dump(
-        to_schema(), sort_keys=False, width=100
+    head = (
+        "# Made by `python -m replication config --write` from the settings in src/replication.\n"
     )
+    return head + yaml.safe_dump(to_schema(), sort_keys=False, width=100)
 
 
 def to_reference() -> str:
@@ -107,9 +108,9 @@ def to_reference() -> str:
     lines = [
         "# Configuration reference",
         "",
-        "Made by `innerlr config --write` from `src/innerlr/config.py`, like `config.yaml` and its",
-        "schema. *paper* values are printed there; *assumed* ones the paper leaves open; *ours*",
-        "are scale and bookkeeping of this replication.",
+        "Made by `python -m replication config --write` from the settings in `src/replication`,",
+        "like `config.yaml` and its schema. *paper* values are printed there; *assumed* ones the",
+        "paper leaves open; *ours* are scale and bookkeeping of this replication.",
     ]
     config, section = Config(), None
     for path, value, source in leaves(config):

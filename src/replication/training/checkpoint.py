@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from innerlr.errors import InnerlrError
-from innerlr.io.files import atomic
+from replication.pipeline.files import atomic
 from replication.settings.section import dotted
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from innerlr.errors import Array, InnerlrError, finite, positive
+from innerlr.checks import Array, finite, positive
+from innerlr.errors import InnerlrError
 from replication.tasks import Tasks
 from replication.training.checkpoint import Checkpoint
 from replication.training.mlp import MLP, AdaptedMLP, Parameters

@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from innerlr.errors import InnerlrError, nearest, positive
+from innerlr.checks import positive
+from innerlr.errors import InnerlrError, nearest
 
 Parameters = list[Tensor]
 

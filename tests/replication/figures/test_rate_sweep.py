@@ -12,9 +12,10 @@ import torch
 from small import CLAIMS
 from small_trained import CPU, stages
 
+from innerlr.bounds import heuristic_range
+from innerlr.empirical_ntk import empirical_gram
 from innerlr.errors import InnerlrError
-from innerlr.estimators import alpha_lim, heuristic_range
-from innerlr.ntk import empirical_gram
+from innerlr.estimators import alpha_lim
 from replication.families import make
 from replication.figures.rate_sweep.experiment import TANGENT, _at, _position
 from replication.judging.claims import under_readings

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from small import experiment, section, stages
 
-from innerlr.dual import float32_pinv_rcond
+from innerlr.minimum_norm import float32_pinv_rcond
 from replication.families import make
 from replication.figures.tangent import scaling as scaling
 from replication.figures.tangent.experiment import Regression, quadratic

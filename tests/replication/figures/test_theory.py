@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small import experiment
 
-from innerlr.estimators import alpha_bounds
+from innerlr.bounds import alpha_bounds
 from replication.figures.theory.statements import bounds
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from innerlr.errors import Array
+from innerlr.checks import Array
 from replication.experiment import Arrays, Experiment, long, table
 from replication.figures.coefficients.settings import Fig06
 

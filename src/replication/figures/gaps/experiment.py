@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from innerlr.adaptation import Adaptation
+from innerlr.checks import Array
 from innerlr.distributions import from_spec
-from innerlr.errors import Array
 from innerlr.features import RandomMatrix, TaskLaw
 from innerlr.intervals import mean_interval, share_interval
 from innerlr.theory import AdaptedSums

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from innerlr.bounds import alpha_bounds
 from innerlr.distributions import from_spec
-from innerlr.estimators import alpha_bounds, alpha_est
+from innerlr.estimators import alpha_est
 from replication.experiment import (
     SAMPLE,
     Arrays,

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from innerlr.errors import Array
+from innerlr.checks import Array
 from innerlr.intervals import Interval, mean_interval
 from replication import drawing
 from replication.judging.claims import measure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from innerlr.errors import Array
+from innerlr.checks import Array
 from innerlr.intervals import bootstrap_interval
 from innerlr.moments import GramMoments
 from replication.experiment import Arrays, Experiment, long, table

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from innerlr.errors import Array, InnerlrError, positive
+from innerlr.checks import Array, positive
+from innerlr.errors import InnerlrError
 from innerlr.moments import GramMoments
 
 

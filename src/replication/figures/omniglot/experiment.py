@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from innerlr.errors import Array, InnerlrError
+from innerlr.checks import Array
+from innerlr.errors import InnerlrError
 from replication.experiment import Arrays, TrainedExperiment, long, table
 from replication.figures.omniglot.settings import READING, AnilScheme, AnilSetting, Fig03
 from replication.images.bank import SPLITS, ImageBank, Images, TaskSampler, rotated, split

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from innerlr.errors import Array, InnerlrError, as_array, nearest
-from innerlr.estimators import alpha_bounds, alpha_est, alpha_lim, alpha_lim_split
+from innerlr.bounds import alpha_bounds
+from innerlr.checks import Array, as_array
+from innerlr.errors import InnerlrError, nearest
+from innerlr.estimators import alpha_est, alpha_lim, alpha_lim_split
 from innerlr.intervals import bootstrap_interval
-from innerlr.io import load_arrays
+from innerlr.io.files import load_arrays
 from innerlr.moments import GramMoments
 from replication.experiment import Arrays, Experiment, long, prefixed, table, unprefixed
 from replication.figures.own.settings import OwnExperiment

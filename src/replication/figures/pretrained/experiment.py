@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from innerlr.errors import Array
+from innerlr.checks import Array
 from innerlr.estimators import alpha_lim_split
 from innerlr.moments import GramMoments
 from replication.experiment import (

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from innerlr.intervals import mean_interval
-from innerlr.io.files import atomic, write_table
 from replication.judging.estimators import rate_interval
+from replication.pipeline.files import atomic, write_table
 from replication.pipeline.tables import page
 
 TITLE = "Test errors of one-step sinusoid regression with network features (Table 2)"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from innerlr.dual import alpha_lim_gram, alpha_lim_split_gram
-from innerlr.errors import Array, InnerlrError
-from innerlr.estimators import heuristic_range
+from innerlr.bounds import heuristic_range
+from innerlr.checks import Array
+from innerlr.errors import InnerlrError
+from innerlr.modes import alpha_lim_gram, alpha_lim_split_gram
 from replication.experiment import Arrays, TrainedExperiment, long, table
 from replication.figures.rate_sweep.settings import RateSweep as Section
 from replication.tasks import tasks_from_spec

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from innerlr.errors import Array
+from innerlr.checks import Array
 from innerlr.intervals import Interval, geometric_interval
 from replication.drawing import COLOURS, letter, panels, summary
 from replication.judging.claims import measure

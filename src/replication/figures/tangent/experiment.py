@@ -9,18 +9,12 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from innerlr.dual import (
-    Minimum,
-    PseudoInverse,
-    StackedTasks,
-    alpha_lim_gram,
-    alpha_lim_split_gram,
-    alpha_pooled,
-    entry_statistics,
-    loss_coefficients,
-)
-from innerlr.errors import Array
+from innerlr.checks import Array
+from innerlr.entries import entry_statistics
 from innerlr.intervals import mean_interval
+from innerlr.loss_curve import Minimum, loss_coefficients
+from innerlr.minimum_norm import PseudoInverse, StackedTasks
+from innerlr.modes import alpha_lim_gram, alpha_lim_split_gram, alpha_pooled
 from innerlr.ntk import TwoLayerNTK
 from replication.experiment import Arrays, Experiment, long, table
 from replication.figures.tangent import scaling as scaling

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from innerlr.checks import Array
 from innerlr.distributions import Uniform
-from innerlr.errors import Array
 from innerlr.theory import AdaptedSums, Spectrum
 from replication.experiment import Arrays
 from replication.figures.theory.settings import Theory as TheorySection

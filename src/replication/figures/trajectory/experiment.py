@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from innerlr.checks import Array
 from innerlr.distributions import from_spec
-from innerlr.errors import Array
 from innerlr.moments import GramMoments
 from replication.distances import mean_distance
 from replication.experiment import (

@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from innerlr.checks import Array
 from innerlr.distributions import Distribution
-from innerlr.dual import alpha_lim_kernel
-from innerlr.errors import Array
+from innerlr.kernels import alpha_lim_kernel
 from innerlr.ntk import TwoLayerNTK
 from replication.experiment import Arrays, Experiment, long, table
 from replication.figures.variance.basis import law_of_variance

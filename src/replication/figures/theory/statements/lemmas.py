@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from innerlr.checks import Array
 from innerlr.distributions import Uniform
-from innerlr.errors import Array
 from innerlr.theory import schur_complement
 from replication.experiment import Arrays
 from replication.figures.theory.spectral import Setting, spectral_features

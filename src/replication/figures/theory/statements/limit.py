@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
-from innerlr.errors import Array
+from innerlr.checks import Array
 from innerlr.theory import AdaptedSums
 from replication.experiment import Arrays
 from replication.figures.theory.spectral import KINDS, Setting, adapted_sums, grouped, stacked

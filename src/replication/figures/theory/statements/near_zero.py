@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from innerlr.checks import Array
 from innerlr.distributions import Distribution, from_spec
-from innerlr.errors import Array
 from innerlr.moments import GramMoments
 from replication.distances import mean_distance
 from replication.experiment import Arrays

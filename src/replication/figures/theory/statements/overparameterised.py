@@ -8,15 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from innerlr.dual import (
-    FLOAT32_PINV,
-    Minimum,
-    alpha_lim_gram,
-    loss_coefficients,
-    minimum_norm,
-)
-from innerlr.errors import Array
+from innerlr.checks import Array
 from innerlr.estimators import alpha_est
+from innerlr.loss_curve import Minimum, loss_coefficients
+from innerlr.minimum_norm import FLOAT32_PINV, minimum_norm
+from innerlr.modes import alpha_lim_gram
 from replication.experiment import Arrays
 from replication.figures.theory.settings import TheoryNetwork
 from replication.figures.theory.spectral import Setting

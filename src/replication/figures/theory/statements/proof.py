@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from innerlr.errors import Array
+from innerlr.checks import Array
 from replication.experiment import Arrays
 from replication.figures.theory.spectral import Setting
 from replication.figures.theory.statement import TOGETHER, Point, Scalars

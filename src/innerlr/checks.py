@@ -1,0 +1,173 @@
+"""Checks of what callers pass: each returns the value in one form, or raises an InnerlrError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, TypeGuard, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from innerlr.errors import InnerlrError
+
+# what every check of an array returns
+Array = NDArray[np.float64]
+
+
+def as_array(value: object, name: str, axes: Sequence[str], *, lift: bool = False) -> Array:
+    """`value` as a float64 array with the given axes, none of them empty and all finite.
+
+    Args:
+        value: anything numpy can read.
+        name: the argument's name, for the message.
+        axes: the name of each axis, e.g. ``("tasks", "shots", "dim")``.
+        lift: give an array that lacks just the first axis one of length 1.
+
+    Raises:
+        InnerlrError: not real numbers, another number of axes, an empty axis, NaN or infinity.
+    """
+    shape = f"({', '.join(axes)})"
+    try:
+        raw = np.asarray(value)
+        if raw.dtype.kind not in "buifO":
+            raise TypeError(f"its entries are {raw.dtype}")
+        array = raw.astype(np.float64, copy=False)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: torch, with a gradient
+        raise InnerlrError(
+            f"{name}: expected real numbers in an array of shape {shape}, got "
+            f"{type(value).__name__} that cannot be read as float64 ({error}). "
+            "Pass a rectangular array of real numbers."
+        ) from error
+    if lift and array.ndim == len(axes) - 1:
+        array = array[None]
+    if array.ndim != len(axes):
+        raise InnerlrError(
+            f"{name}: expected shape {shape}, got {array.shape}. "
+            f"Reshape it to {len(axes)} axes; a single task needs a leading axis of length 1."
+        )
+    for length, axis in zip(array.shape, axes, strict=True):
+        if length == 0:
+            raise InnerlrError(
+                f"{name}: the axis '{axis}' of shape {shape} is empty, got {array.shape}. "
+                "At least one element is needed along every axis."
+            )
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise InnerlrError(
+            f"{name}: {array[where]} at index {where}; every entry must be finite. "
+            "Remove or repair those samples before estimating a learning rate."
+        )
+    return array
+
+
+def as_chunks(
+    features: ArrayLike | Iterable[ArrayLike], name: str, *, fixed: Sequence[str]
+) -> Iterator[Array]:
+    """One array, or an iterator or list of arrays, as checked chunks (tasks, shots, dim).
+
+    Args:
+        features: what the caller was given.
+        name: the argument's name, for the message.
+        fixed: which of "shots" and "dim" must not change from chunk to chunk.
+    """
+    axes = ("tasks", "shots", "dim")
+    if isinstance(features, list | tuple) and features and getattr(features[0], "ndim", 0) == 3:
+        features = iter(features)
+    if not isinstance(features, Iterator):
+        yield as_array(features, name, axes)
+        return
+    first: dict[str, int] = {}
+    for i, chunk in enumerate(features):
+        array = as_array(chunk, f"{name}, chunk {i}", axes)
+        lengths = {axis: array.shape[axes.index(axis)] for axis in fixed}
+        first = first or lengths
+        if lengths != first:
+            raise InnerlrError(
+                f"{name}, chunk {i}: expected the lengths of chunk 0, {first}, got {lengths}. "
+                "Pass tasks of different shape to calls of their own."
+            )
+        yield array
+    if not first:
+        raise InnerlrError(
+            f"{name}: expected chunks of shape (tasks, shots, dim), got an iterator that holds "
+            "none. Pass at least one task; an iterator can be read only once."
+        )
+
+
+def _is_finite(value: object) -> TypeGuard[float]:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
+
+
+@overload
+def positive(value: object, name: str, *, integer: Literal[True]) -> int: ...
+@overload
+def positive(value: object, name: str, *, integer: Literal[False] = False) -> float: ...
+def positive(value: object, name: str, *, integer: bool = False) -> float:
+    """`value`, if it is a finite positive number (or a positive whole one).
+
+    Raises:
+        InnerlrError: it is not.
+    """
+    if _is_finite(value) and value > 0 and not (integer and int(value) != value):
+        return int(value) if integer else float(value)
+    kind = "a positive integer" if integer else "a positive finite number"
+    mend = "1, 2, 3, ..." if integer else "a number above 0"
+    raise InnerlrError(f"{name}: expected {kind}, got {value!r}. Give {mend}.")
+
+
+def finite(value: object, name: str) -> float:
+    """`value`, if it is a finite number.
+
+    Raises:
+        InnerlrError: it is not.
+    """
+    if not _is_finite(value):
+        raise InnerlrError(
+            f"{name}: expected a finite number, got {value!r}. Give a number, not text or nan."
+        )
+    return float(value)
+
+
+def same_length(a: Array, b: Array, names: tuple[str, str], axis: int, label: str) -> None:
+    """Raise unless `a` and `b` agree along `axis`."""
+    if a.shape[axis] != b.shape[axis]:
+        raise InnerlrError(
+            f"{names[0]} and {names[1]}: the axis '{label}' differs, "
+            f"{a.shape} against {b.shape}. Both must have the same number of {label}."
+        )
+
+
+def square(value: object, name: str, axes: Sequence[str]) -> Array:
+    """`value` with the given axes, of which the last two are equally long."""
+    array = as_array(value, name, axes)
+    if array.shape[-1] != array.shape[-2]:
+        raise InnerlrError(
+            f"{name}: expected a square matrix, shape ({', '.join(axes)}), got {array.shape}. "
+            "Give inner products of rows with the same rows."
+        )
+    return array
+
+
+def symmetric(value: object, name: str, d: int) -> Array:
+    """A (d, d) symmetric positive semidefinite matrix."""
+    matrix = as_array(value, name, ("dim", "dim"))
+    if matrix.shape != (d, d):
+        raise InnerlrError(
+            f"{name}: expected shape ({d}, {d}) to match the features, got {matrix.shape}. "
+            "Give one row and column per feature."
+        )
+    if not np.allclose(matrix, matrix.T, rtol=1e-10, atol=1e-12 * np.abs(matrix).max()):
+        i, j = np.unravel_index(np.argmax(np.abs(matrix - matrix.T)), matrix.shape)
+        raise InnerlrError(
+            f"{name}: expected a symmetric matrix, got {matrix[i, j]:g} at index {(int(i), int(j))}"
+            f" against {matrix[j, i]:g} across the diagonal. Pass (S + S.T) / 2."
+        )
+    lowest = float(np.linalg.eigvalsh(matrix)[0])
+    if lowest < -1e-10 * np.abs(matrix).max():
+        raise InnerlrError(
+            f"{name}: expected a positive semidefinite matrix, got one whose lowest eigenvalue is "
+            f"{lowest:g}. Pass a covariance, without negative eigenvalues."
+        )
+    return matrix

@@ -1,0 +1,108 @@
+"""Command line: `python -m replication config | replication | reference`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from innerlr.cli import run
+from innerlr.errors import InnerlrError
+
+
+def _config(args: argparse.Namespace) -> int:
+    from replication.settings.config import load_over
+    from replication.settings.files import FILES
+
+    if args.write:
+        for name, make in FILES.items():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(make())
+            print(f"wrote {name}")
+        return 0
+    base = "config.yaml" if Path("config.yaml").is_file() else None
+    load_over(base, args.files or [base or "config.yaml"])
+    over = [name for name in args.files if name != base]
+    where = ", over config.yaml" if over else ""
+    print(f"{' and '.join(over) or 'config.yaml'}: valid{where}")
+    return 0
+
+
+def _replication(args: argparse.Namespace) -> int:
+    from replication.judging.report import FILES
+
+    root, differ = Path(), []
+    if not (root / "results/reference").is_dir():
+        raise InnerlrError(
+            "results/reference: no such folder. Run it in the top folder of a checkout."
+        )
+    for name, make in FILES.items():
+        text = make(root)
+        if args.write:
+            (root / name).write_text(text)
+            print(f"wrote {name}")
+        elif not (root / name).is_file() or (root / name).read_text() != text:
+            differ.append(name)
+    for name in differ:
+        print(f"{name} is not what the reference results say")
+    if differ:
+        print("run `python -m replication replication --write`")
+    return 1 if differ else 0
+
+
+def _reference(args: argparse.Namespace) -> int:
+    from replication.judging.entries import entries
+    from replication.judging.reference import keep
+
+    files = keep(args.folders, args.to, entries(), update=args.update)
+    print(f"{args.to}: {len(files)} files")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's parser."""
+    top = argparse.ArgumentParser(
+        prog="python -m replication", description="The replication: its settings and its results."
+    )
+    top.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = top.add_subparsers(dest="command", required=True)
+
+    config = commands.add_parser("config", help="check a configuration")
+    config.add_argument(
+        "files",
+        nargs="*",
+        metavar="file",
+        help="laid over config.yaml one by one, as by snakemake --configfile; none: config.yaml",
+    )
+    config.add_argument(
+        "--write", action="store_true", help="make config.yaml, its schema and reference page"
+    )
+    config.set_defaults(run=_config)
+
+    replication = commands.add_parser(
+        "replication", help="check README.md and REPLICATION.md against the reference results"
+    )
+    replication.add_argument("--write", action="store_true", help="make them anew")
+    replication.set_defaults(run=_replication)
+
+    reference = commands.add_parser("reference", help="keep verified runs as the reference")
+    reference.add_argument(
+        "folders",
+        nargs="+",
+        metavar="folder",
+        help="such as results/default; a later run takes the place of an earlier one for the "
+        "figures that it has made",
+    )
+    reference.add_argument("--to", default="results/reference", help="default %(default)s")
+    reference.add_argument(
+        "--update",
+        action="store_true",
+        help="let stay what the reference results have of other figures",
+    )
+    reference.set_defaults(run=_reference)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; 0 on success, 1 where files have drifted, 2 on bad input."""
+    return run(parser(), argv)

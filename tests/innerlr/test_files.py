@@ -1,0 +1,60 @@
+"""Reading arrays and tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from innerlr.errors import InnerlrError
+from innerlr.io.files import digest, load_arrays, read_table
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [
+        ("gone.npz", None, "no such file"),
+        ("text.txt", b"x", "expected a .npz or .npy"),
+        ("broken.npz", b"PK\x03\x04 broken", "cannot read"),
+        ("pickled.npy", None, "cannot read"),
+    ],
+)
+def test_unreadable_arrays_are_one_clear_error(
+    tmp_path: Path, name: str, content: bytes | None, part: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    if name == "pickled.npy":
+        np.save(tmp_path / name, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(InnerlrError, match=part) as error:
+        load_arrays(tmp_path / name)
+    assert name in str(error.value)
+
+
+def test_arrays_come_back_by_name(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).normal(size=(2, 3))
+    np.save(tmp_path / "a.npy", array)
+    np.savez(tmp_path / "a.npz", features=array, query=2 * array)
+    assert np.array_equal(load_arrays(tmp_path / "a.npy")["features"], array)
+    assert np.array_equal(load_arrays(tmp_path / "a.npy", default="x")["x"], array)
+    both = load_arrays(tmp_path / "a.npz")
+    assert list(both) == ["features", "query"]
+    assert np.array_equal(both["query"], 2 * array)
+
+
+def test_a_tables_panels_are_labels(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("panel,x\n1,0.3333333333333333\n")
+    table = read_table(tmp_path / "t.csv")
+    assert table.panel[0] == "1"
+    assert table.x[0] == 1 / 3
+    with pytest.raises(InnerlrError, match=r"t\.csvv: no such file"):
+        read_table(tmp_path / "t.csvv")
+
+
+def test_a_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    # FIPS 180-2, example B.1
+    assert digest(tmp_path / "x") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
