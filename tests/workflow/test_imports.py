@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from replication.families import experiments, family_of, own_section
-from replication.pipeline.imports import APART, SOURCE, behind
+from replication.pipeline.imports import APART, SOURCE, _imports, behind
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(
@@ -82,3 +84,28 @@ def test_a_notebook_is_read_as_its_code(tmp_path: Path) -> None:
     assert {"replication/judging/claims", "replication/drawing"} <= table2
     fig08 = names(ROOT / "notebooks/fig08.ipynb")
     assert "replication/figures/convergence/experiment" in fig08
+
+
+def parsed(file: Path) -> set[tuple[str, str]]:
+    """What a file imports, by parsing it: (module, name), but for type checking."""
+
+    def below(node: ast.AST) -> Iterator[tuple[str, str]]:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            return
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, alias.name) for alias in node.names)
+        for inner in ast.iter_child_nodes(node):
+            yield from below(inner)
+
+    return set(below(ast.parse(file.read_text())))
+
+
+OURS = sorted([*SOURCE.rglob("*.py"), *(ROOT / "scripts").glob("*.py")])
+
+
+@pytest.mark.parametrize("file", OURS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_a_file_imports_is_what_parsing_it_finds(file: Path) -> None:
+    found = {(module, name) for module, names in _imports(file) for name in names}
+    assert found - {("__future__", "annotations")} == parsed(file) - {("__future__", "annotations")}

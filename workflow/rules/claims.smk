@@ -3,7 +3,6 @@
 
 rule judge:
     input:
-        source=TARGETS.code("judge"),
         estimates=RESULTS / "estimates/{experiment}.csv",
     output:
         table=RESULTS / "claims/{experiment}.csv",
@@ -19,6 +18,7 @@ rule judge:
         mem_mb=500,
         runtime=5,
     params:
+        code=TARGETS.code("judge"),
         experiment="{experiment}",
         claims=lambda wc: TARGETS.claims(wc.experiment),
         section=lambda wc: TARGETS.section(wc.experiment, "estimates"),
@@ -31,7 +31,6 @@ rule judge:
 rule claims_table:
     input:
         notebook="notebooks/claims.ipynb",
-        source=TARGETS.code_of_notebook("claims_table", "notebooks/claims.ipynb"),
         entries=TARGETS.entry_files(),
         verdicts=expand(RESULTS / "claims/{name}.csv", name=TARGETS.experiments),
     output:
@@ -64,6 +63,7 @@ rule claims_table:
         mem_mb=1000,
         runtime=10,
     params:
+        code=TARGETS.code_of_notebook("claims_table", "notebooks/claims.ipynb"),
         preset=TARGETS.config.preset,
     message:
         "claims: all verdicts"

@@ -3,7 +3,6 @@
 
 rule data:
     input:
-        source=lambda wc: TARGETS.code("data", wc.experiment),
         file=lambda wc: TARGETS.own_file(wc.experiment),
     output:
         table=RESULTS / "data/{experiment}.csv",
@@ -19,6 +18,7 @@ rule data:
         mem_mb=1000,
         runtime=10,
     params:
+        code=lambda wc: TARGETS.code("data", wc.experiment),
         experiment="{experiment}",
         section=lambda wc: TARGETS.section(wc.experiment, "data"),
         seed=SEED,
@@ -30,7 +30,6 @@ rule data:
 
 rule features:
     input:
-        source=lambda wc: TARGETS.code("features", wc.experiment),
         data=RESULTS / "data/{experiment}.csv",
         file=lambda wc: TARGETS.own_file(wc.experiment),
         trained=lambda wc: TARGETS.trained(wc.experiment),
@@ -48,6 +47,7 @@ rule features:
         mem_mb=2000,
         runtime=30,
     params:
+        code=lambda wc: TARGETS.code("features", wc.experiment),
         experiment="{experiment}",
         section=lambda wc: TARGETS.section(wc.experiment, "features"),
         seed=SEED,
@@ -62,7 +62,6 @@ rule features:
 
 rule sweep:
     input:
-        source=lambda wc: TARGETS.code("sweep", wc.experiment),
         features=RESULTS / "features/{experiment}.npz",
     output:
         table=RESULTS / "sweeps/{experiment}.csv",
@@ -78,6 +77,7 @@ rule sweep:
         mem_mb=2000,
         runtime=30,
     params:
+        code=lambda wc: TARGETS.code("sweep", wc.experiment),
         experiment="{experiment}",
         section=lambda wc: TARGETS.section(wc.experiment, "sweep"),
         seed=SEED,
@@ -89,7 +89,6 @@ rule sweep:
 
 rule estimates:
     input:
-        source=lambda wc: TARGETS.code("estimates", wc.experiment),
         features=RESULTS / "features/{experiment}.npz",
         sweep=RESULTS / "sweeps/{experiment}.csv",
     output:
@@ -106,6 +105,7 @@ rule estimates:
         mem_mb=2000,
         runtime=30,
     params:
+        code=lambda wc: TARGETS.code("estimates", wc.experiment),
         experiment="{experiment}",
         section=lambda wc: TARGETS.section(wc.experiment, "estimates"),
         seed=SEED,

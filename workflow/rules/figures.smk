@@ -5,7 +5,6 @@ rule figure:
     input:
         notebook=lambda wc: TARGETS.notebook(wc.figure),
         caption=lambda wc: TARGETS.caption(wc.figure),
-        source=lambda wc: TARGETS.code_of_notebook("figure", TARGETS.notebook(wc.figure)),
         sweeps=lambda wc: TARGETS.inputs_of(wc.figure, "sweeps"),
         estimates=lambda wc: TARGETS.inputs_of(wc.figure, "estimates"),
         claims=lambda wc: TARGETS.inputs_of(wc.figure, "claims"),
@@ -25,6 +24,7 @@ rule figure:
         mem_mb=1000,
         runtime=10,
     params:
+        code=lambda wc: TARGETS.code_of_notebook("figure", TARGETS.notebook(wc.figure)),
         figure="{figure}",
         experiments=lambda wc: TARGETS.figures[wc.figure],
         sections=lambda wc: {
@@ -51,7 +51,6 @@ use rule figure as figure_with_table with:
 rule table:
     input:
         notebook="notebooks/{table}.ipynb",
-        source=lambda wc: TARGETS.code_of_table(wc.table),
         data=lambda wc: TARGETS.data_of_table(wc.table),
     output:
         table=table_output("{table}"),
@@ -75,6 +74,7 @@ rule table:
         mem_mb=1000,
         runtime=10,
     params:
+        code=lambda wc: TARGETS.code_of_table(wc.table),
         table="{table}",
         preset=TARGETS.config.preset,
         table_caption="workflow/report/{table}.rst",

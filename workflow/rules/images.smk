@@ -2,8 +2,6 @@
 
 
 rule image_bank:
-    input:
-        source=TARGETS.code("image_bank"),
     output:
         arrays=TARGETS.image_bank,
         provenance=provenance(TARGETS.image_bank),
@@ -18,6 +16,7 @@ rule image_bank:
         mem_mb=2000,
         runtime=60,
     params:
+        code=TARGETS.code("image_bank"),
         # where the archives lie is no parameter: moved, they are the same images
         wanted=TARGETS.images_wanted(),
         split=TARGETS.images.split.model_dump(),

@@ -2,8 +2,6 @@
 
 
 rule closed_readings:
-    input:
-        source=lambda wc: TARGETS.code("closed_readings", wc.closed),
     output:
         table=RESULTS / "readings/{closed}.csv",
         provenance=provenance(RESULTS / "readings/{closed}.csv"),
@@ -18,6 +16,7 @@ rule closed_readings:
         mem_mb=2000,
         runtime=120,
     params:
+        code=lambda wc: TARGETS.code("closed_readings", wc.closed),
         experiment="{closed}",
         sections=lambda wc: {
             reading: TARGETS.reading_section(wc.closed, reading)
@@ -31,8 +30,6 @@ rule closed_readings:
 
 
 rule trained_reading:
-    input:
-        source=lambda wc: TARGETS.code("trained_reading", wc.trained),
     output:
         table=RESULTS / "readings/{trained}/{reading}.csv",
         provenance=provenance(RESULTS / "readings/{trained}/{reading}.csv"),
@@ -47,6 +44,7 @@ rule trained_reading:
         mem_mb=3000,
         runtime=240,
     params:
+        code=lambda wc: TARGETS.code("trained_reading", wc.trained),
         experiment="{trained}",
         section=lambda wc: TARGETS.reading_section(wc.trained, wc.reading),
         seed=SEED,
@@ -60,7 +58,6 @@ rule trained_reading:
 
 rule shared_readings:
     input:
-        source=lambda wc: TARGETS.code_of_drawing("shared_readings", wc.shared),
         trained=lambda wc: TARGETS.trained_for_readings(wc.shared),
         caption=lambda wc: TARGETS.family_file(wc.shared, f"captions/{wc.shared}_rates.rst"),
     output:
@@ -87,6 +84,7 @@ rule shared_readings:
         mem_mb=1000,
         runtime=10,
     params:
+        code=lambda wc: TARGETS.code_of_drawing("shared_readings", wc.shared),
         experiment="{shared}",
         section=lambda wc: TARGETS.config.section(wc.shared).for_readings(),
         runs=lambda wc: TARGETS.reading_runs(wc.shared),
@@ -99,7 +97,6 @@ rule shared_readings:
 
 rule readings_table:
     input:
-        source=TARGETS.code("readings_table"),
         tables=lambda wc: TARGETS.tables_of_readings(wc.open),
     output:
         table=RESULTS / "tables/{open}_readings.csv",
@@ -115,6 +112,7 @@ rule readings_table:
         mem_mb=1000,
         runtime=10,
     params:
+        code=TARGETS.code("readings_table"),
         experiment="{open}",
         readings=lambda wc: list(TARGETS.choices(wc.open)),
         claims=lambda wc: TARGETS.claims_of_readings(wc.open),
@@ -126,7 +124,6 @@ rule readings_table:
 
 rule specification_curve:
     input:
-        source=TARGETS.code("specification_curve"),
         table=lambda wc: RESULTS / f"tables/{CURVES[wc.curve].experiment}_readings.csv",
     output:
         pdf=RESULTS / "figures/{curve}.pdf",
@@ -150,6 +147,7 @@ rule specification_curve:
         mem_mb=1000,
         runtime=10,
     params:
+        code=TARGETS.code("specification_curve"),
         choices=lambda wc: TARGETS.choices(CURVES[wc.curve].experiment),
         claims=lambda wc: CURVES[wc.curve].claims,
     message:

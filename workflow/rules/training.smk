@@ -3,7 +3,6 @@
 
 rule training:
     input:
-        source=lambda wc: TARGETS.code("training", wc.experiment),
         images=lambda wc: TARGETS.images_of(wc.experiment),
     output:
         arrays=RESULTS / "training/{experiment}/{run}.npz",
@@ -19,6 +18,7 @@ rule training:
         mem_mb=3000,
         runtime=720,
     params:
+        code=lambda wc: TARGETS.code("training", wc.experiment),
         experiment="{experiment}",
         run="{run}",
         section=lambda wc: TARGETS.section_of_run(wc.experiment, wc.run),

@@ -7,13 +7,12 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from innerlr.checks import Array
 from innerlr.errors import InnerlrError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from innerlr.checks import Array
 
 
 def digest(path: str | Path) -> str:
@@ -37,6 +36,8 @@ def load_arrays(path: str | Path, *, default: str = "features") -> dict[str, Arr
     Raises:
         InnerlrError: missing file, another suffix, a file that numpy cannot read.
     """
+    import numpy as np
+
     file = _existing(path)
     if file.suffix not in (".npz", ".npy"):
         raise InnerlrError(f"{file}: expected a .npz or .npy file, got {file.suffix or 'none'!r}.")

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,6 +43,8 @@ def _umask() -> int:
 
 def write_arrays(path: str | Path, arrays: Mapping[str, Any]) -> None:
     """Arrays to an .npz, byte for byte the same for the same arrays."""
+    import numpy as np
+
     with atomic(path) as temporary:
         np.savez(temporary, **arrays)
 

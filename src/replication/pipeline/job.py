@@ -34,7 +34,9 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         os.dup2(log.fileno(), 2)
     wall, cpu = time.perf_counter(), time.process_time()
     inputs = [str(path) for path in snakemake.input]
-    facts = provenance.origin(inputs)
+    settings = dict(snakemake.params.items())
+    modules = settings.pop("code", {})
+    facts = provenance.origin(inputs, modules)
     facts |= {"device": "cpu", "data_source": provenance.data_source(inputs)}
     try:
         yield facts
@@ -42,8 +44,9 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         provenance.write(
             [path.removesuffix(provenance.SUFFIX) for path in records],
             inputs,
+            modules,
             rule=snakemake.rule,
-            config_digest=provenance.config_digest(dict(snakemake.params.items())),
+            config_digest=provenance.config_digest(settings),
             seed=snakemake.config["seed"],
             threads=snakemake.threads,
             **facts,

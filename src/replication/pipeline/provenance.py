@@ -13,6 +13,7 @@ from typing import Any
 
 from innerlr.io.files import digest
 from innerlr.io.verify import SUFFIX, digest_or_missing
+from replication.checkout import ROOT
 from replication.pipeline.files import atomic
 
 PACKAGES = ("innerlr", "numpy", "scipy", "pandas", "matplotlib", "seaborn", "snakemake", "torch")
@@ -65,20 +66,32 @@ def joined(sources: Iterable[str]) -> str:
     return "+".join(sorted(set(sources) - {"generated"})) or "generated"
 
 
-def origin(inputs: Iterable[str | Path]) -> dict[str, Any]:
-    """What is run and read now: the revision, and the digests of `inputs` and of code among them.
+def origin(inputs: Iterable[str | Path], code: Iterable[str] = ()) -> dict[str, Any]:
+    """What is run and read now: the revision, and the digests of `inputs` and `code`.
 
-    Code is recorded but, unlike data, not held against later: the revision stands for it.
+    Code is recorded but, unlike data, not held against later: the revision stands for it. Inputs
+    that stand in the checkout's own folders, such as notebooks, count as code.
+
+    Args:
+        inputs: files that are read.
+        code: modules, by their paths in the checkout.
     """
     digests = {str(path): digest_or_missing(path) for path in inputs}
+    modules = {path: digest_or_missing(ROOT / path) for path in code}
     return {
         "revision": code_revision(),
         "inputs": {path: value for path, value in digests.items() if not _is_code(path)},
-        "code": {path: value for path, value in digests.items() if _is_code(path)},
+        "code": {path: value for path, value in digests.items() if _is_code(path)} | modules,
     }
 
 
-def write(outputs: Iterable[str | Path], inputs: Iterable[str | Path], /, **facts: Any) -> None:
+def write(
+    outputs: Iterable[str | Path],
+    inputs: Iterable[str | Path],
+    /,
+    modules: Iterable[str] = (),
+    **facts: Any,
+) -> None:
     """One record beside each output.
 
     What :func:`origin` says now and did not say when the job began stands under
@@ -86,11 +99,12 @@ def write(outputs: Iterable[str | Path], inputs: Iterable[str | Path], /, **fact
 
     Args:
         outputs: files just written.
-        inputs: files they were made from, code among them.
+        inputs: files they were made from.
+        modules: the code behind them, by their paths in the checkout.
         facts: rule, config digest, seed, threads, device, wall and CPU seconds, data source; of a
             job that took time, what :func:`origin` said when it began.
     """
-    now = origin(inputs)
+    now = origin(inputs, modules)
     shared = {**now, "versions": versions(), "machine": platform.machine(), **facts}
     then = {"revision": shared["revision"], **shared["inputs"], **shared["code"]}
     end = {"revision": now["revision"], **now["inputs"], **now["code"]}

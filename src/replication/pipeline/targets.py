@@ -6,9 +6,10 @@ Figures, tables, experiments and claims are found by looking (:mod:`replication.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ from replication.settings.section import OpenSection, TrainedSection
 PICTURE = ("pdf", "svg", "png", "csv")
 NOTEBOOK = ("ipynb", "html")
 TABLE = ("csv", "tex", "html")
+# modules by their path in the checkout: the digest of each
+Code = dict[str, str]
 
 
 class Curve(NamedTuple):
@@ -318,10 +321,10 @@ class Targets:
 
     # ---------------------------------------------------------------- code
 
-    def code(self, rule: str, experiment: str | None = None) -> list[str]:
-        """The modules behind a rule's script, and behind the experiment that it runs.
+    def code(self, rule: str, experiment: str | None = None) -> Code:
+        """The code behind a rule's script, and behind the experiment that it runs.
 
-        Editing one reruns the rule.
+        A parameter of the rule: editing a module reruns it.
         """
         found = set(behind(ROOT / f"scripts/{rule}.py"))
         if experiment is not None:
@@ -331,23 +334,31 @@ class Targets:
                 # the script imports these only to evaluate trained networks
                 training = ROOT / "src/replication/training"
                 found = {path for path in found if not path.is_relative_to(training)}
-        return sorted(map(os.path.relpath, found))
+        return _digests(found)
 
-    def code_of_notebook(self, rule: str, notebook: str | Path) -> list[str]:
-        """The modules behind a rule's script, and behind the notebook that it runs."""
-        found = {*behind(ROOT / f"scripts/{rule}.py"), *behind(ROOT / notebook)}
-        return sorted(map(os.path.relpath, found))
+    def code_of_notebook(self, rule: str, notebook: str | Path) -> Code:
+        """The code behind a rule's script, and behind the notebook that it runs."""
+        return _digests({*behind(ROOT / f"scripts/{rule}.py"), *behind(ROOT / notebook)})
 
-    def code_of_table(self, name: str) -> list[str]:
-        """The modules behind a general table: all estimates have what families say of theirs."""
-        code = self.code_of_notebook("table", f"notebooks/{name}.ipynb")
+    def code_of_table(self, name: str) -> Code:
+        """The code behind a general table: all estimates have what families say of theirs."""
         said = [f.folder / "quantities.py" for f in families().values() if f.has("quantities")]
-        return [*code, *map(os.path.relpath, said)] if name == "estimators" else code
+        looked_up = _digests(set(said)) if name == "estimators" else {}
+        return {**self.code_of_notebook("table", f"notebooks/{name}.ipynb"), **looked_up}
 
-    def code_of_drawing(self, rule: str, experiment: str) -> list[str]:
-        """The modules behind a rule's script, an experiment and its family's drawing."""
-        drawing = behind(family_of(experiment).folder / "draw.py")
-        return sorted({*self.code(rule, experiment), *map(os.path.relpath, drawing)})
+    def code_of_drawing(self, rule: str, experiment: str) -> Code:
+        """The code behind a rule's script, an experiment and its family's drawing."""
+        drawing = set(behind(family_of(experiment).folder / "draw.py"))
+        return {**self.code(rule, experiment), **_digests(drawing)}
 
 
-__all__ = ["OWN", "Curve", "Targets", "provenance"]
+def _digests(files: set[Path]) -> Code:
+    return {file.relative_to(ROOT).as_posix(): _digest(file) for file in sorted(files)}
+
+
+@cache
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+__all__ = ["OWN", "Code", "Curve", "Targets", "provenance"]
