@@ -14,6 +14,7 @@ import yaml
 from snakemake.utils import update_config
 
 from innerlr.errors import InnerlrError
+from replication.families import experiments
 from replication.figures.pretrained.settings import Table2
 from replication.settings import config, files
 from replication.settings.laws import ExponentialLaw
@@ -41,6 +42,11 @@ def test_generated_files_have_not_drifted(name: str) -> None:
 
 def test_config_yaml_reads_back_as_the_defaults() -> None:
     assert config.load(raw()) == config.Config()
+
+
+@pytest.mark.parametrize("name", experiments())
+def test_the_defaults_of_a_section_are_whole(name: str) -> None:
+    experiments()[name]().check_whole()
 
 
 def test_every_value_says_where_it_comes_from() -> None:

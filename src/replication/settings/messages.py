@@ -36,7 +36,9 @@ def explain(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> str
         return f"{where}.name: unknown {given!r}. {nearest(str(given), tags)}"
     if problem["type"] == "value_error":  # of a whole section, and says what it got
         text = problem["msg"].removeprefix("Value error, ")
-        return f"{where}: {text}" + ("" if text.endswith((".", "?")) else ".")
+        # that of the whole configuration names its section itself
+        before = f"{where}: " if location else ""
+        return before + text + ("" if text.endswith((".", "?")) else ".")
     message = problem["msg"].removeprefix("Input should be ")
     return f"{where}: expected {message}; got {problem['input']!r}."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import (
@@ -38,6 +39,13 @@ def _as_number(value: Any) -> Any:
     return int(number) if number.is_integer() else number
 
 
+@cache
+def _numeric(model: type[BaseModel]) -> frozenset[str]:
+    """The keys of a section that cannot hold any text."""
+    fields = model.model_fields
+    return frozenset(key for key in fields if not _holds_text(fields[key].annotation))
+
+
 class Section(BaseModel):
     """A mapping of the configuration; unknown keys and wrong types are errors.
 
@@ -57,8 +65,7 @@ class Section(BaseModel):
     def _numbers(cls, values: Any) -> Any:
         if not isinstance(values, Mapping):
             return values
-        fields = cls.model_fields
-        numeric = {key for key in fields if not _holds_text(fields[key].annotation)}
+        numeric = _numeric(cls)
         return {key: _as_number(v) if key in numeric else v for key, v in values.items()}
 
     def check_whole(self) -> None:
@@ -124,17 +131,16 @@ class OpenSection(Section):
             values = _with_change(values, change)
         return values | {"readings": {}}
 
-    @model_validator(mode="after")
-    def _readings_are_valid(self) -> Self:
+    def check_whole(self) -> None:
+        super().check_whole()
         if not isinstance(self.readings, Readings) or self.readings == Readings():
-            return self
+            return
         for name in [PRIMARY, *self.alternatives()]:
             try:
                 self.reading(name)
             except ValidationError as error:
                 what = explain(error.errors()[0], self._changed(name), type(self))
                 raise ValueError(f"reading {name!r}: {what}") from error
-        return self
 
     def for_stage(self, stage: str) -> dict[str, Any]:
         # no stage reads them: a new one reruns nothing

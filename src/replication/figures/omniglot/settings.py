@@ -240,6 +240,7 @@ class Fig03(AnilSetting, TrainedSection):
         return self
 
     def check_whole(self) -> None:
+        super().check_whole()
         if len(self.schemes) < 2:
             raise ValueError(
                 "schemes: expected the default scheme and at least one to hold to it, got "
