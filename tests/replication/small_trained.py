@@ -14,6 +14,27 @@ torch.set_num_threads(1)
 CPU = torch.device("cpu")
 
 
+SMALL_OMNIGLOT: dict[str, Any] = {
+    "images": {"split": {"train": 12, "validation": 0, "test": 8}},
+    "ways": 5,
+    "width": 8,
+    "meta_batch": 2,
+    "iterations": 6,
+    "evaluate_every": 2,
+    "test_tasks": 3,
+    "final_tasks": 4,
+    "seeds": 2,
+    "readings": {
+        "iterations": 2,
+        "seeds": 1,
+        "forward_norm": ["none", "l2"],
+        "sigma2": ["cov", "trace"],
+        "rates": [0.1, 2.0, "alpha_lim", "learned"],
+        "alternatives": {"steps_1": {"steps": 1}},
+    },
+}
+
+
 def stages(name: str, **change: Any) -> tuple[Any, dict, dict, pd.DataFrame, pd.DataFrame]:
     section = getattr(Config(), name).model_dump() | change
     experiment = make(name, section, 7)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from small import SMALL, section
-from test_experiment_omniglot import SMALL as SMALL_FIG03
+from small_trained import SMALL_OMNIGLOT
 
 from replication.experiment import TrainedExperiment
 from replication.families import experiments, make
@@ -22,7 +22,7 @@ from replication.settings.section import Section
 
 RATES = {"iterations": 4, "seeds": 2, "test_tasks": 6, "test_folds": 3, "estimate_tasks": 4}
 TRAINED: dict[str, dict[str, Any]] = {
-    "fig03": SMALL_FIG03,
+    "fig03": SMALL_OMNIGLOT,
     **dict.fromkeys(("fig10a", "fig10b", "fig12"), RATES),
     "table2": {"seeds": 2, "pretraining": 4, "tasks": 40, "test_tasks": 30, "query": 16},
 }

@@ -83,7 +83,7 @@ def edited(project: Project, file: str) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("module", "reruns"),
     [
-        ("innerlr/ntk", True),
+        ("innerlr/modes", True),
         ("replication/training/device", True),
         ("innerlr/adaptation", False),
     ],

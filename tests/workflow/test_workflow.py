@@ -20,7 +20,7 @@ from playwright.sync_api import Browser
 from project import Project, counts
 
 from innerlr.io.verify import SUFFIX, verify
-from replication.judging.entries import entries
+from replication.judging.entries import entries, measured
 from replication.settings.config import Config
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -75,8 +75,9 @@ def test_the_report_carries_every_figure_with_its_caption_and_verdicts(project: 
     for figure in FIGURES:
         assert f"{figure}.svg" in report
         assert f"{figure}.html" in report
-    for claim in pd.read_csv(project.results() / "claims.csv").id:
-        assert claim in report
+    # in the captions; those that others spell out stand in the table of claims alone
+    for claim in measured(entries()):
+        assert claim["id"] in report
     assert "table1.html" in report
     assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="https?:', report)
 
@@ -313,14 +314,14 @@ def test_a_longer_run_of_one_figure_takes_its_place_in_the_reference(project: Pr
     project.snakemake("--configfile", "longer.yaml", "--", "fig06")
     assert not (project.results("fig06") / "claims.csv").exists()
 
-    def innerlr(*arguments: str) -> None:
-        command = [sys.executable, "-m", "innerlr", *arguments]
+    def replication(*arguments: str) -> None:
+        command = [sys.executable, "-m", "replication", *arguments]
         run = subprocess.run(
             command, cwd=project.folder, capture_output=True, text=True, check=False
         )
         assert run.returncode == 0, run.stderr + run.stdout
 
-    innerlr("reference", "results/smoke", "results/fig06")
+    replication("reference", "results/smoke", "results/fig06")
     reference = project.results("reference")
     for figure, run in (("fig06", "fig06"), ("fig01", "smoke")):
         drawn = f"figures/{figure}.png"
@@ -329,8 +330,8 @@ def test_a_longer_run_of_one_figure_takes_its_place_in_the_reference(project: Pr
     whole = pd.read_csv(project.results() / "claims.csv").set_index("id")
     assert list(verdicts.index) == list(whole.index)
     assert verdicts.measured["fig06-more-terms"] == 60**3
-    innerlr("replication", "--write")
-    innerlr("replication")
+    replication("replication", "--write")
+    replication("replication")
     text = (project.folder / "REPLICATION.md").read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("| `fig06` |")]
     assert line.startswith("| `fig06` | Fig. 6 | `fig06.dim` 60 (50) | [config-fig06.yaml]")

@@ -19,7 +19,8 @@ ORDER = [
     *("input", "output", "log", "benchmark", "wildcard_constraints", "conda"),
     *("threads", "resources", "params", "message", "script"),
 ]
-OPTIONAL = {"wildcard_constraints"}
+# image_bank and the readings read no file of the run
+OPTIONAL = {"wildcard_constraints", "input"}
 RULE = r"^(?:use rule (?P<base>\w+) as (?P<heir>\w+) with|rule (?P<name>\w+)):\n"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_trained import SMALL_OMNIGLOT
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from innerlr.errors import InnerlrError
@@ -21,25 +22,6 @@ from replication.training.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")
 SCHEMES = Fig03().model_dump()["schemes"]
-SMALL: dict[str, Any] = {
-    "images": {"split": {"train": 12, "validation": 0, "test": 8}},
-    "ways": 5,
-    "width": 8,
-    "meta_batch": 2,
-    "iterations": 6,
-    "evaluate_every": 2,
-    "test_tasks": 3,
-    "final_tasks": 4,
-    "seeds": 2,
-    "readings": {
-        "iterations": 2,
-        "seeds": 1,
-        "forward_norm": ["none", "l2"],
-        "sigma2": ["cov", "trace"],
-        "rates": [0.1, 2.0, "alpha_lim", "learned"],
-        "alternatives": {"steps_1": {"steps": 1}},
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +31,14 @@ def images() -> dict[str, Any]:
 
 
 def experiment(images: dict[str, Any], **change: Any) -> Omniglot:
-    made = Omniglot("fig03", Fig03.model_validate(SMALL | change), 7)
+    made = Omniglot("fig03", Fig03.model_validate(SMALL_OMNIGLOT | change), 7)
     made.images = images
     return made
 
 
 def of_run(images: dict[str, Any], run: str) -> Omniglot:
     """As a job makes it: with the section of the one run."""
-    section = Fig03.model_validate(SMALL).for_run(run)
+    section = Fig03.model_validate(SMALL_OMNIGLOT).for_run(run)
     made = make("fig03", section, 7)
     made.images = images
     return made
@@ -89,10 +71,12 @@ def test_a_job_trains_as_the_experiment_does(
 
 
 def test_training_does_not_depend_on_where_the_images_lie() -> None:
-    moved = SMALL | {"images": {**SMALL["images"], "source": "directory", "directory": "/moved"}}
-    section = Fig03.model_validate(SMALL).for_run("online-seed0")
+    moved = SMALL_OMNIGLOT | {
+        "images": {**SMALL_OMNIGLOT["images"], "source": "directory", "directory": "/moved"}
+    }
+    section = Fig03.model_validate(SMALL_OMNIGLOT).for_run("online-seed0")
     assert Fig03.model_validate(moved).for_run("online-seed0") == section
-    larger = SMALL | {"images": {"split": {"train": 13, "validation": 0, "test": 8}}}
+    larger = SMALL_OMNIGLOT | {"images": {"split": {"train": 13, "validation": 0, "test": 8}}}
     assert Fig03.model_validate(larger).for_run("online-seed0") != section
 
 
@@ -312,7 +296,7 @@ def test_the_picture_of_the_readings_shows_every_reading(images: dict[str, Any])
 
 
 def test_without_images_it_says_so() -> None:
-    made = Omniglot("fig03", Fig03.model_validate(SMALL), 7)
+    made = Omniglot("fig03", Fig03.model_validate(SMALL_OMNIGLOT), 7)
     with pytest.raises(InnerlrError, match="no images"):
         made.training("default-seed0", device=CPU)
 
