@@ -11,20 +11,21 @@ from innerlr.errors import InnerlrError
 
 
 def _config(args: argparse.Namespace) -> int:
-    from replication.settings.config import load_over
-    from replication.settings.files import FILES
+    from replication.checkout import ROOT
+    from replication.settings.config import USERS, load_over
+    from replication.settings.files import DEFAULTS, to_reference, to_schema, to_yaml
 
     if args.write:
-        for name, make in FILES.items():
-            Path(name).parent.mkdir(parents=True, exist_ok=True)
-            Path(name).write_text(make())
-            print(f"wrote {name}")
+        (ROOT / DEFAULTS).write_text(to_yaml(), encoding="utf-8")
+        print(f"wrote {DEFAULTS}")
         return 0
-    base = "config.yaml" if Path("config.yaml").is_file() else None
-    load_over(base, args.files or [base or "config.yaml"])
-    over = [name for name in args.files if name != base]
-    where = ", over config.yaml" if over else ""
-    print(f"{' and '.join(over) or 'config.yaml'}: valid{where}")
+    if args.schema or args.reference:
+        print(to_schema() if args.schema else to_reference(), end="")
+        return 0
+    load_over(args.files)
+    checked = args.files or [USERS.name]
+    over = f"over {USERS.name} and the defaults" if args.files else "over the defaults"
+    print(f"{' and '.join(checked)}: valid, {over}")
     return 0
 
 
@@ -74,8 +75,15 @@ def parser() -> argparse.ArgumentParser:
         metavar="file",
         help="laid over config.yaml one by one, as by snakemake --configfile; none: config.yaml",
     )
-    config.add_argument(
-        "--write", action="store_true", help="make config.yaml, its schema and reference page"
+    printed = config.add_mutually_exclusive_group()
+    printed.add_argument(
+        "--reference", action="store_true", help="print every setting: default, meaning, source"
+    )
+    printed.add_argument(
+        "--schema", action="store_true", help="print a JSON schema of the settings, for editors"
+    )
+    printed.add_argument(
+        "--write", action="store_true", help="make workflow/defaults.yaml from the settings"
     )
     config.set_defaults(run=_config)
 

@@ -39,7 +39,7 @@ def test_config_lays_a_file_over_the_whole_as_snakemake_does(
     more.write_text("h3: {panels: {a: {tasks: 30, optima: {name: exponential, scale: 2.0}}}}\n")
     assert main(["config", smoke]) == 0
     assert main(["config", smoke, str(more)]) == 0
-    assert f"{more}: valid, over config.yaml" in capsys.readouterr().out
+    assert f"{more}: valid, over config.yaml and the defaults" in capsys.readouterr().out
     more.write_text("h3: {panels: {b: {tasks: 30}}}\n")
     assert main(["config", str(more)]) == 2
     assert "h3.panels.b.inputs: missing" in capsys.readouterr().err
@@ -49,18 +49,30 @@ def test_config_lays_a_file_over_the_whole_as_snakemake_does(
     assert main(["config", "nowhere.yaml"]) == 2
 
 
-def test_config_checks_the_whole_file(
+def test_config_checks_the_users_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    users = tmp_path / "config.yaml"
+    monkeypatch.setattr("replication.settings.config.USERS", users)
+    assert main(["config"]) == 0
+    users.write_text("seed: 3\n")
+    assert main(["config"]) == 0
+    assert capsys.readouterr().out == "config.yaml: valid, over the defaults\n" * 2
+    users.write_text("h3: {panels: {a: {taks: 30}}}\n")
     assert main(["config"]) == 2
-    assert "no file 'config.yaml'" in capsys.readouterr().err
-    Path("config.yaml").write_text("seed: 3\n")
-    assert main(["config"]) == main(["config", "config.yaml"]) == 0
-    assert capsys.readouterr().out == "config.yaml: valid\n" * 2
-    Path("config.yaml").write_text("h3: {panels: {a: {tasks: 30}}}\n")
-    assert main(["config"]) == 2
-    assert "h3.panels.a.inputs: missing" in capsys.readouterr().err
+    assert "h3.panels.a.taks: unknown key. Did you mean 'tasks'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "parts"),
+    [("--reference", ["## fig08", "| `trials` | `10` | paper:"]), ("--schema", ["$schema", "h3"])],
+)
+def test_config_prints_what_is_made_on_demand(
+    option: str, parts: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", option]) == 0
+    said = capsys.readouterr().out
+    assert all(part in said for part in parts)
 
 
 def test_errors_are_one_line_and_two(

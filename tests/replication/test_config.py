@@ -1,4 +1,4 @@
-"""The configuration: one source for config.yaml, schema and reference; errors that mend."""
+"""Settings: one place for a default, the user's file laid over it; errors that mend."""
 
 from __future__ import annotations
 
@@ -23,25 +23,80 @@ from replication.settings.section import Section
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(autouse=True)
+def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's config.yaml, which no test may depend on."""
+    path = tmp_path / "config.yaml"
+    monkeypatch.setattr(config, "USERS", path)
+    return path
+
+
 def raw() -> dict:
     return yaml.safe_load(files.to_yaml())
 
 
 def merged(change: dict) -> dict:
-    """config.yaml with a change merged in, as `--configfile` merges."""
+    """The defaults with a change merged in, as `--configfile` merges."""
     into = raw()
     update_config(into, copy.deepcopy(change))
     return into
 
 
-@pytest.mark.parametrize("name", files.FILES)
-def test_generated_files_have_not_drifted(name: str) -> None:
+def test_the_file_of_defaults_has_not_drifted() -> None:
     mend = "run `python -m replication config --write`"
-    assert (ROOT / name).read_text() == files.FILES[name](), mend
+    assert (ROOT / files.DEFAULTS).read_text() == files.to_yaml(), mend
 
 
-def test_config_yaml_reads_back_as_the_defaults() -> None:
+def test_the_file_of_defaults_reads_back_as_them() -> None:
     assert config.load(raw()) == config.Config()
+
+
+TEMPLATE = (ROOT / "config.yaml").read_text()
+SETTING = re.compile(r"#( *)([\w\"]+):(.*)")
+
+
+def settings_of(template: str) -> list[str]:
+    """Each setting that is commented out, as YAML with the lines that it stands below."""
+    found: list[str] = []
+    above: list[tuple[int, str]] = []
+    for line in template.splitlines():
+        match = SETTING.fullmatch(line)
+        if match is None:
+            continue
+        depth = len(match[1])
+        above = [(d, text) for d, text in above if d < depth]
+        if match[3].partition(" #")[0].strip():
+            found.append("\n".join([*(text for _, text in above), line[1:]]))
+        else:
+            above.append((depth, line[1:]))
+    return found
+
+
+def test_the_template_of_the_users_settings_is_short() -> None:
+    assert len(TEMPLATE.splitlines()) <= 100
+    assert len(settings_of(TEMPLATE)) > 20
+
+
+@pytest.mark.parametrize("setting", settings_of(TEMPLATE), ids=lambda text: text.splitlines()[-1])
+def test_each_commented_setting_can_be_used(setting: str, users: Path) -> None:
+    users.write_text(f"preset: mine\n{setting}\n")
+    made = config.load_over([])
+    assert made.preset == "mine"
+    assert made != config.load({"preset": "mine"}), "the value shown is the default"
+
+
+def test_the_users_file_lies_between_the_defaults_and_what_is_given(
+    users: Path, tmp_path: Path
+) -> None:
+    users.write_text("preset: mine\nseed: 1\nfig08: {trials: 4, search_cap: 5.0}\n")
+    given = tmp_path / "given.yaml"
+    given.write_text("seed: 2\nfig08: {trials: 5}\n")
+    made = config.load_over([str(given)], {"seed": 3})
+    assert (made.preset, made.seed) == ("mine", 3)
+    assert (made.fig08.trials, made.fig08.search_cap) == (5, 5.0)
+    assert made.fig08.log2_tasks == config.Config().fig08.log2_tasks
+    users.unlink()
+    assert config.load_over([]) == config.Config()
 
 
 @pytest.mark.parametrize("name", experiments())
@@ -77,8 +132,8 @@ def test_presets_are_valid_and_named(preset: str) -> None:
     assert config.load(merged(change)).preset == preset
 
 
-def test_the_schema_accepts_config_yaml_and_refuses_what_load_refuses() -> None:
-    schema = files.to_schema()
+def test_the_schema_accepts_the_defaults_and_refuses_what_load_refuses() -> None:
+    schema = yaml.safe_load(files.to_schema())
     jsonschema.validate(raw(), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(merged({"fig08": {"trial": 3}}), schema)
@@ -173,7 +228,7 @@ def test_a_law_replaced_by_another_forgets_the_first_ones_parameters() -> None:
 @pytest.mark.parametrize("preset", ["smoke", "paper"])
 def test_a_file_is_laid_over_another_as_snakemake_does(preset: str) -> None:
     path = str(ROOT / f"workflow/presets/{preset}.yaml")
-    laid = config.load_over(str(ROOT / "config.yaml"), [path])
+    laid = config.load_over([path])
     assert laid == config.load(merged(yaml.safe_load(Path(path).read_text())))
 
 

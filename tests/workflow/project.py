@@ -24,6 +24,9 @@ class Project:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
 
+        # no test may depend on the user's settings
+        (folder / "config.yaml").write_text("preset: default\n")
+
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
 

@@ -16,15 +16,18 @@ for name, folder in (("PYTHONPATH", SOURCE), ("PATH", str(Path(sys.executable).p
 from innerlr.errors import InnerlrError
 from replication.pipeline import report as the_report
 from replication.pipeline.targets import Targets, provenance
-from replication.settings.config import load
+from replication.settings.config import load_over
 
+# The defaults, then config.yaml beside the Snakefile, --configfile and --config. `configfile:` would
+# look for config.yaml where the run is started, and skip it in silence if --configfile is given.
 try:
-    TARGETS = Targets(load(config))
+    TARGETS = Targets(load_over([], config))
     NAMES = TARGETS.names
     CURVES = TARGETS.curves
 except InnerlrError as error:
     raise WorkflowError(str(error)) from None
 
+config.update(TARGETS.config.model_dump())
 RESULTS, LOGS, BENCHMARKS = TARGETS.results, TARGETS.logs, TARGETS.benchmarks
 ENVIRONMENT = "../../environment.yml"
 SEED, DEVICE = TARGETS.config.seed, TARGETS.config.device

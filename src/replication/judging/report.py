@@ -220,7 +220,7 @@ def report(root: Path) -> str:
         ),
         wrapped(
             "**What was difficult.** Settings that the paper does not print, on which some "
-            "verdicts depend; each is a key of config.yaml with its alternatives. Formulas that do "
+            "verdicts depend; each is a setting with its alternatives. Formulas that do "
             f"not hold as printed: [the errata](docs/errata.md) has {errata} entries, and "
             "[every numbered equation](docs/equations.md) was checked. Effects far below the "
             "spread between draws, which need common random numbers or closed forms."
@@ -263,7 +263,7 @@ def report(root: Path) -> str:
         wrapped(
             "What the paper leaves open, what is taken in its place and why. Values that are ours "
             "alone (numbers of repetitions, grids) and those of the paper stand in "
-            "[the configuration reference](docs/configuration.md)."
+            "[workflow/defaults.yaml](workflow/defaults.yaml)."
         ),
         rows(["key", "value", "why", "alternatives"], _assumptions()),
         ["## Runs"],
@@ -355,7 +355,7 @@ def _common(paths: list[list[str]]) -> list[str]:
 
 
 def _runs(root: Path) -> list[list[str]]:
-    """Which run each figure came from, and the settings in which it differs from config.yaml."""
+    """Which run each figure came from, and the settings in which it differs from the defaults."""
     file = root / REFERENCE / RUNS
     if not file.is_file():
         return [["The reference results do not say how they were made."]]
@@ -381,11 +381,11 @@ def _runs(root: Path) -> list[list[str]]:
         machines += wrapped(
             f"- `{run['run']}`: on {', '.join(run['machines'])} with {versions}; data: {data}."
         )
-    header = ["run", "shown", "differs from config.yaml in", "configuration", "code"]
+    header = ["run", "shown", "differs from the defaults in", "configuration", "code"]
     return [
         wrapped(
             "A later run takes the place of an earlier one for the experiments that it made. "
-            "Values are the run's, those of config.yaml in brackets; `snakemake --configfile` "
+            "Values are the run's, the defaults in brackets; `snakemake --configfile` "
             "makes a run again from its configuration."
         ),
         rows(header, body),

@@ -9,12 +9,15 @@ import yaml
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
 from innerlr.errors import InnerlrError
-from replication.checkout import taken_names
+from replication.checkout import ROOT, taken_names
 from replication.families import experiments, figures
 from replication.figures.own.settings import OwnExperiment
 from replication.settings.messages import explain
 from replication.settings.section import Section
 from replication.settings.sources import Source, ours
+
+# the user's settings, wherever a run is started
+USERS = ROOT / "config.yaml"
 
 
 class Configuration(Section):
@@ -105,17 +108,17 @@ def load_file(path: str) -> Configuration:
     return load(_read(path))
 
 
-def load_over(base: str | None, paths: Sequence[str]) -> Configuration:
-    """:func:`load` on YAML files laid over another, as Snakemake does with its --configfile.
+def load_over(paths: Sequence[str], last: Mapping[str, Any] | None = None) -> Configuration:
+    """The configuration of a run: the defaults, and what is laid over them.
 
     Args:
-        base: config.yaml; None for the defaults.
-        paths: from the first to the last; a later one has the last word.
+        paths: files that are laid over the user's config.yaml, from the first to the last.
+        last: values that are laid over all files.
     """
-    raw: Any = Config().model_dump(mode="json") if base is None else _read(base)
-    for path in paths:
+    raw: Any = Config().model_dump(mode="json")
+    for path in [*([str(USERS)] if USERS.is_file() else []), *paths]:
         raw = _laid_over(raw, _read(path))
-    return load(raw)
+    return load(_laid_over(raw, last or {}))
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -123,7 +126,7 @@ def _read(path: str) -> dict[str, Any]:
         with open(path) as stream:
             raw = yaml.safe_load(stream) or {}
     except FileNotFoundError as error:
-        raise InnerlrError(f"config: no file {path!r}. Copy config.yaml and change it.") from error
+        raise InnerlrError(f"config: no file {path!r}. Check the path.") from error
     except yaml.YAMLError as error:
         raise InnerlrError(f"config: {path} is not valid YAML: {error}") from error
     if not isinstance(raw, dict):

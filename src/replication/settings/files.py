@@ -1,4 +1,4 @@
-"""The files made from the configuration: config.yaml, its schema and its reference page."""
+"""What is made from the settings: workflow/defaults.yaml, the schema and the reference page."""
 
 from __future__ import annotations
 
@@ -60,9 +60,10 @@ def _scalar(value: Any) -> str:
 
 
 def to_yaml() -> str:
-    """config.yaml: all defaults, each under a comment that gives its source."""
+    """workflow/defaults.yaml: all defaults, each under a comment that gives its source."""
     lines = [
-        "# Every parameter of the replication; made by `python -m replication config --write`.",
+        "# Every setting with its default; made by `python -m replication config --write`. Change",
+        "# values in config.yaml, which is laid over these.",
         "# A comment holds for the lines below it, down to the next comment.",
         "# paper: as printed there. assumed: the paper leaves it open. ours: scale, bookkeeping.",
         "",
@@ -90,27 +91,20 @@ def to_yaml() -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_schema() -> dict[str, Any]:
-    """JSON schema of config.yaml, for editors and for Snakemake."""
+def to_schema() -> str:
+    """A JSON schema of all settings as YAML, for editors."""
     schema = Config.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def to_schema_yaml() -> str:
-    head = (
-        "# Made by `python -m replication config --write` from the settings in src/replication.\n"
-    )
-    return head + yaml.safe_dump(to_schema(), sort_keys=False, width=100)
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return yaml.safe_dump(whole, sort_keys=False, width=100)
 
 
 def to_reference() -> str:
-    """docs/configuration.md: every key, its default and its source."""
+    """A page in Markdown: every key, its default and its source."""
     lines = [
-        "# Configuration reference",
+        "# Settings",
         "",
-        "Made by `python -m replication config --write` from the settings in `src/replication`,",
-        "like `config.yaml` and its schema. *paper* values are printed there; *assumed* ones the",
-        "paper leaves open; *ours* are scale and bookkeeping of this replication.",
+        "*paper* values are printed there; *assumed* ones the paper leaves open; *ours* are scale",
+        "and bookkeeping of this replication.",
     ]
     config, section = Config(), None
     for path, value, source in leaves(config):
@@ -139,8 +133,4 @@ def to_reference() -> str:
     return "\n".join(lines) + "\n"
 
 
-FILES = {
-    "config.yaml": to_yaml,
-    "workflow/schemas/config.schema.yaml": to_schema_yaml,
-    "docs/configuration.md": to_reference,
-}
+DEFAULTS = "workflow/defaults.yaml"
