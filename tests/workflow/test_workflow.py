@@ -20,16 +20,14 @@ from playwright.sync_api import Browser
 from project import Project, counts
 
 from innerlr.io.verify import SUFFIX, verify
+from replication.families import figures
 from replication.judging.entries import entries, measured
 from replication.settings.config import Config
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 SMOKE = ("--configfile", "workflow/presets/smoke.yaml")
-FIGURES = [
-    *("fig01", "fig02", "fig03", "fig04", "fig05", "fig06", "fig07", "fig08", "fig09", "fig10"),
-    *("fig11", "fig12", "h3", "table2", "theory"),
-]
+FIGURES = list(figures())
 
 
 @pytest.fixture(scope="module")
