@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from replication.settings.section import Section, drop_other_variants
+from replication.settings.section import Section, one_of
+
+if TYPE_CHECKING:
+    from replication.tasks import QuadraticTasks, SineTasks, Tasks
 
 Init = Literal[
     "pytorch",
@@ -23,7 +27,21 @@ Init = Literal[
 Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
-class SineFamily(Section):
+def ends(values: list[float]) -> tuple[float, float]:
+    """The two ends of an interval."""
+    low, high = values
+    return low, high
+
+
+class FamilySection(Section, ABC):
+    """A family of tasks; `name` says which of FAMILIES. A new one is a class below."""
+
+    @abstractmethod
+    def build(self) -> Tasks:
+        """The tasks themselves."""
+
+
+class SineFamily(FamilySection):
     """y = A sin(x + b), with A (amplitude), b (phase) and x (inputs) uniform."""
 
     name: Literal["sine"]
@@ -39,8 +57,13 @@ class SineFamily(Section):
                 raise ValueError(f"{key} must be [low, high], got [{low}, {high}]")
         return self
 
+    def build(self) -> SineTasks:
+        from replication.tasks import SineTasks
 
-class QuadraticFamily(Section):
+        return SineTasks(ends(self.amplitude), ends(self.phase), ends(self.inputs))
+
+
+class QuadraticFamily(FamilySection):
     """Quadratic regression with y ~ N((x'w + b)^2, s^2), w ~ N(w_0, nu^2/p I), b ~ N(0, s^2)."""
 
     name: Literal["quadratic"]
@@ -49,12 +72,18 @@ class QuadraticFamily(Section):
     slope_spread: Annotated[float, Field(ge=0)] = 0.5
     noise: Annotated[float, Field(ge=0)] = 0.3
 
+    def build(self) -> QuadraticTasks:
+        from replication.tasks import QuadraticTasks
 
-Family = Annotated[
-    SineFamily | QuadraticFamily,
-    Field(discriminator="name"),
-    drop_other_variants(SineFamily, QuadraticFamily),
-]
+        return QuadraticTasks(self.input_dim, self.slope_mean, self.slope_spread, self.noise)
+
+
+# the families above, in their order
+FAMILIES = tuple(FamilySection.__subclasses__())
+if TYPE_CHECKING:
+    Family = FamilySection
+else:
+    Family = one_of(FAMILIES)
 
 
 class Network(Section):

@@ -190,7 +190,7 @@ class Tangent(Experiment):
 
     @property
     def alphas(self) -> Array:
-        return np.linspace(self.cfg.alphas.first, self.cfg.alphas.last, self.cfg.grid_points)
+        return self.cfg.alphas.values(self.cfg.grid_points)
 
     def _cells(self) -> Iterator[tuple[str, str, TangentCurve, str, tuple[int, ...]]]:
         for p, (panel, spec) in enumerate(self.cfg.panels.items()):

@@ -33,7 +33,7 @@ class BasisVariance(Experiment):
 
     @property
     def grid(self) -> np.ndarray:
-        return np.linspace(self.cfg.variance.first, self.cfg.variance.last, self.cfg.grid_points)
+        return self.cfg.variance.values(self.cfg.grid_points)
 
     def data(self) -> pd.DataFrame:
         rows = []
@@ -54,7 +54,7 @@ class BasisVariance(Experiment):
     def _basis(self, rule: str, argument: str, variance: float) -> GaussianBasis:
         c = self.cfg
         width = c.width * (np.sqrt(variance) if rule == "data" else 1.0)
-        centres = np.linspace(c.centres.first, c.centres.last, c.dim)
+        centres = c.centres.values(c.dim)
         return GaussianBasis(tuple(centres), (float(width),) * c.dim, argument == "entrywise")
 
     def features(self) -> Arrays:
