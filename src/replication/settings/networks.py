@@ -7,23 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
+from replication.settings.choices import Activation, NetworkInit
 from replication.settings.section import Section, one_of
 
 if TYPE_CHECKING:
     from replication.tasks import QuadraticTasks, SineTasks, Tasks
 
-Init = Literal[
-    "pytorch",
-    "uniform",
-    "uniform01",
-    "normal",
-    "he_uniform",
-    "he_normal",
-    "xavier_uniform",
-    "xavier_normal",
-    "lecun_uniform",
-    "lecun_normal",
-]
 Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
@@ -90,5 +79,5 @@ class Network(Section):
     """A multilayer perceptron with scalar output."""
 
     hidden: Annotated[list[PositiveInt], Field(min_length=1)]
-    activation: Literal["relu", "tanh", "softplus"] = "relu"
-    init: Literal["pytorch", "truncated_normal", "lecun_normal", "he_normal"] = "pytorch"
+    activation: Activation = "relu"
+    init: NetworkInit = "pytorch"

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from innerlr.features import FeatureMap, TaskLaw
 
 
+GaussianInput = Literal["entrywise", "scalar"]
+
+
 class FeatureSection(Section, ABC):
     """A feature map; `name` says which of FEATURES."""
 
@@ -59,7 +62,7 @@ class GaussianFeatures(FeatureSection):
     dim: PositiveInt
     centres: Spaced | list[float]
     widths: PositiveFloat | list[PositiveFloat]
-    gaussian_input: Literal["entrywise", "scalar"] = "entrywise"
+    gaussian_input: GaussianInput = "entrywise"
 
     @model_validator(mode="after")
     def _one_for_each_feature(self) -> Self:
