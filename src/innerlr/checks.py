@@ -8,7 +8,7 @@ from typing import Literal, TypeGuard, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from innerlr.errors import InnerlrError
+from innerlr.errors import InnerlrError, nearest
 
 # what every check of an array returns
 Array = NDArray[np.float64]
@@ -128,6 +128,23 @@ def finite(value: object, name: str) -> float:
             f"{name}: expected a finite number, got {value!r}. Give a number, not text or nan."
         )
     return float(value)
+
+
+def choice(value: object, name: str, valid: Iterable[str]) -> str:
+    """`value`, if it is one of those that are valid.
+
+    Args:
+        value: what the caller was given.
+        name: the argument's name, for the message.
+        valid: get_args of the argument's Literal.
+
+    Raises:
+        InnerlrError: it is not; the message has the nearest one that is, or all of them.
+    """
+    valid = tuple(valid)
+    if isinstance(value, str) and value in valid:
+        return value
+    raise InnerlrError(f"{name}: unknown {value!r}. {nearest(str(value), valid)}")
 
 
 def same_length(a: Array, b: Array, names: tuple[str, str], axis: int, label: str) -> None:

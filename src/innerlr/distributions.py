@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, finite, positive
-from innerlr.errors import InnerlrError, nearest
+from innerlr.errors import InnerlrError
 
 
 class Distribution(Protocol):
@@ -233,62 +233,3 @@ class Zipf:
     @property
     def variance(self) -> float:
         return self.moment(2) - self.moment(1) ** 2
-
-
-def _uniform(spec: dict[str, Any]) -> Uniform:
-    return Uniform(spec.pop("low"), spec.pop("high"))
-
-
-def _normal(spec: dict[str, Any]) -> Normal:
-    centre, spread = spec.pop("mean"), spec.pop("spread")
-    meaning = spec.pop("spread_is", "variance")
-    if meaning not in ("variance", "sd"):
-        raise InnerlrError(
-            f"normal: spread_is: expected 'variance' or 'sd', got {meaning!r}. "
-            f"{nearest(str(meaning), ('variance', 'sd'))}"
-        )
-    spread = positive(spread, f"normal: spread, a {meaning}")
-    return Normal(centre, math.sqrt(spread) if meaning == "variance" else spread)
-
-
-_MAKERS: dict[str, Callable[[dict[str, Any]], Distribution]] = {
-    "uniform": _uniform,
-    "normal": _normal,
-    "exponential": lambda spec: Exponential(spec.pop("scale")),
-    "chi_square": lambda spec: ChiSquare(spec.pop("df")),
-    "zipf": lambda spec: Zipf(spec.pop("s")),
-}
-
-
-def from_spec(spec: Mapping[str, Any]) -> Distribution:
-    """A distribution from its description in a configuration.
-
-    Args:
-        spec: `name` and the parameters: uniform (low, high), normal (mean, spread, spread_is:
-            variance | sd), exponential (scale), chi_square (df), zipf (s).
-
-    Raises:
-        InnerlrError: unknown name, missing, superfluous or impossible parameter.
-
-    Example:
-        >>> from_spec({"name": "normal", "mean": 0, "spread": 4}).moment(4)
-        48.0
-    """
-    left = dict(spec)
-    name = left.pop("name", None)
-    if name not in _MAKERS:
-        raise InnerlrError(f"distribution: unknown name {name!r}. {nearest(str(name), _MAKERS)}")
-    try:
-        law = _MAKERS[name](left)
-    except KeyError as error:
-        raise InnerlrError(
-            f"distribution {name!r}: missing parameter {error}, got {sorted(spec)}. "
-            "Add it to the description."
-        ) from error
-    if left:
-        known = sorted(set(spec) - set(left) - {"name"})
-        raise InnerlrError(
-            f"distribution {name!r}: unknown parameters {sorted(left)}, expected {known}. "
-            "Remove them, or mend their spelling."
-        )
-    return law

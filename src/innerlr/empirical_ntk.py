@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from numpy.typing import ArrayLike
 
-from innerlr.checks import positive
-from innerlr.errors import InnerlrError, nearest
+from innerlr.checks import choice, positive
+from innerlr.choices import EmpiricalMethod
+from innerlr.errors import InnerlrError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -18,7 +19,7 @@ def empirical_gram(
     x: ArrayLike | Tensor,
     x2: ArrayLike | Tensor | None = None,
     *,
-    method: str = "auto",
+    method: EmpiricalMethod = "auto",
     block: int = 64,
 ) -> Tensor:
     """Gram of the tangent features of any PyTorch model, at its present parameters.
@@ -45,9 +46,7 @@ def empirical_gram(
     import torch
     from torch.func import functional_call, jacrev, jvp, vjp, vmap
 
-    methods = ("auto", "jacobian", "vector_products")
-    if method not in methods:
-        raise InnerlrError(f"method: unknown {method!r}. {nearest(str(method), methods)}")
+    choice(method, "method", get_args(EmpiricalMethod))
     size = positive(block, "block", integer=True)
     trained = {k: p.detach() for k, p in model.named_parameters() if p.requires_grad}
     if not trained:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from innerlr.checks import Array, as_array, finite, positive
+from innerlr.checks import Array, as_array, positive
 from innerlr.distributions import Distribution
-from innerlr.errors import InnerlrError, nearest
+from innerlr.errors import InnerlrError
 from innerlr.moments import GramMoments
 from innerlr.rows import RowMoments
 
@@ -242,65 +242,3 @@ class TaskLaw:
             mean=np.full(d, self.optima.moment(1)),
             covariance=np.eye(d) * self.optima.variance,
         )
-
-
-def _spaced(spec: object, dim: int, name: str) -> tuple[float, ...]:
-    """A list, a single value for all, or {first, last} evenly spaced."""
-    if isinstance(spec, Mapping):
-        if set(spec) != {"first", "last"}:
-            raise InnerlrError(
-                f"{name}: expected the keys first and last, got {sorted(spec)}. "
-                "Give both, a list, or one number for all."
-            )
-        first, last = (finite(spec[key], f"{name}: {key}") for key in ("first", "last"))
-        return tuple(float(v) for v in np.linspace(first, last, dim))
-    if isinstance(spec, Sequence) and not isinstance(spec, str):
-        if len(spec) != dim:
-            raise InnerlrError(
-                f"{name}: expected {dim} values, got {len(spec)}. Give one value per feature."
-            )
-        return tuple(finite(v, name) for v in spec)
-    return (finite(spec, name),) * dim
-
-
-def feature_map(spec: Mapping[str, Any]) -> FeatureMap:
-    """A feature map from its description in a configuration.
-
-    Args:
-        spec: `name` and parameters: random_matrix (dim), polynomial (dim, coefficients: ones |
-            taylor), gaussian_basis (dim, centres, widths, gaussian_input: entrywise | scalar).
-    """
-    name = spec.get("name")
-    parameters = {
-        "random_matrix": ("dim",),
-        "polynomial": ("dim", "coefficients"),
-        "gaussian_basis": ("dim", "centres", "widths", "gaussian_input"),
-    }
-    if name not in parameters:
-        raise InnerlrError(f"features: unknown name {name!r}. {nearest(str(name), parameters)}")
-    missing = set(parameters[name]) - set(spec)
-    if missing:
-        raise InnerlrError(
-            f"features {name!r}: missing parameters {sorted(missing)}, got {sorted(spec)}. "
-            "Add them to the description."
-        )
-    dim = positive(spec["dim"], f"features {name}: dim", integer=True)
-    if name == "random_matrix":
-        return RandomMatrix(dim)
-    if name == "polynomial":
-        ones = np.ones(dim)
-        taylor = 1 / np.cumprod([1.0, *range(1, dim)])
-        kind = _choice(spec["coefficients"], "coefficients", ("ones", "taylor"))
-        return Polynomial(tuple(taylor if kind == "taylor" else ones))
-    kind = _choice(spec["gaussian_input"], "gaussian_input", ("entrywise", "scalar"))
-    return GaussianBasis(
-        _spaced(spec["centres"], dim, "centres"),
-        _spaced(spec["widths"], dim, "widths"),
-        entrywise=kind == "entrywise",
-    )
-
-
-def _choice(value: object, name: str, valid: tuple[str, ...]) -> str:
-    if value not in valid:
-        raise InnerlrError(f"{name}: unknown {value!r}. {nearest(str(value), valid)}")
-    return str(value)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from innerlr.checks import Array, as_array, positive, same_length
-from innerlr.errors import InnerlrError, nearest
+from innerlr.checks import Array, as_array, choice, positive, same_length
+from innerlr.choices import LossName
+from innerlr.errors import InnerlrError
 from innerlr.model_features import Reader, reader
 from innerlr.modes import alpha_lim_modes, gram_modes
 
@@ -31,7 +32,7 @@ class Loss(NamedTuple):
     centred: bool = False
 
 
-LOSSES = {
+LOSSES: dict[LossName, Loss] = {
     "mse": Loss(2.0),
     "cross_entropy": Loss(1.0, centred=True),
     "binary_cross_entropy": Loss(0.25),
@@ -47,7 +48,7 @@ def model_alpha(
     tasks: Iterable[Tensor | Sequence[Tensor]],
     *,
     head: str | nn.Module | None = None,
-    loss: str = "mse",
+    loss: LossName = "mse",
     steps: int = 1,
     block: int = 64,
 ) -> float:
@@ -118,7 +119,7 @@ def head_alpha(
     *,
     classes: int = 1,
     bias: bool = True,
-    loss: str = "mse",
+    loss: LossName = "mse",
     steps: int = 1,
 ) -> float:
     r"""As :func:`model_alpha` with a head, from the features that the head sees: (3.3), or (H.6).
@@ -163,9 +164,8 @@ def _of_modes(modes: list[tuple[Array, Array]], kind: Loss, steps: int) -> float
     return alpha_lim_modes(1, eigenvalues, weights, steps=steps) * 2 / kind.curvature
 
 
-def _loss(name: str) -> Loss:
-    if name not in LOSSES:
-        raise InnerlrError(f"loss: unknown {name!r}. {nearest(str(name), LOSSES)}")
+def _loss(name: LossName) -> Loss:
+    choice(name, "loss", get_args(LossName))
     return LOSSES[name]
 
 
@@ -196,7 +196,7 @@ class OnlineAlpha:
         model: nn.Module,
         *,
         head: str | nn.Module | None = None,
-        loss: str = "mse",
+        loss: LossName = "mse",
         steps: int = 1,
         block: int = 64,
         keep: float = 0.9,

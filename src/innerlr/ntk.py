@@ -11,14 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from innerlr.checks import Array, as_array, positive
+from innerlr.checks import Array, as_array, choice, positive
+from innerlr.choices import GramMethod, Init
 from innerlr.entries import EntryMoments
-from innerlr.errors import InnerlrError, nearest
+from innerlr.errors import InnerlrError
 from innerlr.kinks import Kinks
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ Seed: TypeAlias = (
 BLOCK = 1 << 22
 
 # law of a layer's parameters: (fan in, fan out) -> (kind, bound | standard deviation)
-INITS: dict[str, Callable[[int, int], tuple[str, float]]] = {
+INITS: dict[Init, Callable[[int, int], tuple[str, float]]] = {
     "pytorch": lambda i, o: ("symmetric", 1 / math.sqrt(i)),
     "uniform": lambda i, o: ("symmetric", 1.0),
     "uniform01": lambda i, o: ("positive", 1.0),
@@ -86,7 +87,7 @@ class TwoLayerNTK:
         self,
         width: int,
         input_dim: int,
-        init: str = "pytorch",
+        init: Init = "pytorch",
         hidden_bias: bool = True,
         output_bias: bool = True,
         seed: Seed = 0,
@@ -94,8 +95,7 @@ class TwoLayerNTK:
     ) -> None:
         m = positive(width, "width", integer=True)
         p = positive(input_dim, "input_dim", integer=True)
-        if init not in INITS:
-            raise InnerlrError(f"init: unknown {init!r}. {nearest(str(init), INITS)}")
+        choice(init, "init", get_args(Init))
         rng = np.random.default_rng(seed)
         scale = 1 / math.sqrt(m) if scaled else 1.0
         hidden, output = INITS[init](p, m), INITS[init](m, 1)
@@ -268,7 +268,9 @@ class TwoLayerNTK:
             parts.append(np.ones((len(inputs), 1)))
         return np.concatenate(parts, axis=1)
 
-    def gram(self, x: ArrayLike, x2: ArrayLike | None = None, *, method: str = "auto") -> Array:
+    def gram(
+        self, x: ArrayLike, x2: ArrayLike | None = None, *, method: GramMethod = "auto"
+    ) -> Array:
         """Inner products of tangent features, exact up to rounding.
 
         Args:
@@ -287,10 +289,7 @@ class TwoLayerNTK:
         """
         rows = self._inputs(x, "x")
         columns = rows if x2 is None else self._inputs(x2, "x2")
-        if method not in ("auto", "kinks", "blocked"):
-            raise InnerlrError(
-                f"method: unknown {method!r}. {nearest(str(method), ('auto', 'kinks', 'blocked'))}"
-            )
+        choice(method, "method", get_args(GramMethod))
         if method == "blocked" or (method == "auto" and self.input_dim > 1):
             return self._blocked_gram(rows, columns)
         if self.input_dim > 1:

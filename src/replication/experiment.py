@@ -12,11 +12,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from innerlr.checks import Array
-from innerlr.distributions import from_spec
-from innerlr.features import TaskLaw, feature_map, generator
+from innerlr.features import generator
 from innerlr.moments import GramMoments
-from replication.settings.section import Section
-from replication.settings.tasks import TasksSpec
+from replication.settings.laws import LawSection
 
 if TYPE_CHECKING:
     import torch
@@ -128,19 +126,9 @@ class TrainedExperiment(Stages):
         return self.estimates(features, self.sweep(features))
 
 
-def task_law(spec: TasksSpec) -> TaskLaw:
-    """The distribution of tasks that a section describes."""
-    return TaskLaw(
-        inputs=from_spec(spec.inputs.model_dump()),
-        features=feature_map(spec.features.model_dump()),
-        optima=from_spec(spec.optima.model_dump()),
-        shots=spec.shots,
-    )
-
-
-def sheet_row(cell: dict[str, Any], law: Section, draws: Array) -> dict[str, Any]:
+def sheet_row(cell: dict[str, Any], law: LawSection, draws: Array) -> dict[str, Any]:
     """A row of the data sheet: the cell, the law, and the moments and digest of `draws`."""
-    exact = from_spec(law.model_dump())
+    exact = law.build()
     mean = exact.moment(1)
     error = draws.std() / np.sqrt(draws.size)
     return {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from innerlr.checks import Array, finite, positive
-from innerlr.errors import InnerlrError, nearest
+from innerlr.errors import InnerlrError
 
 
 class Tasks(Protocol):
@@ -95,28 +94,3 @@ class QuadraticTasks:
         x = rng.standard_normal((tasks, rows, p))
         noise = self.noise * rng.standard_normal((tasks, rows))
         return x, (np.einsum("nkp,np->nk", x, slope / np.sqrt(p)) + intercept) ** 2 + noise
-
-
-KINDS = {"sine": SineTasks, "quadratic": QuadraticTasks}
-
-
-def tasks_from_spec(spec: Mapping[str, Any]) -> Tasks:
-    """The family that a mapping describes: `name`, one of KINDS, and its arguments.
-
-    Example:
-        >>> tasks_from_spec({"name": "quadratic", "noise": 0.1}).noise
-        0.1
-    """
-    values = dict(spec)
-    name = values.pop("name", None)
-    if name not in KINDS:
-        raise InnerlrError(f"tasks: unknown name {name!r}. {nearest(str(name), KINDS)}")
-    kind, known = KINDS[name], {f.name: f for f in fields(KINDS[name])}
-    for key in values:
-        if key not in known:
-            raise InnerlrError(f"tasks {name!r}: unknown {key!r}. {nearest(key, known)}")
-    missing = [k for k, f in known.items() if f.default is MISSING and k not in values]
-    if missing:
-        raise InnerlrError(f"tasks {name!r}: missing {missing}, got {sorted(spec)}. Add them.")
-    made: Tasks = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    return made

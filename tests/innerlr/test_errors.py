@@ -11,7 +11,7 @@ import pytest
 import innerlr
 from innerlr import GramMoments, InnerlrError
 from innerlr.errors import nearest
-from innerlr.features import GaussianBasis, RandomMatrix, feature_map
+from innerlr.features import GaussianBasis, RandomMatrix
 
 GOOD = np.random.default_rng(0).normal(size=(6, 5, 3))
 NAN = GOOD.copy()
@@ -249,14 +249,6 @@ CASES: dict[str, tuple[Callable[[], object], list[str]]] = {
     "entries for another dim": (
         lambda: GaussianBasis((0.0, 1.0), (1.0, 1.0))(GOOD),
         ["inputs", "(tasks, shots, 2)", "(6, 5, 3)"],
-    ),
-    "a feature map without a parameter": (
-        lambda: feature_map({"name": "polynomial", "dim": 3}),
-        ["'polynomial'", "missing", "'coefficients'", "['dim', 'name']"],
-    ),
-    "a feature map of misspelt kind": (
-        lambda: feature_map({"name": "polynomial", "dim": 3, "coefficients": "tailor"}),
-        ["coefficients", "'tailor'", "Did you mean 'taylor'?"],
     ),
     "no whitener exists": (
         lambda: innerlr.pooled_whitener(GOOD[:1, :2]),

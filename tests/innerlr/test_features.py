@@ -16,7 +16,6 @@ from innerlr.features import (
     Polynomial,
     RandomMatrix,
     TaskLaw,
-    feature_map,
     generator,
 )
 from tolerances import SAME, Z
@@ -144,49 +143,14 @@ def test_chunks_cover_every_task_in_constant_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "made"),
-    [
-        ({"name": "random_matrix", "dim": 3}, RandomMatrix(3)),
-        ({"name": "polynomial", "dim": 3, "coefficients": "ones"}, Polynomial((1.0, 1.0, 1.0))),
-        ({"name": "polynomial", "dim": 3, "coefficients": "taylor"}, Polynomial((1.0, 1.0, 0.5))),
-        (
-            {
-                "name": "gaussian_basis",
-                "dim": 3,
-                "centres": {"first": -1, "last": 1},
-                "widths": 2,
-                "gaussian_input": "scalar",
-            },
-            GaussianBasis((-1.0, 0.0, 1.0), (2.0, 2.0, 2.0), entrywise=False),
-        ),
-    ],
-)
-def test_feature_map(spec: dict, made: object) -> None:
-    assert feature_map(spec) == made
-
-
-@pytest.mark.parametrize(
     ("make", "part"),
     [
-        (lambda: feature_map({"name": "polinomial", "dim": 3}), "'polynomial'"),
-        (lambda: feature_map({"name": "random_matrix", "dim": 0}), "dim"),
+        (lambda: RandomMatrix(0), "dim"),
         (lambda: GaussianBasis((0.0, 1.0), (1.0,)), "one width"),
         (lambda: GaussianBasis((0.0,), (0.0,)), "width"),
         (lambda: Polynomial(()), "empty"),
         (lambda: RandomMatrix(2)(np.ones((3, 4))), "tasks, shots, dim"),
         (lambda: GaussianBasis((0.0,), (1.0,)).row_moments(Zipf(4.0)), "density"),
-        (
-            lambda: feature_map(
-                {
-                    "name": "gaussian_basis",
-                    "dim": 3,
-                    "centres": [0.0, 1.0],
-                    "widths": 1.0,
-                    "gaussian_input": "scalar",
-                }
-            ),
-            "3 values",
-        ),
     ],
 )
 def test_bad_features(make, part: str) -> None:

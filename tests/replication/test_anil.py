@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,10 +14,9 @@ from torch.nn import functional as F
 import tolerances
 from innerlr.errors import InnerlrError
 from innerlr.models import head_alpha
+from replication.settings.choices import ForwardNorm, Sigma2
 from replication.training import anil
 from replication.training.anil import (
-    FORWARD_NORMS,
-    SIGMA2,
     Anil,
     ConvNet,
     adapt,
@@ -125,9 +124,9 @@ def gradients(made: Anil) -> list[Tensor]:
         {"batch_norm": "separate"},
         {"inner_loss": "sum", "rate": 0.1},
         {"shots": 2},
-        *({"forward_norm": how} for how in FORWARD_NORMS),
+        *({"forward_norm": how} for how in get_args(ForwardNorm)),
         {"rate": "alpha_lim", "inner_loss": "sum"},
-        *({"rate": "online", "forward_norm": "l2sqrtd", "sigma2": how} for how in SIGMA2),
+        *({"rate": "online", "forward_norm": "l2sqrtd", "sigma2": how} for how in get_args(Sigma2)),
     ],
     ids=str,
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from innerlr.errors import InnerlrError
-from replication.tasks import QuadraticTasks, SineTasks, tasks_from_spec
+from replication.tasks import QuadraticTasks, SineTasks
 from tolerances import Z
 
 N = 200_000
@@ -52,15 +52,7 @@ def test_without_noise_a_quadratic_task_is_one_parabola() -> None:
     np.testing.assert_allclose(ratios, ratios[:, :1].repeat(9, 1), rtol=1e-12)
 
 
-def test_a_family_is_made_from_its_description() -> None:
-    made = tasks_from_spec({"name": "sine", "amplitude": [0.0, 1.0], "phase": [0.0, 2.0]})
-    assert made == SineTasks((0.0, 1.0), (0.0, 2.0))
-    with pytest.raises(InnerlrError, match="Did you mean 'sine'"):
-        tasks_from_spec({"name": "sin"})
-    with pytest.raises(InnerlrError, match="Did you mean 'noise'"):
-        tasks_from_spec({"name": "quadratic", "nois": 0.1})
-    with pytest.raises(InnerlrError, match=r"missing .*amplitude"):
-        tasks_from_spec({"name": "sine", "phase": [0.0, 1.0]})
+def test_ends_that_are_no_interval_are_refused() -> None:
     for amplitude in (3.0, (0.0, 1.0, 2.0)):
         with pytest.raises(InnerlrError, match="amplitude: expected the two ends"):
             SineTasks(amplitude, (0.0, 1.0))

@@ -323,7 +323,10 @@ BAD = {
     "no shots": (lambda: Plan(1, shots=0), "shots: expected a positive integer, got 0"),
     "no iterations": (lambda: Plan(0), "iterations: expected a positive integer"),
     "negative steps": (lambda: Plan(1, inner_steps=-1), "inner_steps: expected 0, 1, 2"),
-    "unknown optimizer": (lambda: Plan(1, optimizer="lbfgs"), "'adam' or 'sgd'"),
+    "unknown optimizer": (
+        lambda: Plan(1, optimizer="lbfgs"),
+        "optimizer: .*Valid: 'adam', 'sgd'",
+    ),
     "a rate too few": (
         lambda: Training(
             MLP(1, (4,)),

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from innerlr.checks import positive
+from innerlr.checks import choice, positive
 from innerlr.errors import InnerlrError
-from innerlr.errors import nearest as closest
+from replication.settings.choices import Resize
 
 SIDE = 105  # pixels of an original image
 SMALL = 28  # pixels of an image that networks see
 Images = NDArray[np.uint8]
-Resize = Literal["nearest", "lanczos"]
 SPLITS = ("train", "validation", "test")
 
 
@@ -68,7 +67,8 @@ class ImageBank:
         """All drawings at 28 x 28, by character: (characters, drawers, 28, 28), 255 is ink.
 
         Raises:
-            InnerlrError: characters that were drawn by different numbers of people.
+            InnerlrError: characters that were drawn by different numbers of people, or an unknown
+                `resize`.
         """
         counts = np.bincount(self.characters())
         if counts.min() != counts.max():
@@ -79,8 +79,7 @@ class ImageBank:
                 f"{self.alphabet[at]} character {self.character[at]} and up to {counts.max()} of "
                 "others. Complete that character's folder."
             )
-        if resize not in RESIZES:
-            raise InnerlrError(f"resize: unknown {resize!r}. {closest(str(resize), RESIZES)}")
+        choice(resize, "resize", get_args(Resize))
         return RESIZES[resize](self.ink()).reshape(len(counts), counts[0], SMALL, SMALL)
 
 
@@ -106,7 +105,7 @@ def lanczos(ink: NDArray[np.bool_]) -> Images:
     return np.stack([np.asarray(Image.fromarray(image).resize(size, how)) for image in grey])
 
 
-RESIZES: dict[str, Callable[[NDArray[np.bool_]], Images]] = {
+RESIZES: dict[Resize, Callable[[NDArray[np.bool_]], Images]] = {
     "nearest": nearest,
     "lanczos": lanczos,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import yaml
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
@@ -12,6 +12,7 @@ from innerlr.errors import InnerlrError
 from replication.checkout import ROOT, taken_names
 from replication.families import experiments, figures
 from replication.figures.own.settings import OwnExperiment
+from replication.settings.choices import Device
 from replication.settings.messages import explain
 from replication.settings.section import Section
 from replication.settings.sources import Source, ours
@@ -25,7 +26,7 @@ class Configuration(Section):
 
     preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "default"
     seed: Annotated[int, Field(ge=0)] = 2022
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     experiments: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], OwnExperiment] = {}
 
     sources: ClassVar[dict[str, Source]] = {

@@ -1,16 +1,30 @@
-"""Laws of inputs and optima."""
+"""Laws of inputs and optima. A new one is a class beside these, above LAWS."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import math
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from replication.settings.section import Section, drop_other_variants
+from replication.settings.section import Section, one_of
 from replication.settings.sources import assumed
 
+if TYPE_CHECKING:
+    from innerlr.checks import Array
+    from innerlr.distributions import Distribution
 
-class UniformLaw(Section):
+
+class LawSection(Section, ABC):
+    """A law; `name` says which of LAWS."""
+
+    @abstractmethod
+    def build(self) -> Distribution:
+        """The law itself."""
+
+
+class UniformLaw(LawSection):
     """U(low, high)."""
 
     name: Literal["uniform"]
@@ -23,8 +37,13 @@ class UniformLaw(Section):
             raise ValueError(f"low must be below high, got {self.low} and {self.high}")
         return self
 
+    def build(self) -> Distribution:
+        from innerlr.distributions import Uniform
 
-class NormalLaw(Section):
+        return Uniform(self.low, self.high)
+
+
+class NormalLaw(LawSection):
     """N(mean, spread); `spread_is` says whether spread is the variance or the sd."""
 
     name: Literal["normal"]
@@ -32,34 +51,55 @@ class NormalLaw(Section):
     spread: PositiveFloat
     spread_is: Literal["variance", "sd"] = "variance"
 
+    def build(self) -> Distribution:
+        from innerlr.distributions import Normal
 
-class ExponentialLaw(Section):
+        sd = math.sqrt(self.spread) if self.spread_is == "variance" else self.spread
+        return Normal(self.mean, sd)
+
+
+class ExponentialLaw(LawSection):
     """Exponential with mean `scale`."""
 
     name: Literal["exponential"]
     scale: PositiveFloat
 
+    def build(self) -> Distribution:
+        from innerlr.distributions import Exponential
 
-class ChiSquareLaw(Section):
+        return Exponential(self.scale)
+
+
+class ChiSquareLaw(LawSection):
     """Chi-square with `df` degrees of freedom."""
 
     name: Literal["chi_square"]
     df: PositiveFloat
 
+    def build(self) -> Distribution:
+        from innerlr.distributions import ChiSquare
 
-class ZipfLaw(Section):
+        return ChiSquare(self.df)
+
+
+class ZipfLaw(LawSection):
     """P(x = k) proportional to k^-s; s > 3, or the variance does not exist."""
 
     name: Literal["zipf"]
     s: Annotated[float, Field(gt=3)]
 
+    def build(self) -> Distribution:
+        from innerlr.distributions import Zipf
 
-_LAWS = (UniformLaw, NormalLaw, ExponentialLaw, ChiSquareLaw, ZipfLaw)
-Law = Annotated[
-    UniformLaw | NormalLaw | ExponentialLaw | ChiSquareLaw | ZipfLaw,
-    Field(discriminator="name"),
-    drop_other_variants(*_LAWS),
-]
+        return Zipf(self.s)
+
+
+# the laws above, in their order
+LAWS = tuple(LawSection.__subclasses__())
+if TYPE_CHECKING:
+    Law = LawSection
+else:
+    Law = one_of(LAWS)
 
 
 class Spaced(Section):
@@ -67,6 +107,12 @@ class Spaced(Section):
 
     first: float
     last: float
+
+    def values(self, count: int) -> Array:
+        """So many of them: (count,)."""
+        import numpy as np
+
+        return np.linspace(self.first, self.last, count)
 
 
 NORMAL_2 = {"name": "normal", "mean": 0.0, "spread": 2.0}

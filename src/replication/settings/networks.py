@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from replication.settings.section import Section, drop_other_variants
+from replication.settings.choices import Activation, NetworkInit
+from replication.settings.section import Section, one_of
 
-Init = Literal[
-    "pytorch",
-    "uniform",
-    "uniform01",
-    "normal",
-    "he_uniform",
-    "he_normal",
-    "xavier_uniform",
-    "xavier_normal",
-    "lecun_uniform",
-    "lecun_normal",
-]
+if TYPE_CHECKING:
+    from replication.tasks import QuadraticTasks, SineTasks, Tasks
+
 Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
-class SineFamily(Section):
+def ends(values: list[float]) -> tuple[float, float]:
+    """The two ends of an interval."""
+    low, high = values
+    return low, high
+
+
+class FamilySection(Section, ABC):
+    """A family of tasks; `name` says which of FAMILIES. A new one is a class below."""
+
+    @abstractmethod
+    def build(self) -> Tasks:
+        """The tasks themselves."""
+
+
+class SineFamily(FamilySection):
     """y = A sin(x + b), with A (amplitude), b (phase) and x (inputs) uniform."""
 
     name: Literal["sine"]
@@ -39,8 +46,13 @@ class SineFamily(Section):
                 raise ValueError(f"{key} must be [low, high], got [{low}, {high}]")
         return self
 
+    def build(self) -> SineTasks:
+        from replication.tasks import SineTasks
 
-class QuadraticFamily(Section):
+        return SineTasks(ends(self.amplitude), ends(self.phase), ends(self.inputs))
+
+
+class QuadraticFamily(FamilySection):
     """Quadratic regression with y ~ N((x'w + b)^2, s^2), w ~ N(w_0, nu^2/p I), b ~ N(0, s^2)."""
 
     name: Literal["quadratic"]
@@ -49,17 +61,23 @@ class QuadraticFamily(Section):
     slope_spread: Annotated[float, Field(ge=0)] = 0.5
     noise: Annotated[float, Field(ge=0)] = 0.3
 
+    def build(self) -> QuadraticTasks:
+        from replication.tasks import QuadraticTasks
 
-Family = Annotated[
-    SineFamily | QuadraticFamily,
-    Field(discriminator="name"),
-    drop_other_variants(SineFamily, QuadraticFamily),
-]
+        return QuadraticTasks(self.input_dim, self.slope_mean, self.slope_spread, self.noise)
+
+
+# the families above, in their order
+FAMILIES = tuple(FamilySection.__subclasses__())
+if TYPE_CHECKING:
+    Family = FamilySection
+else:
+    Family = one_of(FAMILIES)
 
 
 class Network(Section):
     """A multilayer perceptron with scalar output."""
 
     hidden: Annotated[list[PositiveInt], Field(min_length=1)]
-    activation: Literal["relu", "tanh", "softplus"] = "relu"
-    init: Literal["pytorch", "truncated_normal", "lecun_normal", "he_normal"] = "pytorch"
+    activation: Activation = "relu"
+    init: NetworkInit = "pytorch"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, reduce
 from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import (
@@ -53,7 +54,7 @@ class Section(BaseModel):
     covers every leaf below it that has no closer one.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
     sources: ClassVar[dict[str, Source]] = {}
     # keys that the data and features stages do not read: changing one reruns from the sweep on
     late: ClassVar[frozenset[str]] = frozenset()
@@ -212,7 +213,17 @@ def _without_titles(node: Any) -> Any:
     return node
 
 
-def drop_other_variants(*variants: type[Section]) -> BeforeValidator:
+def one_of(variants: Sequence[type[Section]]) -> Any:
+    """The type of a key whose value is one of several sections; its `name` says which.
+
+    Args:
+        variants: each with a `name` of its own, a Literal.
+    """
+    union = reduce(operator.or_, variants)
+    return Annotated[union, Field(discriminator="name"), _drop_other_variants(variants)]
+
+
+def _drop_other_variants(variants: Sequence[type[Section]]) -> BeforeValidator:
     """Ignore keys that only other variants of a union have.
 
     `--configfile` merges mappings, so that a law replaced by another keeps the keys of the first.

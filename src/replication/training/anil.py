@@ -10,20 +10,27 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from innerlr.errors import InnerlrError, nearest
+from innerlr.checks import choice
+from innerlr.errors import InnerlrError
 from innerlr.models import head_alpha
+from replication.settings.choices import (
+    BatchNorm,
+    ForwardNorm,
+    InnerLoss,
+    Precision,
+    RateName,
+    Sigma2,
+)
 
 STEP: dict[str, Any] = {"stride": 2, "padding": 1}  # of a convolution
 EPS = 1e-5  # of batch and layer norm
 IN_CACHE = 1 << 21  # bytes that a block takes in at once on a CPU
-FORWARD_NORMS = ("none", "l2", "l2sqrtd", "layernorm")
-SIGMA2 = ("gram", "covsum", "cov", "var", "trace")
 
 
 class ConvNet(nn.Module):
@@ -211,23 +218,23 @@ def _at_once(numbers: int, dtype: torch.dtype, device: torch.device) -> int:
     return max(1, fit) if device.type == "cpu" else sys.maxsize
 
 
-def normalised(features: Tensor, how: str) -> Tensor:
+def normalised(features: Tensor, how: ForwardNorm) -> Tensor:
     """The features that the head sees; last axis d.
 
     Args:
         how: none; l2, unit length; l2sqrtd, length sqrt(d); layernorm, mean 0 and variance 1 over
             the features of an example.
+
+    Raises:
+        InnerlrError: an unknown one.
     """
+    choice(how, "forward_norm", get_args(ForwardNorm))
     if how == "none":
         return features
     if how == "layernorm":
         return F.layer_norm(features, features.shape[-1:], eps=EPS)
     unit = F.normalize(features, dim=-1)
-    if how == "l2":
-        return unit
-    if how == "l2sqrtd":
-        return unit * math.sqrt(features.shape[-1])
-    raise InnerlrError(f"forward_norm: unknown {how!r}. {nearest(how, FORWARD_NORMS)}")
+    return unit * math.sqrt(features.shape[-1]) if how == "l2sqrtd" else unit
 
 
 def adapt(
@@ -279,7 +286,7 @@ def ideal_loss(rate: float, steps: int, ways: int, length: float) -> float:
     return float(F.cross_entropy((features @ w + b)[0], torch.arange(ways)))
 
 
-def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> Tensor:
+def estimate(raw: Tensor, seen: Tensor, sigma2: Sigma2) -> Tensor:
     """alpha* = 1 / (2 N_way N_shot sigma^2) of a meta-batch (section H.3, deep learning).
 
     F is the n x d matrix of the raw features of a task's n = N_way N_shot support images, each
@@ -295,7 +302,11 @@ def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> Tensor:
 
     Returns:
         The rate, for the mean loss; a scalar in float64 where the features are.
+
+    Raises:
+        InnerlrError: an unknown sigma2.
     """
+    choice(sigma2, "sigma2", get_args(Sigma2))
     (n, d), raw, seen = raw.shape[1:], raw.detach(), seen.detach()
     if sigma2 == "trace":
         phi = seen.double()
@@ -309,10 +320,8 @@ def estimate(raw: Tensor, seen: Tensor, sigma2: str) -> Tensor:
     elif sigma2 in ("covsum", "cov"):
         value = unit.sum(2).square().sum(-1) / d**2
         value = value if sigma2 == "covsum" else value / n
-    elif sigma2 == "var":
+    else:  # var
         value = unit.flatten(1).var(1, correction=0)
-    else:
-        raise InnerlrError(f"sigma2: unknown {sigma2!r}. {nearest(sigma2, SIGMA2)}")
     return 1 / (2 * n * value.mean())
 
 
@@ -352,6 +361,9 @@ class Anil(nn.Module):
         first_rate: where a learned rate starts.
         precision: float32, or bfloat16 for the convolutions; tf32 is for whoever trains it to set
             (:func:`replication.training.device.convolutions`).
+
+    Raises:
+        InnerlrError: a name that is none of those an argument takes.
     """
 
     buffer: Tensor
@@ -364,16 +376,23 @@ class Anil(nn.Module):
         ways: int,
         shots: int,
         steps: int,
-        forward_norm: str,
-        rate: float | str,
-        sigma2: str = "covsum",
+        forward_norm: ForwardNorm,
+        rate: float | RateName,
+        sigma2: Sigma2 = "covsum",
         keep: float = 0.9,
-        inner_loss: str = "mean",
-        batch_norm: str = "together",
+        inner_loss: InnerLoss = "mean",
+        batch_norm: BatchNorm = "together",
         first_rate: float = 0.1,
-        precision: str = "float32",
+        precision: Precision = "float32",
     ) -> None:
         super().__init__()
+        choice(forward_norm, "forward_norm", get_args(ForwardNorm))
+        choice(sigma2, "sigma2", get_args(Sigma2))
+        choice(inner_loss, "inner_loss", get_args(InnerLoss))
+        choice(batch_norm, "batch_norm", get_args(BatchNorm))
+        choice(precision, "precision", get_args(Precision))
+        if isinstance(rate, str):
+            choice(rate, "rate", get_args(RateName))
         self.network, self.ways, self.shots, self.steps = network, ways, shots, steps
         self.forward_norm, self.rate, self.sigma2, self.keep = forward_norm, rate, sigma2, keep
         self.per_rate = ways * shots if inner_loss == "sum" and rate != "alpha_lim" else 1

@@ -5,23 +5,22 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
-from innerlr.errors import InnerlrError, nearest
+from innerlr.checks import choice
+from innerlr.errors import InnerlrError
+from replication.settings.choices import Device, Precision
 
-DEVICES = ("auto", "cpu", "cuda")
 
-
-def resolve(name: str) -> torch.device:
+def resolve(name: Device) -> torch.device:
     """The device called `name`; auto is the GPU where there is one.
 
     Raises:
         InnerlrError: an unknown name, or cuda without a GPU that PyTorch can use.
     """
-    if name not in DEVICES:
-        raise InnerlrError(f"device: unknown {name!r}. {nearest(name, DEVICES)}")
+    choice(name, "device", get_args(Device))
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise InnerlrError(
@@ -36,7 +35,7 @@ def describe(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def begin(name: str, threads: int) -> tuple[torch.device, str]:
+def begin(name: Device, threads: int) -> tuple[torch.device, str]:
     """Ready this process for training.
 
     Args:
@@ -53,14 +52,18 @@ def begin(name: str, threads: int) -> tuple[torch.device, str]:
 
 
 @contextmanager
-def convolutions(precision: str) -> Iterator[None]:
+def convolutions(precision: Precision) -> Iterator[None]:
     """A block in which a GPU's convolutions of float32 are exact, or with tf32 rounded to 10 bits.
 
     PyTorch rounds them unless told otherwise. A processor's are not changed.
 
     Args:
         precision: tf32; all others are exact.
+
+    Raises:
+        InnerlrError: an unknown precision.
     """
+    choice(precision, "precision", get_args(Precision))
     backend: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # not in its stubs
     before = backend.fp32_precision
     backend.fp32_precision = "tf32" if precision == "tf32" else "ieee"

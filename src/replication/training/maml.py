@@ -7,14 +7,15 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from innerlr.checks import Array, finite, positive
+from innerlr.checks import Array, choice, finite, positive
 from innerlr.errors import InnerlrError
+from replication.settings.choices import Optimizer
 from replication.tasks import Tasks
 from replication.training.checkpoint import Checkpoint
 from replication.training.mlp import MLP, AdaptedMLP, Parameters
@@ -46,7 +47,7 @@ class Plan:
         pool: how many tasks there are, each with fixed samples; 0 for fresh tasks every step.
 
     Raises:
-        InnerlrError: a number out of its range.
+        InnerlrError: a number out of its range, an unknown optimizer.
     """
 
     iterations: int
@@ -55,7 +56,7 @@ class Plan:
     query: int = 10
     inner_steps: int = 1
     first_order: bool = False
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Optimizer = "adam"
     outer_rate: float = 1e-3
     pool: int = 0
 
@@ -67,8 +68,7 @@ class Plan:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise InnerlrError(f"{name}: expected 0, 1, 2, ..., got {value!r}.")
-        if self.optimizer not in ("adam", "sgd"):
-            raise InnerlrError(f"optimizer: expected 'adam' or 'sgd', got {self.optimizer!r}.")
+        choice(self.optimizer, "optimizer", get_args(Optimizer))
 
 
 class TaskBatches:

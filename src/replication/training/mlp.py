@@ -18,14 +18,14 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from innerlr.checks import positive
-from innerlr.errors import InnerlrError, nearest
+from innerlr.checks import choice, positive
+from replication.settings.choices import Activation, NetworkInit
 
 Parameters = list[Tensor]
 
@@ -35,26 +35,27 @@ def _relu_backward(grad: Tensor, output: Tensor) -> Tensor:
 
 
 # name: (function, (gradient in the output, output) -> gradient in the input)
-ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+ACTIVATIONS: dict[
+    Activation, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
+] = {
     "relu": (torch.relu, _relu_backward),
     "tanh": (torch.tanh, lambda grad, output: grad * (1 - output * output)),
     "softplus": (torch.nn.functional.softplus, lambda grad, output: grad * -torch.expm1(-output)),
 }
 
 
-def activation_named(name: str) -> tuple[Any, Any]:
+def activation_named(name: Activation) -> tuple[Any, Any]:
     """The activation and its backward pass.
 
     Raises:
         InnerlrError: an unknown name.
     """
-    if name not in ACTIVATIONS:
-        raise InnerlrError(f"activation: unknown {name!r}. {nearest(name, ACTIVATIONS)}")
+    choice(name, "activation", get_args(Activation))
     return ACTIVATIONS[name]
 
 
 # law of the initial parameters, given the fan in: (kind, size) of weights, of biases
-INITS: dict[str, Callable[[int], tuple[tuple[str, float], tuple[str, float]]]] = {
+INITS: dict[NetworkInit, Callable[[int], tuple[tuple[str, float], tuple[str, float]]]] = {
     # PyTorch's default of a linear layer
     "pytorch": lambda i: (("uniform", 1 / math.sqrt(i)), ("uniform", 1 / math.sqrt(i))),
     # Finn et al. (2017), in their code: truncated at two standard deviations
@@ -99,16 +100,15 @@ class MLP:
 
     input_dim: int
     hidden: tuple[int, ...]
-    activation: str = "relu"
-    init: str = "pytorch"
+    activation: Activation = "relu"
+    init: NetworkInit = "pytorch"
 
     def __post_init__(self) -> None:
         positive(self.input_dim, "input_dim", integer=True)
         for width in self.hidden:
             positive(width, "hidden", integer=True)
         activation_named(self.activation)
-        if self.init not in INITS:
-            raise InnerlrError(f"init: unknown {self.init!r}. {nearest(self.init, INITS)}")
+        choice(self.init, "init", get_args(NetworkInit))
 
     @property
     def layers(self) -> list[tuple[int, int]]:

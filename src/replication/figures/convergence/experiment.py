@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from innerlr.distributions import from_spec
 from innerlr.intervals import bootstrap_interval, slope_interval
 from replication.experiment import (
     SAMPLE,
@@ -15,7 +14,6 @@ from replication.experiment import (
     prefixed,
     sheet_row,
     table,
-    task_law,
     unprefixed,
 )
 from replication.figures.convergence.settings import Fig08
@@ -44,8 +42,8 @@ class Convergence(Experiment):
         rows = []
         for p, panel, n, trial in self._cells():
             spec = self.cfg.panels[panel]
-            shape = task_law(spec).features.input_shape(spec.shots)
-            law = from_spec(spec.inputs.model_dump())
+            shape = spec.build().features.input_shape(spec.shots)
+            law = spec.inputs.build()
             draws = law.sample(self.rng(p, n, trial), (min(n, SAMPLE), *shape))
             cell = {"panel": panel, "tasks": n, "trial": trial, "shots": spec.shots}
             rows.append(sheet_row(cell, spec.inputs, draws))
@@ -53,7 +51,7 @@ class Convergence(Experiment):
 
     def features(self) -> Arrays:
         arrays: Arrays = {}
-        laws = {panel: task_law(spec) for panel, spec in self.cfg.panels.items()}
+        laws = {panel: spec.build() for panel, spec in self.cfg.panels.items()}
         cells = self._cells()
         for p, panel, n, trial in self.progress(cells, len(cells)):
             sums = laws[panel].moments(self.rng(p, n, trial), n)
@@ -64,7 +62,7 @@ class Convergence(Experiment):
 
     def sweep(self, features: Arrays) -> pd.DataFrame:
         rows = []
-        limits = {panel: task_law(spec).alpha_lim() for panel, spec in self.cfg.panels.items()}
+        limits = {panel: spec.build().alpha_lim() for panel, spec in self.cfg.panels.items()}
         cells = self._cells()
         for _, panel, n, trial in self.progress(cells, len(cells)):
             sums = unprefixed(f"{panel}/{n}/{trial}", features)

@@ -12,7 +12,6 @@ import pandas as pd
 
 from innerlr.adaptation import Adaptation
 from innerlr.checks import Array
-from innerlr.distributions import from_spec
 from innerlr.features import RandomMatrix, TaskLaw
 from innerlr.intervals import mean_interval, share_interval
 from innerlr.theory import AdaptedSums
@@ -36,9 +35,9 @@ class AdaptationGap(Experiment):
 
     def _law(self, name: str) -> TaskLaw:
         return TaskLaw(
-            inputs=from_spec(self.cfg.laws[name].model_dump()),
+            inputs=self.cfg.laws[name].build(),
             features=RandomMatrix(self.cfg.dim),
-            optima=from_spec(self.cfg.optima.model_dump()),
+            optima=self.cfg.optima.build(),
             shots=self.cfg.shots,
         )
 
@@ -55,7 +54,7 @@ class AdaptationGap(Experiment):
         for i, name, seed in self._cells():
             spec = self.cfg.laws[name]
             shape = (SAMPLE, self.cfg.shots, self.cfg.dim)
-            draws = from_spec(spec.model_dump()).sample(self.rng(i, seed, 0), shape)
+            draws = spec.build().sample(self.rng(i, seed, 0), shape)
             cell = {"panel": name, "seed": seed, "tasks": self.cfg.tasks}
             rows.append(sheet_row(cell, spec, draws))
         return table(rows, ["panel", "seed"])

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from innerlr.bounds import alpha_bounds
-from innerlr.distributions import from_spec
 from innerlr.estimators import alpha_est
 from replication.experiment import (
     SAMPLE,
@@ -16,7 +15,6 @@ from replication.experiment import (
     prefixed,
     sheet_row,
     table,
-    task_law,
     unprefixed,
 )
 from replication.figures.landscape.settings import Landscape as LandscapeSection
@@ -31,7 +29,7 @@ class Landscape(Experiment):
     def data(self) -> pd.DataFrame:
         rows = []
         for p, (panel, spec) in enumerate(self.cfg.panels.items()):
-            inputs, shape = from_spec(spec.inputs.model_dump()), task_law(spec).features
+            inputs, shape = spec.inputs.build(), spec.build().features
             for seed in range(self.cfg.seeds):
                 draws = inputs.sample(self.rng(p, seed), (SAMPLE, *shape.input_shape(spec.shots)))
                 cell = {"panel": panel, "seed": seed, "tasks": spec.tasks, "shots": spec.shots}
@@ -41,7 +39,7 @@ class Landscape(Experiment):
     def features(self) -> Arrays:
         arrays: Arrays = {}
         cells = [(p, s) for p in range(len(self.cfg.panels)) for s in range(self.cfg.seeds)]
-        laws = {panel: task_law(spec) for panel, spec in self.cfg.panels.items()}
+        laws = {panel: spec.build() for panel, spec in self.cfg.panels.items()}
         panels = list(self.cfg.panels)
         for p, seed in self.progress(cells, len(cells)):
             panel = panels[p]
@@ -59,7 +57,7 @@ class Landscape(Experiment):
         frames = []
         for panel, spec in self.cfg.panels.items():
             population = unprefixed(f"{panel}/population", features)
-            limit = task_law(spec).alpha_lim()
+            limit = spec.build().alpha_lim()
             grid = np.linspace(0, self.cfg.grid_factor * limit, self.cfg.grid_points)
             for seed in range(self.cfg.seeds):
                 sums = unprefixed(f"{panel}/{seed}", features)
@@ -80,7 +78,7 @@ class Landscape(Experiment):
         rows = []
         for panel, spec in self.cfg.panels.items():
             population = unprefixed(f"{panel}/population", features)
-            limit = task_law(spec).alpha_lim()
+            limit = spec.build().alpha_lim()
             cap = self.cfg.search_cap * limit
             for seed in range(self.cfg.seeds):
                 sums = unprefixed(f"{panel}/{seed}", features)

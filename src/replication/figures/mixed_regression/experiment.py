@@ -36,7 +36,7 @@ class MixedRegression(Experiment):
     @property
     def grid(self) -> Array:
         """Training rates in Bernacchia's convention."""
-        return np.linspace(self.cfg.rates.first, self.cfg.rates.last, self.cfg.grid_points)
+        return self.cfg.rates.values(self.cfg.grid_points)
 
     def _strategies(self) -> dict[str, Array]:
         return {"shared": self.grid, "fixed": np.full(len(self.grid), self.cfg.fixed_test_rate)}
@@ -105,7 +105,7 @@ class MixedRegression(Experiment):
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
         problem, rows = self.problem, []
-        fine = np.linspace(self.cfg.rates.first, self.cfg.rates.last, 100_001)
+        fine = self.cfg.rates.values(100_001)
         theory = {
             "shared": problem.expected_risk(fine, fine),
             "fixed": problem.expected_risk(fine, np.full(len(fine), self.cfg.fixed_test_rate)),

@@ -9,23 +9,28 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from innerlr.errors import nearest
+from replication.settings.choices import (
+    BatchNorm,
+    ForwardNorm,
+    InnerLoss,
+    Precision,
+    RateName,
+    Resize,
+    Sigma2,
+)
 from replication.settings.images import OmniglotImages
 from replication.settings.section import PRIMARY, Section, TrainedSection, without
 from replication.settings.sources import Source, assumed, ours, paper
-
-Rate = PositiveFloat | Literal["online", "alpha_lim", "learned"]
-ForwardNorm = Literal["none", "l2", "l2sqrtd", "layernorm"]
-Sigma2 = Literal["gram", "covsum", "cov", "var", "trace"]
 
 
 class AnilScheme(Section):
     """One way to choose the adaptation learning rate."""
 
     title: str = ""
-    rate: Rate
+    rate: PositiveFloat | RateName
     sigma2: Sigma2 = "covsum"
     forward_norm: ForwardNorm = "l2sqrtd"
-    inner_loss: Literal["mean", "sum"] = "mean"
+    inner_loss: InnerLoss = "mean"
     against: str | None = None
 
     def trained(self) -> dict[str, Any]:
@@ -39,16 +44,16 @@ class AnilSetting(Section):
     ways: Annotated[int, Field(ge=2)] = 20
     shots: PositiveInt = 1
     queries: PositiveInt = 1
-    resize: Literal["nearest", "lanczos"] = "nearest"
+    resize: Resize = "nearest"
     width: PositiveInt = 64
     head_init: Annotated[float, Field(ge=0)] = 0.01
-    batch_norm: Literal["together", "separate"] = "together"
+    batch_norm: BatchNorm = "together"
     steps: PositiveInt = 5
     meta_batch: PositiveInt = 16
     learning_rate: PositiveFloat = 1e-3
     buffer_keep: Annotated[float, Field(ge=0, lt=1)] = 0.9
     first_rate: PositiveFloat = 0.1
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
     sources: ClassVar[dict[str, Source]] = {
         "ways": paper("Fig. 3, 20-way"),

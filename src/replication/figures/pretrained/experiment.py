@@ -21,6 +21,7 @@ from replication.experiment import (
 )
 from replication.figures.pretrained.settings import Table2
 from replication.minimisers import alpha_star
+from replication.settings.networks import ends
 from replication.tasks import SineTasks
 
 if TYPE_CHECKING:
@@ -55,11 +56,7 @@ class Pretrained(TrainedExperiment):
     def tasks(self, panel: str) -> SineTasks:
         """The sines of a panel."""
         c = self.cfg
-        return SineTasks(
-            (c.amplitude[0], c.amplitude[1]),
-            (c.panels[panel].phase[0], c.panels[panel].phase[1]),
-            (c.inputs[0], c.inputs[1]),
-        )
+        return SineTasks(ends(c.amplitude), ends(c.panels[panel].phase), ends(c.inputs))
 
     def _cell(self, panel: str, seed: int, part: int, *rest: int) -> np.random.Generator:
         # panels share their streams, so that they differ by what they say alone

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from replication.settings.choices import Optimizer
 from replication.settings.networks import Ends, Network
 from replication.settings.section import Readings, Section, TrainedSection
 from replication.settings.sources import Source, assumed, ours, paper
@@ -35,7 +36,7 @@ class Table2(TrainedSection):
     inputs: Ends = [-5.0, 5.0]
     network: Network = Network(hidden=[40, 40])
     bias: bool = False
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Optimizer = "adam"
     pretraining: PositiveInt = 10_000
     pretraining_rate: PositiveFloat = 1e-3
     meta_batch: PositiveInt = 25

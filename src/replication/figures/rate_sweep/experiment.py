@@ -14,7 +14,7 @@ from innerlr.errors import InnerlrError
 from innerlr.modes import alpha_lim_gram, alpha_lim_split_gram
 from replication.experiment import Arrays, TrainedExperiment, long, table
 from replication.figures.rate_sweep.settings import RateSweep as Section
-from replication.tasks import tasks_from_spec
+from replication.tasks import Tasks
 
 if TYPE_CHECKING:
     import torch
@@ -46,9 +46,9 @@ class RateSweep(TrainedExperiment):
         return MLP(self.tasks.input_dim, tuple(spec.hidden), spec.activation, spec.init)
 
     @property
-    def tasks(self) -> Any:
+    def tasks(self) -> Tasks:
         """The distribution of tasks of the section."""
-        return tasks_from_spec(self.cfg.tasks.model_dump())
+        return self.cfg.tasks.build()
 
     @property
     def plan(self) -> Plan:

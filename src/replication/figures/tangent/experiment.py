@@ -9,7 +9,8 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from innerlr.checks import Array
+from innerlr.checks import Array, choice
+from innerlr.choices import Init
 from innerlr.entries import entry_statistics
 from innerlr.intervals import mean_interval
 from innerlr.loss_curve import Minimum, loss_coefficients
@@ -18,9 +19,28 @@ from innerlr.modes import alpha_lim_gram, alpha_lim_split_gram, alpha_pooled
 from innerlr.ntk import TwoLayerNTK
 from replication.experiment import Arrays, Experiment, long, table
 from replication.figures.tangent import scaling as scaling
-from replication.figures.tangent.settings import Fig02, SigmaOfPsi, TangentCurve, TangentSetting
+from replication.figures.tangent.settings import (
+    Fig02,
+    RcondOf,
+    SigmaOfPsi,
+    Step,
+    TangentCurve,
+    TangentSetting,
+    Targets,
+    TestSamples,
+    TrainingSamples,
+)
 from replication.tasks import QuadraticTasks
 
+# keys of a setting whose value is one of a few: a copy of a section is not checked
+CHOICES = {
+    "targets": Targets,
+    "step": Step,
+    "training_samples": TrainingSamples,
+    "test_samples": TestSamples,
+    "rcond_of": RcondOf,
+    "sigma2": SigmaOfPsi,
+}
 # estimates of a cell, in the order in which they are stored
 H15 = [f"h15_{statistic}" for statistic in get_args(SigmaOfPsi)]
 ESTIMATES = ["alpha_lim_sampled", "alpha_lim_split", "alpha_pooled", "alpha_est", "alpha_dim"]
@@ -66,16 +86,21 @@ class Regression:
         curve: K and N.
         test_tasks: how many.
         rngs: of the network, of the training and of the test tasks.
+
+    Raises:
+        InnerlrError: an unknown init, or a value of CHOICES that a copy of a setting can have.
     """
 
     def __init__(
         self,
         setting: TangentSetting,
-        init: str,
+        init: Init,
         curve: TangentCurve,
         test_tasks: int,
         rngs: tuple[np.random.Generator, np.random.Generator, np.random.Generator],
     ) -> None:
+        for key, kind in CHOICES.items():
+            choice(getattr(setting, key), key, get_args(kind))
         self.setting, self.curve, self.test_tasks = setting, curve, test_tasks
         s, k, n = setting, curve.shots, curve.tasks
         self.model = TwoLayerNTK(
@@ -190,9 +215,9 @@ class Tangent(Experiment):
 
     @property
     def alphas(self) -> Array:
-        return np.linspace(self.cfg.alphas.first, self.cfg.alphas.last, self.cfg.grid_points)
+        return self.cfg.alphas.values(self.cfg.grid_points)
 
-    def _cells(self) -> Iterator[tuple[str, str, TangentCurve, str, tuple[int, ...]]]:
+    def _cells(self) -> Iterator[tuple[str, Init, TangentCurve, str, tuple[int, ...]]]:
         for p, (panel, spec) in enumerate(self.cfg.panels.items()):
             for c, (name, curve) in enumerate(spec.curves.items()):
                 for seed in range(self.cfg.seeds):

@@ -6,12 +6,17 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from innerlr.choices import Init
 from innerlr.errors import nearest
 from replication.settings.laws import Spaced
-from replication.settings.networks import Init
 from replication.settings.section import OpenSection, Readings, Section
 from replication.settings.sources import Source, assumed, ours, paper
 
+Targets = Literal["tasks", "mean_optimum"]
+Step = Literal["task", "pooled"]
+TrainingSamples = Literal["shared", "split"]
+TestSamples = Literal["fresh", "same"]
+RcondOf = Literal["features", "adapted"]
 SigmaOfPsi = Literal[
     "psi_variance",
     "psi_sd",
@@ -36,12 +41,12 @@ class TangentSetting(Section):
     slope_mean: float = 1.0
     slope_spread: Annotated[float, Field(ge=0)] = 0.5
     noise: Annotated[float, Field(ge=0)] = 0.3
-    targets: Literal["tasks", "mean_optimum"] = "tasks"
-    step: Literal["task", "pooled"] = "task"
-    training_samples: Literal["shared", "split"] = "shared"
-    test_samples: Literal["fresh", "same"] = "fresh"
+    targets: Targets = "tasks"
+    step: Step = "task"
+    training_samples: TrainingSamples = "shared"
+    test_samples: TestSamples = "fresh"
     rcond: Literal["float32_pinv"] | PositiveFloat = "float32_pinv"
-    rcond_of: Literal["features", "adapted"] = "features"
+    rcond_of: RcondOf = "features"
     sigma2: SigmaOfPsi = "psi_variance"
 
     sources: ClassVar[dict[str, Source]] = {

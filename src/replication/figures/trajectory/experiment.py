@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from innerlr.checks import Array
-from innerlr.distributions import from_spec
 from innerlr.moments import GramMoments
 from replication.distances import mean_distance
 from replication.experiment import (
@@ -54,7 +53,7 @@ class Trajectory(Experiment):
         """Features (tasks + new, shots, 2) and optima (tasks + new, 2), the new ones last."""
         row = list(c.rows.values())[r]
         rng = self.rng(r, seed)
-        inputs, optima = from_spec(row.inputs.model_dump()), from_spec(row.optima.model_dump())
+        inputs, optima = row.inputs.build(), row.optima.build()
         phi = inputs.sample(rng, (c.tasks + c.new_tasks.count, c.shots, 2))
         phi[c.tasks :] *= c.new_tasks.feature_scale
         a = optima.sample(rng, (c.tasks, 2))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from innerlr.checks import choice
 from innerlr.distributions import Distribution, Exponential, Normal, Uniform
 from innerlr.features import GaussianBasis
 from replication.experiment import Arrays, Experiment, long, table
-from replication.figures.variance.settings import Fig04a
+from replication.figures.variance.settings import Fig04a, VariedLaw, WidthRule
+from replication.settings.tasks import GaussianInput
 
 
-def law_of_variance(name: str, variance: float) -> Distribution:
+def law_of_variance(name: VariedLaw, variance: float) -> Distribution:
     """The input law of section 5.2 with the given variance."""
+    choice(name, "name", get_args(VariedLaw))
     sd = float(np.sqrt(variance))
     if name == "normal":
         return Normal(0.0, sd)
@@ -29,11 +33,11 @@ class BasisVariance(Experiment):
 
     cfg: Fig04a
 
-    READINGS = tuple(product(("fixed", "data"), ("entrywise", "scalar")))
+    READINGS = tuple(product(get_args(WidthRule), get_args(GaussianInput)))
 
     @property
     def grid(self) -> np.ndarray:
-        return np.linspace(self.cfg.variance.first, self.cfg.variance.last, self.cfg.grid_points)
+        return self.cfg.variance.values(self.cfg.grid_points)
 
     def data(self) -> pd.DataFrame:
         rows = []
@@ -54,7 +58,7 @@ class BasisVariance(Experiment):
     def _basis(self, rule: str, argument: str, variance: float) -> GaussianBasis:
         c = self.cfg
         width = c.width * (np.sqrt(variance) if rule == "data" else 1.0)
-        centres = np.linspace(c.centres.first, c.centres.last, c.dim)
+        centres = c.centres.values(c.dim)
         return GaussianBasis(tuple(centres), (float(width),) * c.dim, argument == "entrywise")
 
     def features(self) -> Arrays:

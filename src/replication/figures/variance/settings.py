@@ -6,24 +6,27 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from innerlr.choices import Init
 from replication.settings.laws import Spaced
-from replication.settings.networks import Init
 from replication.settings.section import OpenSection, Readings
 from replication.settings.sources import Source, assumed, ours, paper
-from replication.settings.tasks import ENTRYWISE
+from replication.settings.tasks import ENTRYWISE, GaussianInput
+
+VariedLaw = Literal["normal", "uniform", "exponential"]
+WidthRule = Literal["fixed", "data"]
 
 
 class Fig04a(OpenSection):
     """alpha_lim of a Gaussian basis against the variance of the inputs, by quadrature (Fig. 4a)."""
 
     computed_by: ClassVar[str] = "basis:BasisVariance"
-    laws: list[Literal["normal", "uniform", "exponential"]] = ["normal", "uniform", "exponential"]
+    laws: list[VariedLaw] = ["normal", "uniform", "exponential"]
     dim: PositiveInt = 10
     shots: PositiveInt = 15
     centres: Spaced = Spaced(first=-5.0, last=5.0)
     width: PositiveFloat = 2.0
-    width_rule: Literal["fixed", "data"] = "fixed"
-    gaussian_input: Literal["entrywise", "scalar"] = "entrywise"
+    width_rule: WidthRule = "fixed"
+    gaussian_input: GaussianInput = "entrywise"
     variance: Spaced = Spaced(first=0.5, last=50.0)
     grid_points: Annotated[int, Field(ge=12)] = 100
     readings: Readings = Readings(
@@ -64,7 +67,7 @@ class Fig04b(OpenSection):
     """alpha_lim of tangent features against the variance of the inputs, by quadrature (Fig. 4b)."""
 
     computed_by: ClassVar[str] = "tangent:TangentVariance"
-    laws: list[Literal["normal", "uniform", "exponential"]] = ["normal", "uniform", "exponential"]
+    laws: list[VariedLaw] = ["normal", "uniform", "exponential"]
     width: PositiveInt = 10_240
     init: Init = "pytorch"
     hidden_bias: bool = True

@@ -49,7 +49,7 @@ class TangentVariance(Experiment):
 
     @property
     def grid(self) -> Array:
-        return np.linspace(self.cfg.variance.first, self.cfg.variance.last, self.cfg.grid_points)
+        return self.cfg.variance.values(self.cfg.grid_points)
 
     @property
     def _primary(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from innerlr.checks import Array
-from innerlr.distributions import Distribution, from_spec
+from innerlr.distributions import Distribution
 from innerlr.moments import GramMoments
 from replication.distances import mean_distance
 from replication.experiment import Arrays
@@ -49,7 +49,7 @@ def features(setting: Setting) -> Arrays:
     path = setting.cfg.path
     arrays: Arrays = {}
     for i, case in enumerate(cases(path)):
-        law = from_spec(path.laws[case.law].model_dump())
+        law = path.laws[case.law].build()
         rows = [
             slope_and_curvature(*draw_tasks(setting.rng(7, i, draw), path, law, case))
             for draw in range(path.draws)
@@ -71,7 +71,7 @@ def draw_tasks(
     """
     phi = law.sample(rng, (path.tasks + case.new, path.shots, 2))
     phi[path.tasks :] *= case.scale
-    a = from_spec(path.optima.model_dump()).sample(rng, (path.tasks, 2))
+    a = path.optima.build().sample(rng, (path.tasks, 2))
     new = path.new_tasks
     return phi, np.concatenate([a, rng.normal(new.centre, new.spread, (case.new, 2))])
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from innerlr.distributions import from_spec
 from innerlr.estimators import alpha_lim_iid_entries
 from replication.experiment import Arrays
 from replication.figures.theory.spectral import Setting
@@ -20,7 +19,7 @@ OF_ONE_VARIANCE = ((6, 90), (3, 15), (9 / 5, 27 / 7), (1, 1))
 def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
     """(E.12), where K = 1, and (E.13), where K = d, over alpha_lim, against d."""
     for name, spec in setting.cfg.matrix_laws.items():
-        m = [from_spec(spec.model_dump()).moment(p) for p in range(1, 7)]
+        m = [spec.build().moment(p) for p in range(1, 7)]
         for d in setting.cfg.matrix_dims:
             one = m[3] / (2 * m[5]) / alpha_lim_iid_entries(1, d, m)
             square = m[3] / m[5] / alpha_lim_iid_entries(d, d, m)
