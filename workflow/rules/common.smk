@@ -17,9 +17,12 @@ from innerlr.errors import InnerlrError
 from replication.pipeline import report as the_report
 from replication.pipeline.targets import Targets, provenance
 from replication.settings.config import load
+from replication.settings.reading import read
 
 try:
-    TARGETS = Targets(load(config))
+    for file in workflow.configfiles:
+        read(file)
+    TARGETS = Targets(load(config, workflow.configfiles))
     NAMES = TARGETS.names
     CURVES = TARGETS.curves
 except InnerlrError as error:

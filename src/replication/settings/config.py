@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
 from innerlr.errors import InnerlrError
 from replication.checkout import taken_names
 from replication.families import experiments, figures
 from replication.figures.own.settings import OwnExperiment
-from replication.settings.messages import explain
+from replication.settings.messages import explain, place_of
+from replication.settings.reading import Lines, read
 from replication.settings.section import Section
 from replication.settings.sources import Source, ours
 
@@ -79,13 +79,15 @@ def _configuration() -> type[Configuration]:
 
 
 Config = _configuration()
+SHOWN = 20  # errors in a message
 
 
-def load(raw: Mapping[str, Any]) -> Configuration:
+def load(raw: Mapping[str, Any], files: Sequence[str] = ()) -> Configuration:
     """The checked configuration.
 
     Args:
         raw: the mapping read from YAML; keys that are absent keep their defaults.
+        files: those that it was read from, the last word last; an error then names the line.
 
     Raises:
         InnerlrError: one message that lists every unknown key with the nearest valid one, every
@@ -96,13 +98,19 @@ def load(raw: Mapping[str, Any]) -> Configuration:
     try:
         return Config.model_validate(dict(raw))
     except ValidationError as error:
-        lines = [explain(problem, raw, Config) for problem in error.errors()]
+        of_files = Lines(files, raw)
+        lines = [
+            of_files.where(place_of(problem, raw)) + explain(problem, raw, Config)
+            for problem in error.errors()[:SHOWN]
+        ]
+        if error.error_count() > SHOWN:
+            lines.append(f"and {error.error_count() - SHOWN} errors more.")
         raise InnerlrError("config: " + "\n        ".join(dict.fromkeys(lines))) from error
 
 
 def load_file(path: str) -> Configuration:
     """:func:`load` on a YAML file, as it stands."""
-    return load(_read(path))
+    return load(_read(path), [path])
 
 
 def load_over(base: str | None, paths: Sequence[str]) -> Configuration:
@@ -115,22 +123,11 @@ def load_over(base: str | None, paths: Sequence[str]) -> Configuration:
     raw: Any = Config().model_dump(mode="json") if base is None else _read(base)
     for path in paths:
         raw = _laid_over(raw, _read(path))
-    return load(raw)
+    return load(raw, [*([] if base is None else [base]), *paths])
 
 
 def _read(path: str) -> dict[str, Any]:
-    try:
-        with open(path) as stream:
-            raw = yaml.safe_load(stream) or {}
-    except FileNotFoundError as error:
-        raise InnerlrError(f"config: no file {path!r}. Copy config.yaml and change it.") from error
-    except yaml.YAMLError as error:
-        raise InnerlrError(f"config: {path} is not valid YAML: {error}") from error
-    if not isinstance(raw, dict):
-        raise InnerlrError(
-            f"config: {path}: expected a mapping of sections, got {type(raw).__name__}."
-        )
-    return raw
+    return read(path)
 
 
 def _laid_over(node: Any, change: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, model_validator
 
 from replication.settings.section import Section, drop_other_variants
 from replication.settings.sources import assumed
+from replication.settings.types import Positive, Real
 
 
 class UniformLaw(Section):
     """U(low, high)."""
 
     name: Literal["uniform"]
-    low: float
-    high: float
+    low: Real
+    high: Real
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -28,8 +29,8 @@ class NormalLaw(Section):
     """N(mean, spread); `spread_is` says whether spread is the variance or the sd."""
 
     name: Literal["normal"]
-    mean: float
-    spread: PositiveFloat
+    mean: Real
+    spread: Positive
     spread_is: Literal["variance", "sd"] = "variance"
 
 
@@ -37,21 +38,21 @@ class ExponentialLaw(Section):
     """Exponential with mean `scale`."""
 
     name: Literal["exponential"]
-    scale: PositiveFloat
+    scale: Positive
 
 
 class ChiSquareLaw(Section):
     """Chi-square with `df` degrees of freedom."""
 
     name: Literal["chi_square"]
-    df: PositiveFloat
+    df: Positive
 
 
 class ZipfLaw(Section):
     """P(x = k) proportional to k^-s; s > 3, or the variance does not exist."""
 
     name: Literal["zipf"]
-    s: Annotated[float, Field(gt=3)]
+    s: Annotated[float, Field(gt=3, le=100)]
 
 
 _LAWS = (UniformLaw, NormalLaw, ExponentialLaw, ChiSquareLaw, ZipfLaw)
@@ -65,8 +66,8 @@ Law = Annotated[
 class Spaced(Section):
     """`dim` values evenly spaced from first to last."""
 
-    first: float
-    last: float
+    first: Real
+    last: Real
 
 
 NORMAL_2 = {"name": "normal", "mean": 0.0, "spread": 2.0}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from replication.settings.section import Section, drop_other_variants
+from replication.settings.types import Dim, NonNegative, Point, Real
 
 Init = Literal[
     "pytorch",
@@ -20,7 +21,7 @@ Init = Literal[
     "lecun_uniform",
     "lecun_normal",
 ]
-Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
+Ends = Point
 
 
 class SineFamily(Section):
@@ -44,10 +45,10 @@ class QuadraticFamily(Section):
     """Quadratic regression with y ~ N((x'w + b)^2, s^2), w ~ N(w_0, nu^2/p I), b ~ N(0, s^2)."""
 
     name: Literal["quadratic"]
-    input_dim: PositiveInt = 1
-    slope_mean: float = 1.0
-    slope_spread: Annotated[float, Field(ge=0)] = 0.5
-    noise: Annotated[float, Field(ge=0)] = 0.3
+    input_dim: Dim = 1
+    slope_mean: Real = 1.0
+    slope_spread: NonNegative = 0.5
+    noise: NonNegative = 0.3
 
 
 Family = Annotated[
@@ -60,6 +61,6 @@ Family = Annotated[
 class Network(Section):
     """A multilayer perceptron with scalar output."""
 
-    hidden: Annotated[list[PositiveInt], Field(min_length=1)]
+    hidden: Annotated[list[Dim], Field(min_length=1, max_length=100)]
     activation: Literal["relu", "tanh", "softplus"] = "relu"
     init: Literal["pytorch", "truncated_normal", "lecun_normal", "he_normal"] = "pytorch"

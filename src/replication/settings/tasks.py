@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, model_validator
 
 from replication.settings.laws import Law, Spaced
 from replication.settings.section import Section, drop_other_variants
 from replication.settings.sources import assumed
+from replication.settings.types import Count, Dim, Point, Positive, Real, Samples
 
 
 class RandomMatrixFeatures(Section):
     """Phi = X, K x d independent entries."""
 
     name: Literal["random_matrix"]
-    dim: PositiveInt
+    dim: Dim
 
 
 class PolynomialFeatures(Section):
     """(c_0, c_1 x, ..., c_(d-1) x^(d-1)); c_j = 1, or 1/j! (taylor)."""
 
     name: Literal["polynomial"]
-    dim: PositiveInt
+    dim: Dim
     coefficients: Literal["ones", "taylor"] = "taylor"
 
 
@@ -30,10 +31,18 @@ class GaussianFeatures(Section):
     """exp(-(x - mu_j)^2 / (2 s_j^2)), of its own entry of X or of one scalar x."""
 
     name: Literal["gaussian_basis"]
-    dim: PositiveInt
-    centres: Spaced | list[float]
-    widths: PositiveFloat | list[PositiveFloat]
+    dim: Dim
+    centres: Spaced | list[Real]
+    widths: Positive | list[Positive]
     gaussian_input: Literal["entrywise", "scalar"] = "entrywise"
+
+    @model_validator(mode="after")
+    def _one_of_each_a_feature(self) -> Self:
+        for key in ("centres", "widths"):
+            given = getattr(self, key)
+            if isinstance(given, list) and len(given) != self.dim:
+                raise ValueError(f"{key}: expected {self.dim} values (dim), got {len(given)}")
+        return self
 
 
 Features = Annotated[
@@ -59,12 +68,12 @@ class TasksSpec(Section):
     inputs: Law
     features: Features
     optima: Law
-    shots: PositiveInt
+    shots: Samples
 
 
 class NewOptima(Section):
     """Where the newly added tasks lie."""
 
-    count: PositiveInt = 50
-    centre: Annotated[list[float], Field(min_length=2, max_length=2)] = [4.0, 4.0]
-    spread: PositiveFloat = 0.5
+    count: Count = 50
+    centre: Point = [4.0, 4.0]
+    spread: Positive = 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
 from replication.settings.laws import NORMAL_3, UNIFORM_5, UniformLaw
 from replication.settings.section import OpenSection, Readings
@@ -16,6 +16,7 @@ from replication.settings.tasks import (
     TasksSpec,
     gaussian_basis,
 )
+from replication.settings.types import Log2, Named, Positive, Several
 
 
 class ConvergencePanel(TasksSpec):
@@ -28,7 +29,7 @@ class Fig08(OpenSection):
     """|alpha*(N) - alpha_lim| against the number of tasks N (Fig. 8)."""
 
     computed_by: ClassVar[str] = "experiment:Convergence"
-    panels: dict[str, ConvergencePanel] = {
+    panels: Named[ConvergencePanel] = {
         "a": ConvergencePanel(
             title="Random matrices",
             inputs=UNIFORM_5,
@@ -51,9 +52,9 @@ class Fig08(OpenSection):
             shots=15,
         ),
     }
-    log2_tasks: list[PositiveInt] = list(range(1, 14))
-    trials: Annotated[int, Field(ge=2)] = 10
-    search_cap: PositiveFloat = 20.0
+    log2_tasks: Several[Log2] = list(range(1, 14))
+    trials: Annotated[int, Field(ge=2, le=10**6)] = 10
+    search_cap: Positive = 20.0
 
     readings: Readings = Readings(
         alternatives={

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field, PositiveFloat, PositiveInt
+from typing import ClassVar, Literal
 
 from replication.settings.laws import Spaced
 from replication.settings.networks import Init
 from replication.settings.section import OpenSection, Readings
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.tasks import ENTRYWISE
+from replication.settings.types import (
+    Count,
+    Dim,
+    GridPoints,
+    Positive,
+    Samples,
+    Seeds,
+    Several,
+    Width,
+)
+
+# laws given by their variance
+ByVariance = Literal["normal", "uniform", "exponential"]
 
 
 class Fig04a(OpenSection):
     """alpha_lim of a Gaussian basis against the variance of the inputs, by quadrature (Fig. 4a)."""
 
     computed_by: ClassVar[str] = "basis:BasisVariance"
-    laws: list[Literal["normal", "uniform", "exponential"]] = ["normal", "uniform", "exponential"]
-    dim: PositiveInt = 10
-    shots: PositiveInt = 15
+    laws: Several[ByVariance] = ["normal", "uniform", "exponential"]
+    dim: Dim = 10
+    shots: Samples = 15
     centres: Spaced = Spaced(first=-5.0, last=5.0)
-    width: PositiveFloat = 2.0
+    width: Positive = 2.0
     width_rule: Literal["fixed", "data"] = "fixed"
     gaussian_input: Literal["entrywise", "scalar"] = "entrywise"
     variance: Spaced = Spaced(first=0.5, last=50.0)
-    grid_points: Annotated[int, Field(ge=12)] = 100
+    grid_points: GridPoints = 100
     readings: Readings = Readings(
         alternatives={
             "scalar": {"gaussian_input": "scalar"},
@@ -64,16 +75,16 @@ class Fig04b(OpenSection):
     """alpha_lim of tangent features against the variance of the inputs, by quadrature (Fig. 4b)."""
 
     computed_by: ClassVar[str] = "tangent:TangentVariance"
-    laws: list[Literal["normal", "uniform", "exponential"]] = ["normal", "uniform", "exponential"]
-    width: PositiveInt = 10_240
+    laws: Several[ByVariance] = ["normal", "uniform", "exponential"]
+    width: Width = 10_240
     init: Init = "pytorch"
     hidden_bias: bool = True
     output_bias: bool = True
-    shots: PositiveInt = 15
+    shots: Samples = 15
     variance: Spaced = Spaced(first=0.5, last=30.0)
-    grid_points: Annotated[int, Field(ge=12)] = 30
-    quadrature_panels: PositiveInt = 8
-    seeds: PositiveInt = 10
+    grid_points: GridPoints = 30
+    quadrature_panels: Count = 8
+    seeds: Seeds = 10
     readings: Readings = Readings(
         change={"seeds": 3},
         alternatives={
