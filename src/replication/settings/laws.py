@@ -69,6 +69,12 @@ class Spaced(Section):
     first: Real
     last: Real
 
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.first == self.last:
+            raise ValueError(f"first and last must differ, got {self.first} twice")
+        return self
+
 
 NORMAL_2 = {"name": "normal", "mean": 0.0, "spread": 2.0}
 NORMAL_3 = NormalLaw(name="normal", mean=0.0, spread=3.0)

@@ -147,12 +147,12 @@ class _Reader:
             values = self._document(events)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            line = mark.line + 1 if mark else 1
+            lines = self.text.splitlines() or [""]
+            line = min(mark.line + 1 if mark else 1, len(lines))
             said = "; ".join(filter(None, (error.context, error.problem)))
-            shown = self.text.splitlines()[line - 1 : line] or ["the end of the file"]
             raise InnerlrError(
                 f"config: {self.path}, line {line}: is not valid YAML, at "
-                f"{quoted(shown[0].strip())}: {cut(said)}."
+                f"{quoted(lines[line - 1].strip())}: {cut(said)}."
             ) from error
         except (yaml.YAMLError, RecursionError) as error:
             raise InnerlrError(
@@ -253,7 +253,7 @@ class _Reader:
                     f"stands a second time; the first is on line {first[key]}. Keep one of them",
                 )
             first[key] = line
-            is_merge = key == "<<" and event.style is None
+            is_merge = key == "<<" and not event.style
             if not is_merge:
                 self.lines[inner] = line
             below = next(events)
@@ -286,7 +286,7 @@ class _Reader:
                 f"expected a key of at most {KEY_LENGTH} characters, got {len(event.value):,}",
             )
         tag = self._tag(event)
-        if tag == "str" or (tag == "merge" and event.style is None):
+        if tag == "str" or (tag == "merge" and not event.style):
             if event.anchor is not None:
                 self.anchors[event.anchor] = (event.value, 1)
             return str(event.value)

@@ -70,6 +70,14 @@ class TasksSpec(Section):
     optima: Law
     shots: Samples
 
+    def check_tasks(self, tasks: int) -> None:
+        """Raise ValueError if one w solves every task, whatever is drawn: no rate is best then."""
+        if tasks < 2 or tasks * self.shots <= self.features.dim:
+            raise ValueError(
+                "expected several tasks with more samples together than features, got "
+                f"{tasks} tasks of {self.shots} samples and dim {self.features.dim}"
+            )
+
 
 class NewOptima(Section):
     """Where the newly added tasks lie."""

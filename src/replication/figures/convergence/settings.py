@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from replication.settings.laws import NORMAL_3, UNIFORM_5, UniformLaw
 from replication.settings.section import OpenSection, Readings
@@ -73,6 +73,15 @@ class Fig08(OpenSection):
             "c_ones": {"panels": {"c": {"features": {"coefficients": "ones"}}}},
         }
     )
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        for name, panel in self.panels.items():
+            try:
+                panel.check_tasks(2 ** min(self.log2_tasks))
+            except ValueError as error:
+                raise ValueError(f"panels.{name}, log2_tasks: {error}") from error
+        return self
 
     late: ClassVar[frozenset[str]] = frozenset(["search_cap"])
     sources: ClassVar[dict[str, Source]] = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from replication.settings.laws import NORMAL_3, UNIFORM_5, ChiSquareLaw, NormalLaw, ZipfLaw
 from replication.settings.section import OpenSection, Readings
@@ -16,6 +18,11 @@ class Panel(TasksSpec):
 
     title: str = ""
     tasks: Count
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        self.check_tasks(self.tasks)
+        return self
 
 
 class Landscape(OpenSection):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from replication.settings.laws import Spaced
 from replication.settings.networks import Init
@@ -24,6 +26,16 @@ from replication.settings.types import (
 ByVariance = Literal["normal", "uniform", "exponential"]
 
 
+class Variances(Spaced):
+    """Variances of the inputs, evenly spaced from first to last."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if not 0 < self.first < self.last:
+            raise ValueError(f"expected 0 < first < last, got {self.first} and {self.last}")
+        return self
+
+
 class Fig04a(OpenSection):
     """alpha_lim of a Gaussian basis against the variance of the inputs, by quadrature (Fig. 4a)."""
 
@@ -35,7 +47,7 @@ class Fig04a(OpenSection):
     width: Positive = 2.0
     width_rule: Literal["fixed", "data"] = "fixed"
     gaussian_input: Literal["entrywise", "scalar"] = "entrywise"
-    variance: Spaced = Spaced(first=0.5, last=50.0)
+    variance: Variances = Variances(first=0.5, last=50.0)
     grid_points: GridPoints = 100
     readings: Readings = Readings(
         alternatives={
@@ -81,7 +93,7 @@ class Fig04b(OpenSection):
     hidden_bias: bool = True
     output_bias: bool = True
     shots: Samples = 15
-    variance: Spaced = Spaced(first=0.5, last=30.0)
+    variance: Variances = Variances(first=0.5, last=30.0)
     grid_points: GridPoints = 30
     quadrature_panels: Count = 8
     seeds: Seeds = 10
