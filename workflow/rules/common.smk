@@ -21,7 +21,7 @@ from replication.settings.config import load_over
 # The defaults, then config.yaml beside the Snakefile, --configfile and --config. `configfile:` would
 # look for config.yaml where the run is started, and skip it in silence if --configfile is given.
 try:
-    TARGETS = Targets(load_over([], config))
+    TARGETS = Targets(load_over([], config, workflow.configfiles))
     NAMES = TARGETS.names
     CURVES = TARGETS.curves
 except InnerlrError as error:

@@ -56,5 +56,7 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
     except InnerlrError as error:
         if os.environ.get("INNERLR_DEBUG"):
             raise
-        print(f"innerlr: {error}", file=sys.stderr)
+        # the key of the settings that it ran with
+        section = f"{settings['experiment']}: " if settings.get("experiment") else ""
+        print(f"innerlr: {section}{error}", file=sys.stderr)
         sys.exit(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
-import yaml
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
 from innerlr.errors import InnerlrError
@@ -13,7 +12,8 @@ from replication.checkout import ROOT, taken_names
 from replication.families import experiments, figures
 from replication.figures.own.settings import OwnExperiment
 from replication.settings.choices import Device
-from replication.settings.messages import explain
+from replication.settings.messages import explain, place_of
+from replication.settings.reading import Lines, read
 from replication.settings.section import Section
 from replication.settings.sources import Source, ours
 
@@ -83,13 +83,15 @@ def _configuration() -> type[Configuration]:
 
 
 Config = _configuration()
+SHOWN = 20  # errors in a message
 
 
-def load(raw: Mapping[str, Any]) -> Configuration:
+def load(raw: Mapping[str, Any], files: Sequence[str] = ()) -> Configuration:
     """The checked configuration.
 
     Args:
         raw: the mapping read from YAML; keys that are absent keep their defaults.
+        files: those that it was read from, the last word last; an error then names the line.
 
     Raises:
         InnerlrError: one message that lists every unknown key with the nearest valid one, every
@@ -100,41 +102,42 @@ def load(raw: Mapping[str, Any]) -> Configuration:
     try:
         return Config.model_validate(dict(raw))
     except ValidationError as error:
-        lines = [explain(problem, raw, Config) for problem in error.errors()]
+        of_files = Lines(files, raw)
+        lines = [
+            of_files.where(place_of(problem, raw)) + explain(problem, raw, Config)
+            for problem in error.errors()[:SHOWN]
+        ]
+        if error.error_count() > SHOWN:
+            lines.append(f"and {error.error_count() - SHOWN} errors more.")
         raise InnerlrError("config: " + "\n        ".join(dict.fromkeys(lines))) from error
 
 
 def load_file(path: str) -> Configuration:
     """:func:`load` on a YAML file, as it stands."""
-    return load(_read(path))
+    return load(_read(path), [path])
 
 
-def load_over(paths: Sequence[str], last: Mapping[str, Any] | None = None) -> Configuration:
+def load_over(
+    paths: Sequence[str], last: Mapping[str, Any] | None = None, read_from: Sequence[str] = ()
+) -> Configuration:
     """The configuration of a run: the defaults, and what is laid over them.
 
     Args:
         paths: files that are laid over the user's config.yaml, from the first to the last.
         last: values that are laid over all files.
+        read_from: files that `last` was read from by a reader that refuses less than ours.
     """
     raw: Any = Config().model_dump(mode="json")
     for path in [*([str(USERS)] if USERS.is_file() else []), *paths]:
         raw = _laid_over(raw, _read(path))
-    return load(_laid_over(raw, last or {}))
+    for path in read_from:
+        _read(str(path))
+    files = [*([str(USERS)] if USERS.is_file() else []), *paths, *map(str, read_from)]
+    return load(_laid_over(raw, last or {}), files)
 
 
 def _read(path: str) -> dict[str, Any]:
-    try:
-        with open(path) as stream:
-            raw = yaml.safe_load(stream) or {}
-    except FileNotFoundError as error:
-        raise InnerlrError(f"config: no file {path!r}. Check the path.") from error
-    except yaml.YAMLError as error:
-        raise InnerlrError(f"config: {path} is not valid YAML: {error}") from error
-    if not isinstance(raw, dict):
-        raise InnerlrError(
-            f"config: {path}: expected a mapping of sections, got {type(raw).__name__}."
-        )
-    return raw
+    return read(path)
 
 
 def _laid_over(node: Any, change: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from replication.settings.section import Section
+from replication.settings.types import Count
 
 
 class OmniglotSplit(Section):
     """Characters of each split; each is four classes, one a rotation."""
 
-    train: PositiveInt = 1100
-    validation: Annotated[int, Field(ge=0)] = 100
-    test: PositiveInt = 423
+    train: Count = 1100
+    validation: Annotated[int, Field(ge=0, le=10**8)] = 100
+    test: Count = 423
 
 
 class OmniglotImages(Section):

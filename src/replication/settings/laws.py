@@ -6,10 +6,11 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, model_validator
 
 from replication.settings.section import Section, one_of
 from replication.settings.sources import assumed
+from replication.settings.types import Positive, Real
 
 if TYPE_CHECKING:
     from innerlr.checks import Array
@@ -28,8 +29,8 @@ class UniformLaw(LawSection):
     """U(low, high)."""
 
     name: Literal["uniform"]
-    low: float
-    high: float
+    low: Real
+    high: Real
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -47,8 +48,8 @@ class NormalLaw(LawSection):
     """N(mean, spread); `spread_is` says whether spread is the variance or the sd."""
 
     name: Literal["normal"]
-    mean: float
-    spread: PositiveFloat
+    mean: Real
+    spread: Positive
     spread_is: Literal["variance", "sd"] = "variance"
 
     def build(self) -> Distribution:
@@ -62,7 +63,7 @@ class ExponentialLaw(LawSection):
     """Exponential with mean `scale`."""
 
     name: Literal["exponential"]
-    scale: PositiveFloat
+    scale: Positive
 
     def build(self) -> Distribution:
         from innerlr.distributions import Exponential
@@ -74,7 +75,7 @@ class ChiSquareLaw(LawSection):
     """Chi-square with `df` degrees of freedom."""
 
     name: Literal["chi_square"]
-    df: PositiveFloat
+    df: Positive
 
     def build(self) -> Distribution:
         from innerlr.distributions import ChiSquare
@@ -86,7 +87,7 @@ class ZipfLaw(LawSection):
     """P(x = k) proportional to k^-s; s > 3, or the variance does not exist."""
 
     name: Literal["zipf"]
-    s: Annotated[float, Field(gt=3)]
+    s: Annotated[float, Field(gt=3, le=100)]
 
     def build(self) -> Distribution:
         from innerlr.distributions import Zipf
@@ -105,8 +106,14 @@ else:
 class Spaced(Section):
     """`dim` values evenly spaced from first to last."""
 
-    first: float
-    last: float
+    first: Real
+    last: Real
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.first == self.last:
+            raise ValueError(f"first and last must differ, got {self.first} twice")
+        return self
 
     def values(self, count: int) -> Array:
         """So many of them: (count,)."""

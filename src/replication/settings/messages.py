@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
@@ -9,23 +10,56 @@ from pydantic import BaseModel
 
 from innerlr.errors import nearest
 
+QUOTED, LINE = 200, 1500  # characters of a value, and of a message
+# "List should have at least 1 item after validation, not 0"
+_SHOULD = re.compile(r"^(?:Input should be|\w+ should have|\w+ should (?=match)) ?")
 
-def explain(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """A pydantic error on `raw`, the values of `model`, in one line."""
+
+def cut(text: str, length: int = QUOTED) -> str:
+    """A text on one line, without its end where it is longer than `length` characters."""
+    text = " ".join(text[: length + 1].splitlines())
+    return text if len(text) <= length else f"{text[: length - 4]} ..."
+
+
+def quoted(value: Any) -> str:
+    """A value as Python writes it, cut."""
+    try:
+        return cut(repr(value))
+    except ValueError:  # an integer of more than 4300 digits
+        return "an integer of thousands of digits"
+
+
+def place_of(problem: Any, raw: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """Where a pydantic error on `raw` is: keys, and numbers from 0 in lists."""
     # Union members appear in the location as their tags or class names; users know neither.
-    location, node = [], raw
+    location: list[str | int] = []
+    node: Any = raw
     for part in problem["loc"]:
         known = isinstance(node, Mapping) and part in node
         listed = isinstance(node, list) and isinstance(part, int) and part < len(node)
         if known or listed:
-            location.append(str(part))
+            location.append(part)
             node = node[part]
         elif problem["type"] == "missing" and part == problem["loc"][-1]:
-            location.append(str(part))
-    where = ".".join(location) or "top level"
+            location.append(part)
+    if not location and problem["type"] == "value_error":
+        # that of the whole configuration names its section itself
+        section = problem["msg"].removeprefix("Value error, ").partition(":")[0]
+        location = [section] if section in raw else []
+    return tuple(location)
+
+
+def explain(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """A pydantic error on `raw`, the values of `model`, in one line."""
+    return cut(_explained(problem, raw, model), LINE)
+
+
+def _explained(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> str:
+    location = place_of(problem, raw)
+    where = cut(".".join(map(str, location))) or "top level"
     if problem["type"] == "extra_forbidden":
         valid = _valid_keys(problem["loc"][:-1], model)
-        return f"{where}: unknown key. {nearest(str(problem['loc'][-1]), valid)}"
+        return f"{where}: unknown key. {nearest(cut(str(problem['loc'][-1])), valid)}"
     if problem["type"] == "missing":
         return f"{where}: missing. Add it, for example `{location[-1]}: ...`."
     if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
@@ -33,14 +67,17 @@ def explain(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> str
         given = problem["ctx"].get("tag")
         if given is None:
             return f"{where}: missing `name`. Valid: {', '.join(filter(None, tags)) or 'see docs'}."
-        return f"{where}.name: unknown {given!r}. {nearest(str(given), tags)}"
+        return f"{where}.name: unknown {quoted(given)}. {nearest(cut(str(given)), tags)}"
     if problem["type"] == "value_error":  # of a whole section, and says what it got
         text = problem["msg"].removeprefix("Value error, ")
         # that of the whole configuration names its section itself
-        before = f"{where}: " if location else ""
+        before = f"{where}: " if problem["loc"] else ""
         return before + text + ("" if text.endswith((".", "?")) else ".")
-    message = problem["msg"].removeprefix("Input should be ")
-    return f"{where}: expected {message}; got {problem['input']!r}."
+    message = _SHOULD.sub("", problem["msg"]).replace("match pattern", "the pattern")
+    said = f"{where}: expected {message}; got {quoted(problem['input'])}."
+    if isinstance(problem["input"], bool):
+        said += " YAML reads yes, no, on and off as truth values; write a name in quotes."
+    return said
 
 
 def _valid_keys(location: tuple[Any, ...], model: type[BaseModel]) -> list[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from replication.settings.choices import Activation, NetworkInit
 from replication.settings.section import Section, one_of
+from replication.settings.types import Dim, NonNegative, Point, Real
 
 if TYPE_CHECKING:
     from replication.tasks import QuadraticTasks, SineTasks, Tasks
 
-Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
+Ends = Point
 
 
 def ends(values: list[float]) -> tuple[float, float]:
@@ -56,10 +57,10 @@ class QuadraticFamily(FamilySection):
     """Quadratic regression with y ~ N((x'w + b)^2, s^2), w ~ N(w_0, nu^2/p I), b ~ N(0, s^2)."""
 
     name: Literal["quadratic"]
-    input_dim: PositiveInt = 1
-    slope_mean: float = 1.0
-    slope_spread: Annotated[float, Field(ge=0)] = 0.5
-    noise: Annotated[float, Field(ge=0)] = 0.3
+    input_dim: Dim = 1
+    slope_mean: Real = 1.0
+    slope_spread: NonNegative = 0.5
+    noise: NonNegative = 0.3
 
     def build(self) -> QuadraticTasks:
         from replication.tasks import QuadraticTasks
@@ -78,6 +79,6 @@ else:
 class Network(Section):
     """A multilayer perceptron with scalar output."""
 
-    hidden: Annotated[list[PositiveInt], Field(min_length=1)]
+    hidden: Annotated[list[Dim], Field(min_length=1, max_length=100)]
     activation: Activation = "relu"
     init: NetworkInit = "pytorch"

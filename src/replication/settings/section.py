@@ -13,13 +13,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PositiveInt,
     ValidationError,
     model_validator,
 )
 
 from replication.settings.messages import explain
 from replication.settings.sources import Source, ours
+from replication.settings.types import Distinct, ReadingName, Seeds
 
 # 1e-8, which YAML 1.1 reads as text for want of a dot
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
@@ -37,7 +37,8 @@ def _as_number(value: Any) -> Any:
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         return value
     number = float(value)
-    return int(number) if number.is_integer() else number
+    # above, a whole number is a float alone: an integer of 300 digits helps nobody
+    return int(number) if number.is_integer() and abs(number) < 2**63 else number
 
 
 @cache
@@ -95,8 +96,8 @@ class Readings(Section):
     """
 
     change: dict[str, Any] = {}
-    alternatives: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], dict[str, Any]] = {}
-    claims: list[str] = []
+    alternatives: dict[ReadingName, dict[str, Any]] = {}
+    claims: Distinct[str] = []
 
 
 PRIMARY = "primary"
@@ -151,7 +152,7 @@ class OpenSection(Section):
 class TrainedSection(OpenSection):
     """A section whose experiment trains networks, in jobs of their own."""
 
-    seeds: PositiveInt = 3
+    seeds: Seeds = 3
 
     # keys that training does not read: changing one keeps the trained networks
     after_training: ClassVar[frozenset[str]] = frozenset(["seeds"])
@@ -232,8 +233,8 @@ def _drop_other_variants(variants: Sequence[type[Section]]) -> BeforeValidator:
     every = set().union(*fields.values())
 
     def drop(value: Any) -> Any:
-        if not isinstance(value, Mapping) or value.get("name") not in fields:
-            return value
+        if not isinstance(value, Mapping) or value.get("name") not in list(fields):
+            return value  # whatever it is, lists too: the union refuses it
         foreign = every - fields[value["name"]]
         return {key: inner for key, inner in value.items() if key not in foreign}
 

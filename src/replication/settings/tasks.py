@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import model_validator
 
 from replication.settings.laws import Law, Spaced
 from replication.settings.section import Section, one_of
 from replication.settings.sources import assumed
+from replication.settings.types import Count, Dim, Point, Positive, Real, Samples
 
 if TYPE_CHECKING:
     from innerlr.features import FeatureMap, TaskLaw
@@ -21,6 +22,9 @@ GaussianInput = Literal["entrywise", "scalar"]
 class FeatureSection(Section, ABC):
     """A feature map; `name` says which of FEATURES."""
 
+    if TYPE_CHECKING:  # each has it, in its own place
+        dim: int
+
     @abstractmethod
     def build(self) -> FeatureMap:
         """The map itself."""
@@ -30,7 +34,7 @@ class RandomMatrixFeatures(FeatureSection):
     """Phi = X, K x d independent entries."""
 
     name: Literal["random_matrix"]
-    dim: PositiveInt
+    dim: Dim
 
     def build(self) -> FeatureMap:
         from innerlr.features import RandomMatrix
@@ -42,7 +46,7 @@ class PolynomialFeatures(FeatureSection):
     """(c_0, c_1 x, ..., c_(d-1) x^(d-1)); c_j = 1, or 1/j! (taylor)."""
 
     name: Literal["polynomial"]
-    dim: PositiveInt
+    dim: Dim
     coefficients: Literal["ones", "taylor"] = "taylor"
 
     def build(self) -> FeatureMap:
@@ -59,18 +63,10 @@ class GaussianFeatures(FeatureSection):
     """exp(-(x - mu_j)^2 / (2 s_j^2)), of its own entry of X or of one scalar x."""
 
     name: Literal["gaussian_basis"]
-    dim: PositiveInt
-    centres: Spaced | list[float]
-    widths: PositiveFloat | list[PositiveFloat]
+    dim: Dim
+    centres: Spaced | list[Real]
+    widths: Positive | list[Positive]
     gaussian_input: GaussianInput = "entrywise"
-
-    @model_validator(mode="after")
-    def _one_for_each_feature(self) -> Self:
-        for key in ("centres", "widths"):
-            values = getattr(self, key)
-            if isinstance(values, list) and len(values) != self.dim:
-                raise ValueError(f"{key}: expected {self.dim} values, one a feature, got {values}")
-        return self
 
     def build(self) -> FeatureMap:
         from innerlr.features import GaussianBasis
@@ -81,6 +77,14 @@ class GaussianFeatures(FeatureSection):
             tuple(widths) if isinstance(widths, list) else (widths,) * self.dim,
             entrywise=self.gaussian_input == "entrywise",
         )
+
+    @model_validator(mode="after")
+    def _one_of_each_a_feature(self) -> Self:
+        for key in ("centres", "widths"):
+            given = getattr(self, key)
+            if isinstance(given, list) and len(given) != self.dim:
+                raise ValueError(f"{key}: expected {self.dim} values (dim), got {len(given)}")
+        return self
 
 
 # the maps above, in their order
@@ -107,7 +111,15 @@ class TasksSpec(Section):
     inputs: Law
     features: Features
     optima: Law
-    shots: PositiveInt
+    shots: Samples
+
+    def check_tasks(self, tasks: int) -> None:
+        """Raise ValueError if one w solves every task, whatever is drawn: no rate is best then."""
+        if tasks < 2 or tasks * self.shots <= self.features.dim:
+            raise ValueError(
+                "expected several tasks with more samples together than features, got "
+                f"{tasks} tasks of {self.shots} samples and dim {self.features.dim}"
+            )
 
     def build(self) -> TaskLaw:
         """The distribution of tasks."""
@@ -119,6 +131,6 @@ class TasksSpec(Section):
 class NewOptima(Section):
     """Where the newly added tasks lie."""
 
-    count: PositiveInt = 50
-    centre: Annotated[list[float], Field(min_length=2, max_length=2)] = [4.0, 4.0]
-    spread: PositiveFloat = 0.5
+    count: Count = 50
+    centre: Point = [4.0, 4.0]
+    spread: Positive = 0.5

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import PositiveInt
-
 from replication.settings.section import Section
 from replication.settings.sources import Source, paper
+from replication.settings.types import Dim
 
 
 class Fig06(Section):
     """Coefficients of the moments in Example 1 (Fig. 6)."""
 
     computed_by: ClassVar[str] = "experiment:Coefficients"
-    dim: PositiveInt = 50
+    dim: Dim = 50
     sources: ClassVar[dict[str, Source]] = {"dim": paper("Fig. 6")}
 
 

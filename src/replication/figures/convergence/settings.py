@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, model_validator
 
 from replication.settings.laws import NORMAL_3, UNIFORM_5, UniformLaw
 from replication.settings.section import OpenSection, Readings
@@ -16,6 +16,7 @@ from replication.settings.tasks import (
     TasksSpec,
     gaussian_basis,
 )
+from replication.settings.types import Log2, Named, Positive, Several
 
 
 class ConvergencePanel(TasksSpec):
@@ -28,7 +29,7 @@ class Fig08(OpenSection):
     """|alpha*(N) - alpha_lim| against the number of tasks N (Fig. 8)."""
 
     computed_by: ClassVar[str] = "experiment:Convergence"
-    panels: dict[str, ConvergencePanel] = {
+    panels: Named[ConvergencePanel] = {
         "a": ConvergencePanel(
             title="Random matrices",
             inputs=UNIFORM_5,
@@ -51,9 +52,9 @@ class Fig08(OpenSection):
             shots=15,
         ),
     }
-    log2_tasks: list[PositiveInt] = list(range(1, 14))
-    trials: Annotated[int, Field(ge=2)] = 10
-    search_cap: PositiveFloat = 20.0
+    log2_tasks: Several[Log2] = list(range(1, 14))
+    trials: Annotated[int, Field(ge=2, le=10**6)] = 10
+    search_cap: Positive = 20.0
 
     readings: Readings = Readings(
         alternatives={
@@ -72,6 +73,15 @@ class Fig08(OpenSection):
             "c_ones": {"panels": {"c": {"features": {"coefficients": "ones"}}}},
         }
     )
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        for name, panel in self.panels.items():
+            try:
+                panel.check_tasks(2 ** min(self.log2_tasks))
+            except ValueError as error:
+                raise ValueError(f"panels.{name}, log2_tasks: {error}") from error
+        return self
 
     late: ClassVar[frozenset[str]] = frozenset(["search_cap"])
     sources: ClassVar[dict[str, Source]] = {

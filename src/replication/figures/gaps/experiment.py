@@ -12,6 +12,7 @@ import pandas as pd
 
 from innerlr.adaptation import Adaptation
 from innerlr.checks import Array
+from innerlr.errors import InnerlrError
 from innerlr.features import RandomMatrix, TaskLaw
 from innerlr.intervals import mean_interval, share_interval
 from innerlr.theory import AdaptedSums
@@ -101,6 +102,11 @@ class AdaptationGap(Experiment):
                         expected[1] += tasks.expected_distance_gap(change, self.steps) * share
                 shown = {kind: drawn, "expected": expected} if kind == "fresh" else {kind: drawn}
                 for label, (loss, distance) in shown.items():
+                    if not np.isfinite([loss, distance]).all():
+                        raise InnerlrError(
+                            f"{self.name}.rate: at {self.cfg.rate} the loss of {name} leaves the "
+                            "range of float64. Give a smaller rate, or inputs of smaller spread."
+                        )
                     curve = {"steps": self.steps.astype(int), "loss_gap": loss}
                     curve["distance_gap"] = distance
                     frames.append(pd.DataFrame(curve).assign(panel=name, seed=seed, tasks=label))

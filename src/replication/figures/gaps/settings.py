@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
-
-from pydantic import Field, PositiveFloat, PositiveInt
+from typing import ClassVar
 
 from replication.settings.laws import (
     NORMAL_3,
@@ -16,27 +14,28 @@ from replication.settings.laws import (
 )
 from replication.settings.section import OpenSection, Readings
 from replication.settings.sources import Source, assumed, ours, paper
+from replication.settings.types import Count, Dim, GridPoints, Named, Positive, Samples, Seeds
 
 
 class Fig05(OpenSection):
     """Loss and distance gaps between MAML and ERM under further adaptation (Fig. 5)."""
 
     computed_by: ClassVar[str] = "experiment:AdaptationGap"
-    laws: dict[str, Law] = {
+    laws: Named[Law] = {
         "uniform": UNIFORM_5,
         "normal": NormalLaw(name="normal", mean=0.0, spread=2.0),
         "exponential": ExponentialLaw(name="exponential", scale=1.0),
     }
     optima: Law = NORMAL_3
-    dim: PositiveInt = 20
-    shots: PositiveInt = 50
-    tasks: PositiveInt = 5000
-    fresh_tasks: PositiveInt = 5000
-    alpha: PositiveFloat = 1e-4
-    rate: PositiveFloat = 1e-5
-    max_steps: PositiveInt = 100_000
-    grid_points: Annotated[int, Field(ge=12)] = 61
-    seeds: PositiveInt = 10
+    dim: Dim = 20
+    shots: Samples = 50
+    tasks: Count = 5000
+    fresh_tasks: Count = 5000
+    alpha: Positive = 1e-4
+    rate: Positive = 1e-5
+    max_steps: Count = 100_000
+    grid_points: GridPoints = 61
+    seeds: Seeds = 10
     readings: Readings = Readings(
         change={"seeds": 5},
         alternatives={

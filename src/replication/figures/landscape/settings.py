@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import model_validator
 
 from replication.settings.laws import NORMAL_3, UNIFORM_5, ChiSquareLaw, NormalLaw, ZipfLaw
 from replication.settings.section import OpenSection, Readings
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.tasks import ENTRYWISE, RandomMatrixFeatures, TasksSpec, gaussian_basis
+from replication.settings.types import Count, GridPoints, Named, Positive, Seeds
 
 
 class Panel(TasksSpec):
     """A family of tasks and how many of them are drawn."""
 
     title: str = ""
-    tasks: PositiveInt
+    tasks: Count
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        self.check_tasks(self.tasks)
+        return self
 
 
 class Landscape(OpenSection):
     """Training loss and population risk against alpha, with the estimate beside the optimum."""
 
     computed_by: ClassVar[str] = "experiment:Landscape"
-    panels: dict[str, Panel]
-    seeds: PositiveInt = 10
-    grid_points: Annotated[int, Field(ge=12)] = 61
-    grid_factor: PositiveFloat = 3.0
-    search_cap: PositiveFloat = 20.0
+    panels: Named[Panel]
+    seeds: Seeds = 10
+    grid_points: GridPoints = 61
+    grid_factor: Positive = 3.0
+    search_cap: Positive = 20.0
 
     late: ClassVar[frozenset[str]] = frozenset(["search_cap", "grid_points", "grid_factor"])
     sources: ClassVar[dict[str, Source]] = {
@@ -42,7 +48,7 @@ class Landscape(OpenSection):
 class H3(Landscape):
     """Underparameterised random matrices (section H.3)."""
 
-    panels: dict[str, Panel] = {
+    panels: Named[Panel] = {
         "a": Panel(
             title="U(-5, 5), a ~ N(0, 3I)",
             inputs=UNIFORM_5,
@@ -58,7 +64,7 @@ class H3(Landscape):
 class Fig09(Landscape):
     """Gaussian basis on four pairs of data and task distributions (Fig. 9)."""
 
-    panels: dict[str, Panel] = {
+    panels: Named[Panel] = {
         "a": Panel(
             title="x ~ U(-5, 5), a ~ N(0, 9I)",
             inputs=UNIFORM_5,

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
-
-from pydantic import Field, PositiveFloat, PositiveInt
+from typing import ClassVar
 
 from replication.settings.laws import Spaced
 from replication.settings.section import OpenSection, Readings
 from replication.settings.sources import Source, assumed, ours, paper
+from replication.settings.types import (
+    Count,
+    Dim,
+    Distinct,
+    GridPoints,
+    NonNegative,
+    Positive,
+    Real,
+    Repetitions,
+    Samples,
+)
 
 
 class Fig11(OpenSection):
     """Bernacchia's underparameterised mixed linear regression (Fig. 11)."""
 
     computed_by: ClassVar[str] = "experiment:MixedRegression"
-    tasks: PositiveInt = 40
-    dim: PositiveInt = 30
-    train_shots: PositiveInt = 5
-    validation_shots: PositiveInt = 25
-    test_shots: PositiveInt = 10
-    noise: Annotated[float, Field(ge=0)] = 0.2
-    task_spread: PositiveFloat = 0.2
-    fixed_test_rate: float = 0.2
-    other_test_rates: list[float] = [0.125, 0.15, 0.25, 0.4]
+    tasks: Count = 40
+    dim: Dim = 30
+    train_shots: Samples = 5
+    validation_shots: Samples = 25
+    test_shots: Samples = 10
+    noise: NonNegative = 0.2
+    task_spread: Positive = 0.2
+    fixed_test_rate: Real = 0.2
+    other_test_rates: Distinct[Real] = [0.125, 0.15, 0.25, 0.4]
     rates: Spaced = Spaced(first=-0.5, last=0.5)
-    grid_points: Annotated[int, Field(ge=12)] = 81
-    trials: PositiveInt = 1000
+    grid_points: GridPoints = 81
+    trials: Repetitions = 1000
     readings: Readings = Readings(alternatives={"rates_1": {"rates": {"first": -1.0, "last": 1.0}}})
 
     late: ClassVar[frozenset[str]] = frozenset(

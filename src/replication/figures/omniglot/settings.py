@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from innerlr.errors import nearest
 from replication.settings.choices import (
@@ -21,13 +21,25 @@ from replication.settings.choices import (
 from replication.settings.images import OmniglotImages
 from replication.settings.section import PRIMARY, Section, TrainedSection, without
 from replication.settings.sources import Source, assumed, ours, paper
+from replication.settings.types import (
+    Count,
+    Distinct,
+    Named,
+    NonNegative,
+    Positive,
+    ReadingName,
+    Samples,
+    Seeds,
+    Several,
+    Width,
+)
 
 
 class AnilScheme(Section):
     """One way to choose the adaptation learning rate."""
 
     title: str = ""
-    rate: PositiveFloat | RateName
+    rate: Positive | RateName
     sigma2: Sigma2 = "covsum"
     forward_norm: ForwardNorm = "l2sqrtd"
     inner_loss: InnerLoss = "mean"
@@ -41,18 +53,18 @@ class AnilScheme(Section):
 class AnilSetting(Section):
     """Tasks, network and training of ANIL, whatever the scheme."""
 
-    ways: Annotated[int, Field(ge=2)] = 20
-    shots: PositiveInt = 1
-    queries: PositiveInt = 1
+    ways: Annotated[int, Field(ge=2, le=10**4)] = 20
+    shots: Samples = 1
+    queries: Samples = 1
     resize: Resize = "nearest"
-    width: PositiveInt = 64
-    head_init: Annotated[float, Field(ge=0)] = 0.01
+    width: Width = 64
+    head_init: NonNegative = 0.01
     batch_norm: BatchNorm = "together"
-    steps: PositiveInt = 5
-    meta_batch: PositiveInt = 16
-    learning_rate: PositiveFloat = 1e-3
+    steps: Count = 5
+    meta_batch: Count = 16
+    learning_rate: Positive = 1e-3
     buffer_keep: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    first_rate: PositiveFloat = 0.1
+    first_rate: Positive = 0.1
     precision: Precision = "float32"
 
     sources: ClassVar[dict[str, Source]] = {
@@ -89,19 +101,19 @@ class AnilSetting(Section):
 class AnilReadings(Section):
     """What the target readings runs: shorter, one job a reading and seed."""
 
-    iterations: PositiveInt = 100
-    seeds: PositiveInt = 2
-    forward_norm: list[ForwardNorm] = list(get_args(ForwardNorm))
-    sigma2: list[Sigma2] = list(get_args(Sigma2))
-    rates: list[PositiveFloat | Literal["alpha_lim", "learned"]] = [
+    iterations: Count = 100
+    seeds: Seeds = 2
+    forward_norm: Several[ForwardNorm] = list(get_args(ForwardNorm))
+    sigma2: Several[Sigma2] = list(get_args(Sigma2))
+    rates: Several[Positive | Literal["alpha_lim", "learned"]] = [
         *(0.02, 0.1, 0.5, 2.0, 8.0),
         "alpha_lim",
         "learned",
     ]
-    defaults: list[PositiveFloat] = [0.1, 0.5, 2.0]
+    defaults: Several[Positive] = [0.1, 0.5, 2.0]
     # what the first iterations can say: not where training ends, nor how soon it gets to 80%
-    claims: list[str] = ["fig03-faster", "fig03-lower-loss"]
-    alternatives: dict[str, dict[str, Any]] = {
+    claims: Distinct[str] = ["fig03-faster", "fig03-lower-loss"]
+    alternatives: dict[ReadingName, dict[str, Any]] = {
         "steps_1": {"steps": 1},
         "head_init_1": {"head_init": 1.0},
         "batch_norm_separate": {"batch_norm": "separate"},
@@ -167,7 +179,7 @@ class Fig03(AnilSetting, TrainedSection):
 
     computed_by: ClassVar[str] = "experiment:Omniglot"
     images: OmniglotImages = OmniglotImages()
-    schemes: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], AnilScheme] = {
+    schemes: Named[AnilScheme] = {
         "default": AnilScheme(title="default, 0.1 on the mean", rate=0.1),
         "online": AnilScheme(title="online estimate", rate="online"),
         "summed": AnilScheme(
@@ -181,12 +193,12 @@ class Fig03(AnilSetting, TrainedSection):
             against="summed",
         ),
     }
-    iterations: PositiveInt = 1500
-    drawn_iterations: PositiveInt = 15_000
-    evaluate_every: PositiveInt = 20
-    test_tasks: PositiveInt = 64
-    final_tasks: PositiveInt = 600
-    seeds: Annotated[int, Field(ge=2)] = 3
+    iterations: Count = 1500
+    drawn_iterations: Count = 15_000
+    evaluate_every: Count = 20
+    test_tasks: Count = 64
+    final_tasks: Count = 600
+    seeds: Annotated[int, Field(ge=2, le=10**4)] = 3
     readings: AnilReadings = AnilReadings()  # type: ignore[assignment]
 
     late: ClassVar[frozenset[str]] = frozenset(["drawn_iterations"])

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, model_validator
 
+from replication.settings.messages import quoted
 from replication.settings.section import Section
 from replication.settings.sources import Source, ours
+from replication.settings.types import GridPoints, Positive, Seeds
+
+# Snakemake reads braces in the names of files as wildcards
+_NO_FILE_NAME = re.compile(r"[{}\x00-\x1f]")
+_FUNCTION = re.compile(r"[\w.]+:[\w.]+")
+
+
+def _file_name(name: str) -> str:
+    if not name or _NO_FILE_NAME.search(name):
+        raise ValueError(f"expected the name of a file without braces, got {quoted(name)}")
+    return name
+
+
+def _function_name(name: str) -> str:
+    if not _FUNCTION.fullmatch(name):
+        raise ValueError(f"expected 'module:function', got {quoted(name)}")
+    return name
 
 
 class OwnExperiment(Section):
@@ -15,13 +34,13 @@ class OwnExperiment(Section):
 
     computed_by: ClassVar[str] = "experiment:Own"
     title: str = ""
-    file: str | None = None
-    function: str | None = None
+    file: Annotated[str, AfterValidator(_file_name)] | None = None
+    function: Annotated[str, AfterValidator(_function_name)] | None = None
     options: dict[str, Any] = {}
-    seeds: PositiveInt = 10
-    grid_points: Annotated[int, Field(ge=12)] = 61
-    grid_factor: PositiveFloat = 3.0
-    search_cap: PositiveFloat = 20.0
+    seeds: Seeds = 10
+    grid_points: GridPoints = 61
+    grid_factor: Positive = 3.0
+    search_cap: Positive = 20.0
 
     late: ClassVar[frozenset[str]] = frozenset(["search_cap", "grid_points", "grid_factor"])
     sources: ClassVar[dict[str, Source]] = {

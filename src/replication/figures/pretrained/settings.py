@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
 from replication.settings.choices import Optimizer
 from replication.settings.networks import Ends, Network
 from replication.settings.section import Readings, Section, TrainedSection
 from replication.settings.sources import Source, assumed, ours, paper
+from replication.settings.types import Count, Named, NotRepeated, Positive, Samples, Seeds
 
 
 class Table2Panel(Section):
@@ -24,7 +25,7 @@ class Table2(TrainedSection):
     """Sine regression on the features of a pretrained network (Table 2)."""
 
     computed_by: ClassVar[str] = "experiment:Pretrained"
-    panels: dict[str, Table2Panel] = {
+    panels: Named[Table2Panel] = {
         "a": Table2Panel(
             title="as printed: b ~ U(0, pi), MSE", phase=[0.0, 3.141592653589793], loss="full"
         ),
@@ -37,18 +38,18 @@ class Table2(TrainedSection):
     network: Network = Network(hidden=[40, 40])
     bias: bool = False
     optimizer: Optimizer = "adam"
-    pretraining: PositiveInt = 10_000
-    pretraining_rate: PositiveFloat = 1e-3
-    meta_batch: PositiveInt = 25
-    shots: PositiveInt = 10
-    query: PositiveInt = 256
-    tasks: PositiveInt = 1000
-    test_tasks: PositiveInt = 10_000
-    alphas: Annotated[list[PositiveFloat], Field(min_length=11)] = [
+    pretraining: Count = 10_000
+    pretraining_rate: Positive = 1e-3
+    meta_batch: Count = 25
+    shots: Samples = 10
+    query: Samples = 256
+    tasks: Count = 1000
+    test_tasks: Count = 10_000
+    alphas: Annotated[list[Positive], Field(min_length=11, max_length=1000), NotRepeated] = [
         *(0.001, 0.005, 0.01, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
     ]
-    seeds: PositiveInt = 10
-    search_cap: PositiveFloat = 20.0
+    seeds: Seeds = 10
+    search_cap: Positive = 20.0
     readings: Readings = Readings(
         change={"seeds": 5, "test_tasks": 2000},
         alternatives={

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
 from replication.settings.networks import Family, Network, QuadraticFamily, SineFamily
 from replication.settings.section import Readings, TrainedSection
 from replication.settings.sources import Source, assumed, ours, paper
+from replication.settings.types import (
+    Count,
+    Distinct,
+    NotRepeated,
+    Positive,
+    Real,
+    Repetitions,
+    Samples,
+)
 
 
 class RateSweep(TrainedSection):
@@ -17,21 +26,21 @@ class RateSweep(TrainedSection):
     computed_by: ClassVar[str] = "experiment:RateSweep"
     tasks: Family
     network: Network
-    alphas: Annotated[list[float], Field(min_length=12)]
-    iterations: PositiveInt
-    meta_batch: PositiveInt = 25
-    shots: PositiveInt = 10
-    query: PositiveInt = 10
-    inner_steps: PositiveInt = 1
+    alphas: Annotated[list[Real], Field(min_length=12, max_length=1000), NotRepeated]
+    iterations: Count
+    meta_batch: Count = 25
+    shots: Samples = 10
+    query: Samples = 10
+    inner_steps: Count = 1
     first_order: bool = False
-    outer_rate: PositiveFloat = 1e-3
-    pool: Annotated[int, Field(ge=0)] = 0
-    fixed_test_rate: float | None = None
-    test_folds: PositiveInt = 1
-    test_tasks: PositiveInt = 10_000
-    test_query: PositiveInt
-    snapshots: list[Annotated[float, Field(gt=0, lt=1)]] = [0.1, 0.3]
-    estimate_tasks: PositiveInt = 200
+    outer_rate: Positive = 1e-3
+    pool: Annotated[int, Field(ge=0, le=10**8)] = 0
+    fixed_test_rate: Real | None = None
+    test_folds: Repetitions = 1
+    test_tasks: Count = 10_000
+    test_query: Samples
+    snapshots: Distinct[Annotated[float, Field(gt=0, lt=1)]] = [0.1, 0.3]
+    estimate_tasks: Count = 200
     readings: Readings = Readings()
 
     after_training: ClassVar[frozenset[str]] = frozenset(
@@ -92,12 +101,12 @@ class Fig10a(RateSweep):
 
     tasks: Family = QuadraticFamily(name="quadratic")
     network: Network = Network(hidden=[60])
-    alphas: Annotated[list[float], Field(min_length=12)] = [
+    alphas: Annotated[list[Real], Field(min_length=12, max_length=1000), NotRepeated] = [
         *(-0.02, -0.01, -0.005, 0.0, 0.001, 0.002, 0.005, 0.01),
         *(0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0),
     ]
-    iterations: PositiveInt = 2000
-    test_query: PositiveInt = 10
+    iterations: Count = 2000
+    test_query: Samples = 10
     readings: Readings = Readings(
         change={"seeds": 2, "iterations": 500, "test_tasks": 2000},
         alternatives={
@@ -125,12 +134,12 @@ class Fig10b(RateSweep):
 
     tasks: Family = SINE_FINN
     network: Network = Network(hidden=[40, 40], init="truncated_normal")
-    alphas: Annotated[list[float], Field(min_length=12)] = [
+    alphas: Annotated[list[Real], Field(min_length=12, max_length=1000), NotRepeated] = [
         *(0.0, 0.001, 0.002, 0.005, 0.01, 0.02),
         *(0.03, 0.05, 0.1, 0.2, 0.5, 1.0),
     ]
-    iterations: PositiveInt = 10_000
-    test_query: PositiveInt = 256
+    iterations: Count = 10_000
+    test_query: Samples = 256
     readings: Readings = Readings(
         change={"seeds": 2, "iterations": 2000, "test_tasks": 2000},
         alternatives={
@@ -164,16 +173,16 @@ class Fig12(RateSweep):
 
     tasks: Family = QuadraticFamily(name="quadratic")
     network: Network = Network(hidden=[60])
-    alphas: Annotated[list[float], Field(min_length=12)] = [
+    alphas: Annotated[list[Real], Field(min_length=12, max_length=1000), NotRepeated] = [
         *(-0.02, -0.01, -0.005, -0.002, 0.0, 0.002, 0.005),
         *(0.01, 0.015, 0.02, 0.03, 0.05, 0.1),
     ]
-    iterations: PositiveInt = 2000
-    inner_steps: PositiveInt = 5
-    fixed_test_rate: float | None = 0.01
-    test_folds: PositiveInt = 10
-    test_tasks: PositiveInt = 1000
-    test_query: PositiveInt = 10
+    iterations: Count = 2000
+    inner_steps: Count = 5
+    fixed_test_rate: Real | None = 0.01
+    test_folds: Repetitions = 10
+    test_tasks: Count = 1000
+    test_query: Samples = 10
     readings: Readings = Readings(
         change={"seeds": 2, "iterations": 500, "test_folds": 2},
         alternatives={

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from innerlr.choices import Init
 from innerlr.errors import nearest
 from replication.settings.laws import Spaced
 from replication.settings.section import OpenSection, Readings, Section
 from replication.settings.sources import Source, assumed, ours, paper
+from replication.settings.types import (
+    Count,
+    Dim,
+    Distinct,
+    GridPoints,
+    Named,
+    NonNegative,
+    Positive,
+    Real,
+    Samples,
+    Seeds,
+    Several,
+    Width,
+)
 
 Targets = Literal["tasks", "mean_optimum"]
 Step = Literal["task", "pooled"]
@@ -33,19 +47,19 @@ SigmaOfPsi = Literal[
 class TangentSetting(Section):
     """What Fig. 2 leaves open: the network, the regression and how both are used."""
 
-    width: PositiveInt = 10_000
-    input_dim: PositiveInt = 1
+    width: Width = 10_000
+    input_dim: Dim = 1
     hidden_bias: bool = True
     output_bias: bool = True
     scaled: bool = False
-    slope_mean: float = 1.0
-    slope_spread: Annotated[float, Field(ge=0)] = 0.5
-    noise: Annotated[float, Field(ge=0)] = 0.3
+    slope_mean: Real = 1.0
+    slope_spread: NonNegative = 0.5
+    noise: NonNegative = 0.3
     targets: Targets = "tasks"
     step: Step = "task"
     training_samples: TrainingSamples = "shared"
     test_samples: TestSamples = "fresh"
-    rcond: Literal["float32_pinv"] | PositiveFloat = "float32_pinv"
+    rcond: Literal["float32_pinv"] | Positive = "float32_pinv"
     rcond_of: RcondOf = "features"
     sigma2: SigmaOfPsi = "psi_variance"
 
@@ -93,8 +107,8 @@ class TangentSetting(Section):
 class TangentCurve(Section):
     """Samples a task (K) and training tasks (N)."""
 
-    shots: PositiveInt
-    tasks: PositiveInt
+    shots: Samples
+    tasks: Count
 
 
 class TangentPanel(Section):
@@ -102,7 +116,7 @@ class TangentPanel(Section):
 
     title: str = ""
     init: Init
-    curves: dict[str, TangentCurve]
+    curves: Named[TangentCurve]
 
 
 class TangentScaling(Section):
@@ -111,9 +125,9 @@ class TangentScaling(Section):
     Always with N K < d: beyond, the minimum-norm solution depends on the learning rate.
     """
 
-    curves: list[str] = ["a/K7N112", "b/K15N50"]
-    tasks: Annotated[list[PositiveInt], Field(min_length=1)] = [4, 8, 16, 32, 64, 128]
-    widths: Annotated[list[PositiveInt], Field(min_length=1)] = [
+    curves: Distinct[str] = ["a/K7N112", "b/K15N50"]
+    tasks: Several[Count] = [4, 8, 16, 32, 64, 128]
+    widths: Several[Width] = [
         *(300, 1000, 3000, 30_000, 100_000, 1_000_000),
     ]
 
@@ -122,7 +136,7 @@ class Fig02(TangentSetting, OpenSection):
     """Test loss of overparameterised quadratic regression on tangent features (Fig. 2)."""
 
     computed_by: ClassVar[str] = "experiment:Tangent"
-    panels: dict[str, TangentPanel] = {
+    panels: Named[TangentPanel] = {
         "a": TangentPanel(
             title="uniform initialisation",
             init="pytorch",
@@ -140,10 +154,10 @@ class Fig02(TangentSetting, OpenSection):
             },
         ),
     }
-    test_tasks: Annotated[int, Field(ge=2)] = 200
+    test_tasks: Annotated[int, Field(ge=2, le=10**8)] = 200
     alphas: Spaced = Spaced(first=-3e-4, last=7e-4)
-    grid_points: Annotated[int, Field(ge=12)] = 21
-    seeds: PositiveInt = 10
+    grid_points: GridPoints = 21
+    seeds: Seeds = 10
     scaling: TangentScaling = TangentScaling()
     readings: Readings = Readings(
         claims=["fig02a", "fig02b"],

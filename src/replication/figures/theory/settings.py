@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
 from replication.settings.laws import (
     NORMAL_3,
@@ -19,54 +19,66 @@ from replication.settings.laws import (
 from replication.settings.section import OpenSection, Readings, Section
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.tasks import NewOptima
+from replication.settings.types import (
+    Count,
+    Dim,
+    GridPoints,
+    Named,
+    NonNegative,
+    Positive,
+    Repetitions,
+    Samples,
+    Several,
+    Width,
+)
 
 
 class TheoryPath(Section):
     """Tasks of Figs. 1 and 7, whose mean distance near alpha = 0 is looked at (H.4.1)."""
 
-    laws: dict[str, Law] = {
+    laws: Named[Law] = {
         "central": NormalLaw(name="normal", mean=0.0, spread=2.0),
         "uncentral": UniformLaw(name="uniform", low=0.0, high=5.0),
     }
     optima: Law = NORMAL_3
-    tasks: PositiveInt = 500
-    shots: PositiveInt = 10
+    tasks: Count = 500
+    shots: Samples = 10
     new_tasks: NewOptima = NewOptima()
-    feature_scales: list[PositiveFloat] = [0.5, 1.0, 2.0]
-    new_counts: list[PositiveInt] = [5, 15, 150, 500]
-    draws: PositiveInt = 200
+    feature_scales: Several[Positive] = [0.5, 1.0, 2.0]
+    new_counts: Several[Count] = [5, 15, 150, 500]
+    draws: Repetitions = 200
 
 
 class TheoryNetwork(Section):
     """Overparameterised sine regression on tangent features (H.4.3)."""
 
-    width: PositiveInt = 40
-    tasks: PositiveInt = 20
-    shots: PositiveInt = 10
-    test_tasks: PositiveInt = 200
+    width: Width = 40
+    tasks: Count = 20
+    shots: Samples = 10
+    test_tasks: Count = 200
 
 
 class Theory(OpenSection):
     """The theorems, corollaries, lemmas and examples, where stated and where they fail."""
 
     computed_by: ClassVar[str] = "experiment:Theory"
-    dim: Annotated[int, Field(ge=2)] = 5
+    dim: Annotated[int, Field(ge=2, le=10**4)] = 5
     eigenvalues: Spaced = Spaced(first=1.0, last=4.0)
-    log2_tasks: list[Annotated[int, Field(ge=2)]] = [2, 3, 4, 5, 6, 7, 8]
-    seeds: Annotated[int, Field(ge=2)] = 10
-    draws: Annotated[int, Field(ge=2)] = 20
-    grid_points: Annotated[int, Field(ge=12)] = 61
-    gap_tasks: PositiveInt = 20
-    gap_dims: list[PositiveInt] = [1, 2, 3, 5, 10, 20]
-    gap_ratio: Annotated[float, Field(gt=1)] = 1.5
-    stretches: list[Annotated[float, Field(ge=1)]] = [1.0, 4.0, 16.0, 64.0, 256.0]
-    feature_dims: list[PositiveInt] = [1, 2, 3, 5, 10]
-    feature_spreads: list[Annotated[float, Field(ge=0)]] = [0.0, 0.5, 1.0]
-    cases: PositiveInt = 1000
-    example_dims: list[PositiveInt] = [2, 3, 5]
-    example_shots: PositiveInt = 15
-    matrix_dims: list[PositiveInt] = [1, 2, 5, 10, 20, 50, 100]
-    matrix_laws: dict[str, Law] = {
+    log2_tasks: Several[Annotated[int, Field(ge=2, le=26)]] = [2, 3, 4, 5, 6, 7, 8]
+    seeds: Annotated[int, Field(ge=2, le=10**4)] = 10
+    draws: Annotated[int, Field(ge=2, le=10**6)] = 20
+    grid_points: GridPoints = 61
+    gap_tasks: Count = 20
+    gap_dims: Several[Dim] = [1, 2, 3, 5, 10, 20]
+    gap_ratio: Annotated[float, Field(gt=1, le=1e12)] = 1.5
+    stretches: Several[Annotated[float, Field(ge=1, le=1e12)]] = [1.0, 4.0, 16.0, 64.0, 256.0]
+    feature_dims: Several[Dim] = [1, 2, 3, 5, 10]
+    feature_spreads: Several[NonNegative] = [0.0, 0.5, 1.0]
+    cases: Repetitions = 1000
+    example_dims: Several[Dim] = [2, 3, 5]
+    example_shots: Samples = 15
+    matrix_dims: Several[Dim] = [1, 2, 5, 10, 20, 50, 100]
+    matrix_laws: Named[Law] = {
         "uniform": UNIFORM_5,
         "exponential": ExponentialLaw(name="exponential", scale=1.0),
     }

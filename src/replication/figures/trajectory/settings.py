@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
-
-from pydantic import Field, PositiveFloat, PositiveInt
+from typing import Any, ClassVar, Self
 
 from replication.settings.laws import (
     NORMAL_2,
@@ -18,6 +16,16 @@ from replication.settings.laws import (
 from replication.settings.section import OpenSection, Readings, Section
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.tasks import NewOptima
+from replication.settings.types import (
+    Count,
+    Distinct,
+    GridPoints,
+    Named,
+    Point,
+    Positive,
+    Samples,
+    Seeds,
+)
 
 
 class TrajectoryRow(Section):
@@ -31,33 +39,33 @@ class TrajectoryRow(Section):
 class NewTasks(NewOptima):
     """The newly added tasks 'with higher penalties'."""
 
-    feature_scale: PositiveFloat = 2.0
+    feature_scale: Positive = 2.0
 
 
 class Variations(Section):
     """Other values of what the paper leaves open about the new tasks, tried one at a time."""
 
-    feature_scale: list[PositiveFloat] = [1.25, 1.5, 3.0, 5.0]
-    count: list[PositiveInt] = [5, 15, 150, 500]
-    centre: list[Annotated[list[float], Field(min_length=2, max_length=2)]] = [
+    feature_scale: Distinct[Positive] = [1.25, 1.5, 3.0, 5.0]
+    count: Distinct[Count] = [5, 15, 150, 500]
+    centre: Distinct[Point] = [
         [2.0, 2.0],
         [8.0, 8.0],
     ]
-    shots: list[PositiveInt] = [3, 50]
+    shots: Distinct[Samples] = [3, 50]
 
 
 class Trajectory(OpenSection):
     """The path of w_m(alpha) in the plane and its mean distance to all optima."""
 
     computed_by: ClassVar[str] = "experiment:Trajectory"
-    rows: dict[str, TrajectoryRow]
-    tasks: PositiveInt = 500
-    shots: PositiveInt = 10
+    rows: Named[TrajectoryRow]
+    tasks: Count = 500
+    shots: Samples = 10
     new_tasks: NewTasks = NewTasks()
     variations: Variations = Variations()
-    seeds: PositiveInt = 10
-    grid_points: Annotated[int, Field(ge=12)] = 201
-    grid_factor: PositiveFloat = 2.0
+    seeds: Seeds = 10
+    grid_points: GridPoints = 201
+    grid_factor: Positive = 2.0
 
     late: ClassVar[frozenset[str]] = frozenset(["grid_points", "grid_factor"])
     sources: ClassVar[dict[str, Source]] = {
@@ -98,7 +106,7 @@ class Trajectory(OpenSection):
 class Fig01(Trajectory):
     """Trajectory of the MAML solution (Fig. 1)."""
 
-    rows: dict[str, TrajectoryRow] = {
+    rows: Named[TrajectoryRow] = {
         "1": TrajectoryRow(title="x ~ U(-5, 5), a ~ N(0, 3I)", inputs=UNIFORM_5, optima=NORMAL_3)
     }
     readings: Readings = Readings(
@@ -115,7 +123,7 @@ class Fig01(Trajectory):
 class Fig07(Trajectory):
     """More trajectories (Fig. 7)."""
 
-    rows: dict[str, TrajectoryRow] = {
+    rows: Named[TrajectoryRow] = {
         "1": TrajectoryRow(
             title="x ~ N(0, 2), a ~ N(0, 3I)",
             inputs=NormalLaw(name="normal", mean=0.0, spread=2.0),

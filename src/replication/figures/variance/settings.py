@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import model_validator
 
 from innerlr.choices import Init
 from replication.settings.laws import Spaced
 from replication.settings.section import OpenSection, Readings
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.tasks import ENTRYWISE, GaussianInput
+from replication.settings.types import (
+    Count,
+    Dim,
+    GridPoints,
+    Positive,
+    Samples,
+    Seeds,
+    Several,
+    Width,
+)
 
+# laws given by their variance
 VariedLaw = Literal["normal", "uniform", "exponential"]
 WidthRule = Literal["fixed", "data"]
+
+
+class Variances(Spaced):
+    """Variances of the inputs, evenly spaced from first to last."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if not 0 < self.first < self.last:
+            raise ValueError(f"expected 0 < first < last, got {self.first} and {self.last}")
+        return self
 
 
 class Fig04a(OpenSection):
     """alpha_lim of a Gaussian basis against the variance of the inputs, by quadrature (Fig. 4a)."""
 
     computed_by: ClassVar[str] = "basis:BasisVariance"
-    laws: list[VariedLaw] = ["normal", "uniform", "exponential"]
-    dim: PositiveInt = 10
-    shots: PositiveInt = 15
+    laws: Several[VariedLaw] = ["normal", "uniform", "exponential"]
+    dim: Dim = 10
+    shots: Samples = 15
     centres: Spaced = Spaced(first=-5.0, last=5.0)
-    width: PositiveFloat = 2.0
+    width: Positive = 2.0
     width_rule: WidthRule = "fixed"
     gaussian_input: GaussianInput = "entrywise"
-    variance: Spaced = Spaced(first=0.5, last=50.0)
-    grid_points: Annotated[int, Field(ge=12)] = 100
+    variance: Variances = Variances(first=0.5, last=50.0)
+    grid_points: GridPoints = 100
     readings: Readings = Readings(
         alternatives={
             "scalar": {"gaussian_input": "scalar"},
@@ -67,16 +88,16 @@ class Fig04b(OpenSection):
     """alpha_lim of tangent features against the variance of the inputs, by quadrature (Fig. 4b)."""
 
     computed_by: ClassVar[str] = "tangent:TangentVariance"
-    laws: list[VariedLaw] = ["normal", "uniform", "exponential"]
-    width: PositiveInt = 10_240
+    laws: Several[VariedLaw] = ["normal", "uniform", "exponential"]
+    width: Width = 10_240
     init: Init = "pytorch"
     hidden_bias: bool = True
     output_bias: bool = True
-    shots: PositiveInt = 15
-    variance: Spaced = Spaced(first=0.5, last=30.0)
-    grid_points: Annotated[int, Field(ge=12)] = 30
-    quadrature_panels: PositiveInt = 8
-    seeds: PositiveInt = 10
+    shots: Samples = 15
+    variance: Variances = Variances(first=0.5, last=30.0)
+    grid_points: GridPoints = 30
+    quadrature_panels: Count = 8
+    seeds: Seeds = 10
     readings: Readings = Readings(
         change={"seeds": 3},
         alternatives={
