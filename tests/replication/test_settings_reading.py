@@ -148,6 +148,7 @@ WRONG: dict[str, tuple[str | bytes, int, str, list[str]]] = {
     "no YAML": ("preset: mine\nfig08: {trials: 3", 2, "", ["not valid YAML"]),
     "tabs": ("fig08:\n\ttrials: 3", 2, "", ["not valid YAML", "trials: 3"]),
     "a long key": (f"{'x' * 900}: 3", 1, "xxx", ["900", "200 characters"]),
+    "a long name of a folder": (f"preset: {'x' * 150}", 1, "preset", ["at most 100 characters"]),
     "a long value": (f"seed: {'x' * 1_000_000}", 1, "seed", ["integer", "..."]),
     "a merge of a number": ("fig08: {<<: 3}", 1, "fig08.<<", ["a mapping"]),
 }
@@ -312,7 +313,7 @@ def _mutated_files(seed: int, count: int, path: Path) -> int:
 
 
 def test_a_mutated_file_is_read_or_refused(tmp_path: Path) -> None:
-    assert 50 < _mutated_files(1, 500, tmp_path / "mutated.yaml") < 450
+    assert 100 < _mutated_files(1, 1000, tmp_path / "mutated.yaml") < 900
 
 
 @pytest.mark.slow

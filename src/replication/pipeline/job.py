@@ -56,7 +56,8 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
     except InnerlrError as error:
         if os.environ.get("INNERLR_DEBUG"):
             raise
-        # the key of the settings that it ran with
-        section = f"{settings['experiment']}: " if settings.get("experiment") else ""
+        # the section of the settings that it ran with
+        name = settings.get("experiment") or ""
+        section = "" if name in str(error) else f"{name}: "
         print(f"innerlr: {section}{error}", file=sys.stderr)
         sys.exit(1)

@@ -24,7 +24,7 @@ USERS = ROOT / "config.yaml"
 class Configuration(Section):
     """What every configuration has beside the sections of the paper's experiments."""
 
-    preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "default"
+    preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=100)] = "default"
     seed: Annotated[int, Field(ge=0)] = 2022
     device: Device = "auto"
     experiments: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], OwnExperiment] = {}
