@@ -28,7 +28,7 @@ from replication.settings.section import Section
 FOLDER = Path(__file__).parent / "figures"
 # experiments of the user's own: named in the configuration, not by the family
 OWN = "own"
-# words that a family's names may not be, since targets and sections have them
+# how a figure's name looks: it becomes a target and the name of files
 _NAME = re.compile(r"[a-z][a-z0-9]*")
 
 
