@@ -108,6 +108,8 @@ def test_the_users_stop_is_noted_and_still_stops() -> None:
         signal.raise_signal(signal.SIGTERM)
         assert stopped.by_user
         assert handled == [signal.SIGTERM]
+        # a test run in the background ignores it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         again = report.Stopped()
         again.watch()
         with pytest.raises(KeyboardInterrupt):
@@ -134,6 +136,8 @@ def test_no_report_is_made_of_a_run_that_the_user_stops(tmp_path: Path, number: 
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # a test run in the background ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     first = project.results() / "data/fig11.csv"
     for _ in range(600):
