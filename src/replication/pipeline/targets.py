@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from innerlr.errors import InnerlrError
 from innerlr.io.verify import SUFFIX
 from replication.checkout import GENERAL_TABLES, ROOT
-from replication.families import OWN, families, family_of, figures
+from replication.families import families, family_of, figures
 from replication.images.choice import ENVIRONMENT, wanted
 from replication.judging.entries import beginning_with, entries, entry_files, measured
 from replication.judging.pages import pages
@@ -119,7 +119,7 @@ class Targets:
 
     @property
     def image_bank(self) -> Path:
-        """All images, as bits."""
+        """The file that holds all images, as bits."""
         return self.results / "data/omniglot.npz"
 
     def images_of(self, experiment: str) -> list[Path]:
@@ -202,7 +202,7 @@ class Targets:
         return section.reading_runs() if isinstance(section, TrainedSection) else []
 
     def trained_for_readings(self, experiment: str) -> list[Path]:
-        """What these jobs make."""
+        """What the training jobs make that all readings of an experiment share."""
         return self._of_runs(experiment, self.reading_runs(experiment))
 
     def tables_of_readings(self, experiment: str) -> list[Path]:
@@ -278,7 +278,7 @@ class Targets:
 
     @property
     def figures_without_table(self) -> list[str]:
-        """The other figures."""
+        """Figures whose job makes no table."""
         return [name for name in self.figures if name not in self.figures_with_table]
 
     def forms(self, name: str) -> list[Path]:
@@ -359,6 +359,3 @@ def _digests(files: set[Path]) -> Code:
 @cache
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-__all__ = ["OWN", "Code", "Curve", "Targets", "provenance"]

@@ -114,7 +114,7 @@ def load(raw: Mapping[str, Any], files: Sequence[str] = ()) -> Configuration:
 
 def load_file(path: str) -> Configuration:
     """:func:`load` on a YAML file, as it stands."""
-    return load(_read(path), [path])
+    return load(read(path), [path])
 
 
 def load_over(
@@ -127,17 +127,16 @@ def load_over(
         last: values that are laid over all files.
         read_from: files that `last` was read from by a reader that refuses less than ours.
     """
-    raw: Any = Config().model_dump(mode="json")
-    for path in [*([str(USERS)] if USERS.is_file() else []), *paths]:
-        raw = _laid_over(raw, _read(path))
-    for path in read_from:
-        _read(str(path))
-    files = [*([str(USERS)] if USERS.is_file() else []), *paths, *map(str, read_from)]
-    return load(_laid_over(raw, last or {}), files)
-
-
-def _read(path: str) -> dict[str, Any]:
-    return read(path)
+    files = [*([str(USERS)] if USERS.is_file() else []), *paths]
+    changes = [*map(read, files), last or {}]
+    given = [str(path) for path in read_from]
+    for path in given:
+        read(path)
+    # a section that nobody changes keeps its defaults, which need no check
+    raw: Any = Config().model_dump(mode="json", include={key for each in changes for key in each})
+    for change in changes:
+        raw = _laid_over(raw, change)
+    return load(raw, [*files, *given])
 
 
 def _laid_over(node: Any, change: Mapping[str, Any]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ else:
 
 
 class Spaced(Section):
-    """`dim` values evenly spaced from first to last."""
+    """Values evenly spaced from first to last."""
 
     first: Real
     last: Real
@@ -116,7 +116,7 @@ class Spaced(Section):
         return self
 
     def values(self, count: int) -> Array:
-        """So many of them: (count,)."""
+        """The values, if there are `count` of them: (count,)."""
         import numpy as np
 
         return np.linspace(self.first, self.last, count)

@@ -20,7 +20,7 @@ from replication.settings.messages import cut, quoted
 # libyaml's parser is ten times as fast; both give lines
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# config.yaml with every setting has 60 kB, 2,000 values and 9 levels
+# workflow/defaults.yaml, which has every setting, has 60 kB, 2,000 values and 9 levels
 BYTES, VALUES, DEPTH = 5_000_000, 100_000, 30
 KEY_LENGTH = 200
 _LARGEST = 2**63
@@ -101,7 +101,7 @@ def _text(path: str) -> str:
         with open(path, "rb") as stream:
             data = stream.read(BYTES + 1)
     except FileNotFoundError as error:
-        raise InnerlrError(f"config: no file {path!r}. Copy config.yaml and change it.") from error
+        raise InnerlrError(f"config: no file {path!r}. Check the path.") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
         raise InnerlrError(f"config: {path}: cannot be read: {reason}.") from error

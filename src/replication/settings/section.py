@@ -185,6 +185,7 @@ class TrainedSection(OpenSection):
 
 
 def without(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """A mapping that lacks some keys."""
     return {key: value for key, value in values.items() if key not in keys}
 
 

@@ -100,6 +100,7 @@ ENTRYWISE = assumed(
 
 
 def gaussian_basis(first: float, last: float, width: float) -> GaussianFeatures:
+    """Ten Gaussians of one width, their centres evenly spaced from first to last."""
     return GaussianFeatures(
         name="gaussian_basis", dim=10, centres=Spaced(first=first, last=last), widths=width
     )

@@ -15,6 +15,7 @@ from innerlr.intervals import Interval
 from replication import drawing
 from replication.figures.convergence.experiment import SLOPE_FROM
 from replication.judging.claims import measure
+from replication.prose import between
 
 # reading of alpha*(N) in the sweep: label, colour
 READINGS = {
@@ -95,7 +96,7 @@ def _reading(
     if slope is not None:
         drawn["fit"] = fit = _fitted(mean, slope.mean)
         logarithmic.plot(fit.tasks, fit.value, color="0.15", linewidth=0.8, zorder=4)
-        text = f"slope {slope.mean:.2f} ({slope.low:.2f} to {slope.high:.2f})"
+        text = f"slope {between(slope, '.2f')}"
         logarithmic.text(
             0.99,
             height,
@@ -208,7 +209,7 @@ def findings(sweep: pd.DataFrame, estimates: pd.DataFrame, section: Mapping[str,
         text = f"{error:.2g} at N = {first}, where the paper's axis goes to {PAPER_TOP[name]:g}"
         at_first.append(f"({name}) {text}")
         of_limit = measure(estimates, name, "relative_error_at_last")
-        at_last.append(f"({name}) {of_limit.mean:.2%} ({of_limit.low:.2%} to {of_limit.high:.2%})")
+        at_last.append(f"({name}) {between(of_limit, '.2%')}")
         gain.append(f"({name}) {mean.error[name, last] / mean.error_risk[name, last]:.0f}")
     capped = sweep.tasks[sweep.capped]
     return Findings(

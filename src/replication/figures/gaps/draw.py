@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from replication import drawing
 from replication.judging.claims import measure
+from replication.prose import between
 
 # law of the inputs: how it is written
 TITLES = {
@@ -187,6 +188,6 @@ def _each(estimates: pd.DataFrame, laws: Mapping[str, Any], quantity: str) -> st
     texts = []
     for law in laws:
         value = measure(estimates, law, quantity)
-        interval = f" ({value.low:.3g} to {value.high:.3g})" if value.low < value.high else ""
-        texts.append(f"{value.mean:.3g}{interval} for {written(laws, law)}")
+        number = between(value) if value.low < value.high else f"{value.mean:.3g}"
+        texts.append(f"{number} for {written(laws, law)}")
     return "; ".join(texts)

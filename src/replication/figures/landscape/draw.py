@@ -14,6 +14,7 @@ from innerlr.intervals import Interval, mean_interval
 from replication import drawing
 from replication.judging.claims import measure
 from replication.loss_landscape import landscape_panel
+from replication.prose import between
 
 # reading of alpha*(N) in the estimates: what it minimises
 MINIMISERS = {"alpha_star": "training loss", "alpha_star_risk": "population risk"}
@@ -62,10 +63,7 @@ def pairs_findings(estimates: pd.DataFrame, section: Mapping[str, Any]) -> Pairs
     panels = section["panels"]
     ratios = {name: measure(estimates, name, "ratio_lim_to_star") for name in panels}
     return PairsFindings(
-        ratios="; ".join(
-            f"({name}) {ratio.mean:.4f} ({ratio.low:.4f} to {ratio.high:.4f})"
-            for name, ratio in ratios.items()
-        ),
+        ratios="; ".join(f"({name}) {between(ratio, '.4f')}" for name, ratio in ratios.items()),
         limits={name: measure(estimates, name, "alpha_lim").mean for name in panels},
         tasks=", ".join(sorted({str(panel["tasks"]) for panel in panels.values()})),
         draws=section["seeds"],

@@ -15,6 +15,7 @@ from replication import drawing
 from replication.judging.claims import measure
 from replication.judging.estimators import ESTIMATORS
 from replication.loss_landscape import landscape_panel
+from replication.prose import between
 
 # estimate that is drawn where there are no losses: its look
 LOOKS = {"alpha_lim_sampled": drawing.STAR, "alpha_est": drawing.DIAMOND}
@@ -152,5 +153,5 @@ def _result(estimates: pd.DataFrame, cap: float) -> str:
 
 def _told(estimates: pd.DataFrame, quantity: str) -> str:
     """A number with its interval; of a single repetition it has none."""
-    mean, low, high = measure(estimates, "a", quantity)
-    return f"{mean:.4g}" + (f" ({low:.4g} to {high:.4g})" if np.isfinite(high) else "")
+    value = measure(estimates, "a", quantity)
+    return between(value, ".4g") if np.isfinite(value.high) else f"{value.mean:.4g}"
