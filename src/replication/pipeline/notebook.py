@@ -96,6 +96,16 @@ class _Page(HTMLExporter):
         return _mathml(super().markdown2html(context, source))
 
 
+# a table whose last column is text (see tables.as_html): its words stand on few lines
+_STYLE = """<style>
+.jp-RenderedHTML:has(table.told) { overflow-x: auto; }
+.jp-RenderedHTMLCommon table.told { table-layout: auto; }
+.jp-RenderedHTMLCommon table.told :is(th, td) { text-align: left; vertical-align: top; }
+.jp-RenderedHTMLCommon table.told td:last-child { min-width: 18rem; }
+</style>
+"""
+
+
 def to_html(executed: str, *, title: str) -> str:
     """A page of the executed notebook that needs no network; code folded away."""
     exporter = _Page(template_name="lab", exclude_input=True, exclude_input_prompt=True)
@@ -104,7 +114,7 @@ def to_html(executed: str, *, title: str) -> str:
     exporter.mermaid_js_url = ""
     node = nbformat.reads(executed, as_version=4)
     body, _ = exporter.from_notebook_node(node, resources={"metadata": {"name": title}})
-    return str(body)
+    return str(body).replace("</head>", f"{_STYLE}</head>", 1)
 
 
 def caption(template: str, claims: Sequence[str]) -> str:
