@@ -154,9 +154,16 @@ class Targets:
         """The files in which the claims stand."""
         return [os.path.relpath(file) for file in entry_files()]
 
+    @cached_property
+    def _measured(self) -> dict[str, list[Mapping[str, Any]]]:
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for claim in measured(self.entries):
+            found.setdefault(claim["experiment"], []).append(claim)
+        return found
+
     def claims(self, experiment: str) -> list[Mapping[str, Any]]:
         """The claims that are measured in an experiment."""
-        return [c for c in measured(self.entries) if c["experiment"] == experiment]
+        return self._measured.get(experiment, [])
 
     def choices(self, experiment: str) -> dict[str, dict[str, Any]]:
         """What each reading of an experiment chooses, the primary one first."""
@@ -326,34 +333,48 @@ class Targets:
 
         A parameter of the rule: editing a module reruns it.
         """
-        found = set(behind(ROOT / f"scripts/{rule}.py"))
+        found = _behind_script(rule)
         if experiment is not None:
             module = type(self.config.section(experiment)).computed_by.partition(":")[0]
-            found |= set(behind(family_of(experiment).folder / f"{module}.py"))
+            found = found | _behind(family_of(experiment).folder / f"{module}.py")
             if not self.runs(experiment):
                 # the script imports these only to evaluate trained networks
-                training = ROOT / "src/replication/training"
-                found = {path for path in found if not path.is_relative_to(training)}
-        return _digests(found)
+                training = "src/replication/training/"
+                found = {path: at for path, at in found.items() if not path.startswith(training)}
+        return _in_order(found)
 
     def code_of_notebook(self, rule: str, notebook: str | Path) -> Code:
         """The code behind a rule's script, and behind the notebook that it runs."""
-        return _digests({*behind(ROOT / f"scripts/{rule}.py"), *behind(ROOT / notebook)})
+        return _in_order(_behind_script(rule) | _behind(ROOT / notebook))
 
     def code_of_table(self, name: str) -> Code:
         """The code behind a general table: all estimates have what families say of theirs."""
-        said = [f.folder / "quantities.py" for f in families().values() if f.has("quantities")]
-        looked_up = _digests(set(said)) if name == "estimators" else {}
-        return {**self.code_of_notebook("table", f"notebooks/{name}.ipynb"), **looked_up}
+        found = self.code_of_notebook("table", f"notebooks/{name}.ipynb")
+        if name == "estimators":
+            for family in families().values():
+                if family.has("quantities"):
+                    found |= _behind(family.folder / "quantities.py")
+        return found
 
     def code_of_drawing(self, rule: str, experiment: str) -> Code:
         """The code behind a rule's script, an experiment and its family's drawing."""
-        drawing = set(behind(family_of(experiment).folder / "draw.py"))
-        return {**self.code(rule, experiment), **_digests(drawing)}
+        drawing = _behind(family_of(experiment).folder / "draw.py")
+        return _in_order(self.code(rule, experiment) | drawing)
 
 
-def _digests(files: set[Path]) -> Code:
-    return {file.relative_to(ROOT).as_posix(): _digest(file) for file in sorted(files)}
+@cache
+def _behind(file: Path) -> Code:
+    """The code behind one file; many jobs have the same."""
+    return {path.relative_to(ROOT).as_posix(): _digest(path) for path in behind(file)}
+
+
+def _behind_script(rule: str) -> Code:
+    return _behind(ROOT / f"scripts/{rule}.py")
+
+
+def _in_order(code: Code) -> Code:
+    """By path: Snakemake compares parameters by how they are written."""
+    return dict(sorted(code.items()))
 
 
 @cache
