@@ -9,8 +9,8 @@ with job(snakemake) as facts:
     p, files = snakemake.params, snakemake.input.tables
     if len(files) == 1:  # all readings in one table
         together = dict(list(read_table(files[0]).groupby("reading")))
-        tables = {name: together[name] for name in p.readings}
+        tables = {name: together[name] for name in p.specifications}
     else:
-        tables = dict(zip(p.readings, map(read_table, files), strict=True))
+        tables = dict(zip(p.specifications, map(read_table, files), strict=True))
     made = under_readings(p.claims, tables, p.experiment, facts["data_source"])
     write_table(made, snakemake.output.table)

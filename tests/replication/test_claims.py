@@ -525,6 +525,6 @@ def test_claims_are_chosen_by_the_beginnings_of_their_names() -> None:
     assert beginning_with(listed, [], "x") == listed
     assert beginning_with(listed, ["fig08-slope"], "x") == listed[1:]
     with pytest.raises(InnerlrError) as error:
-        beginning_with(listed, ["fig08-slope", "fig08-rat-"], "fig08.readings.claims")
-    said = "fig08.readings.claims: no claim on it begins with 'fig08-rat-'. Did you mean"
+        beginning_with(listed, ["fig08-slope", "fig08-rat-"], "fig08.specifications.claims")
+    said = "fig08.specifications.claims: no claim on it begins with 'fig08-rat-'. Did you mean"
     assert f"{said} 'fig08-rate'?" in str(error.value)

@@ -63,7 +63,7 @@ def test_every_claim_is_measured_under_every_reading(name: str) -> None:
     small = {"seeds": 2} if "seeds" in SMALL[name] else {}
     tables = {}
     for reading in opened.choices():
-        chosen = opened.reading(reading).for_stage("estimates") | small
+        chosen = opened.specification(reading).for_stage("estimates") | small
         tables[reading] = make(name, chosen, 5).all_stages()
     judged = under_readings(claims, tables, name)
     assert len(judged) == len(claims) * len(tables)

@@ -12,7 +12,7 @@ Optimizer = Literal["adam", "sgd"]
 # of ANIL: see replication.training.anil
 ForwardNorm = Literal["none", "l2", "l2sqrtd", "layernorm"]
 Sigma2 = Literal["gram", "covsum", "cov", "var", "trace"]
-RateName = Literal["online", "alpha_lim", "learned"]
+AlphaName = Literal["online", "alpha_lim", "learned"]
 InnerLoss = Literal["mean", "sum"]
 BatchNorm = Literal["together", "separate"]
 Precision = Literal["float32", "tf32", "bfloat16"]

@@ -58,8 +58,13 @@ def _explained(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> 
     location = place_of(problem, raw)
     where = cut(".".join(map(str, location))) or "top level"
     if problem["type"] == "extra_forbidden":
-        valid = _valid_keys(problem["loc"][:-1], model)
-        return f"{where}: unknown key. {nearest(cut(str(problem['loc'][-1])), valid)}"
+        sections = _sections_at(problem["loc"][:-1], model)
+        key = str(problem["loc"][-1])
+        for section in sections:
+            if new := section.new_name(key):
+                return f"{where}: this key is called `{new}` now."
+        valid = sorted({name for section in sections for name in section.model_fields})
+        return f"{where}: unknown key. {nearest(cut(key), valid)}"
     if problem["type"] == "missing":
         return f"{where}: missing. Add it, for example `{location[-1]}: ...`."
     if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
@@ -80,8 +85,8 @@ def _explained(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> 
     return said
 
 
-def _valid_keys(location: tuple[Any, ...], model: type[BaseModel]) -> list[str]:
-    """Keys of the section at a pydantic error location below `model`."""
+def _sections_at(location: tuple[Any, ...], model: type[BaseModel]) -> list[Any]:
+    """The section classes that a pydantic error location below `model` may be in."""
     models: list[Any] = [model]
     for part in location:
         found: list[Any] = []
@@ -90,7 +95,7 @@ def _valid_keys(location: tuple[Any, ...], model: type[BaseModel]) -> list[str]:
                 found.append(candidate)
         if found:
             models = found
-    return sorted({name for model in models for name in getattr(model, "model_fields", {})})
+    return [model for model in models if hasattr(model, "model_fields")]
 
 
 def _annotation(model: Any, part: Any) -> Any:

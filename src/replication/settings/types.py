@@ -52,4 +52,4 @@ Several = Annotated[list[Entry], Field(min_length=1, max_length=1000), NotRepeat
 # names of files and columns are made of it
 PanelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
 Named = Annotated[dict[PanelName, Entry], Field(min_length=1)]
-ReadingName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]
+SpecificationName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]

@@ -57,7 +57,7 @@ def test_the_gaps_of_figure_5_are_those_of_plain_descent() -> None:
         w = np.repeat(start[None], len(phi), axis=0)
         for _ in range(20):
             residual = np.einsum("nkd,nd->nk", phi, w - a)
-            w = w - 2 * made.cfg.rate / phi.shape[1] * np.einsum("nkd,nk->nd", phi, residual)
+            w = w - 2 * made.cfg.eta / phi.shape[1] * np.einsum("nkd,nk->nd", phi, residual)
         adapted.append(w)
     loss = [float((np.einsum("nkd,nd->nk", phi, w - a) ** 2).sum()) for w in adapted]
     distance = [float(((w - a) ** 2).sum(1).mean()) for w in adapted]

@@ -92,7 +92,7 @@ class AdaptationGap(Experiment):
                 # loss and distance, as drawn and as expected
                 drawn, expected = np.zeros((2, len(self.steps))), np.zeros((2, len(self.steps)))
                 for phi, a in self._law(name).chunks(self.rng(i, seed, stream), n):
-                    tasks = Adaptation(phi, a, self.cfg.rate)
+                    tasks = Adaptation(phi, a, self.cfg.eta)
                     drawn[0] += tasks.loss_gap(w_maml, w_erm, self.steps)
                     drawn[1] += tasks.distance_gap(w_maml, w_erm, self.steps) * len(a) / n
                     if kind == "fresh":
@@ -104,7 +104,7 @@ class AdaptationGap(Experiment):
                 for label, (loss, distance) in shown.items():
                     if not np.isfinite([loss, distance]).all():
                         raise InnerlrError(
-                            f"{self.name}.rate: at {self.cfg.rate} the loss of {name} leaves the "
+                            f"{self.name}.eta: at {self.cfg.eta} the loss of {name} leaves the "
                             "range of float64. Give a smaller rate, or inputs of smaller spread."
                         )
                     curve = {"steps": self.steps.astype(int), "loss_gap": loss}
