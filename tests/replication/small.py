@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from replication.experiment import Experiment
 from replication.families import make
 from replication.judging.entries import entries
+from replication.quantity import Estimates, Quantity
 from replication.settings.config import Config
 
 CLAIMS = entries()
@@ -70,6 +73,24 @@ def pooled(estimates: pd.DataFrame, panel: str) -> pd.Series:
 
 # half-width of a 95% Student-t interval of two values, over half their distance
 TWO = 12.7062047361747
+
+
+def estimated(values: Mapping[str, Mapping[Quantity[Any], Any]], **keys: Any) -> pd.DataFrame:
+    """A table of estimates, in the columns that experiments give it.
+
+    Args:
+        values: by panel and quantity: a list has a value for each seed, a number is of all of them
+            together, and an :class:`Estimated` too, with its interval.
+        **keys: values of the keys that all of the quantities vary by.
+    """
+    found = Estimates()
+    for panel, quantities in values.items():
+        for of, value in quantities.items():
+            given = replace(of, function=lambda value: value)
+            each = dict(enumerate(value)) if isinstance(value, Sequence) else {None: value}
+            for seed, one in each.items():
+                found.at(panel, seed, **keys)(given, one)
+    return found.table()
 
 
 def scalars(values: Mapping[str, Mapping[str, float | Sequence[float]]]) -> pd.DataFrame:
