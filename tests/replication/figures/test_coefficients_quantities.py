@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import experiment, stages
+from small import CLAIMS, experiment, stages
 
 from replication.figures.coefficients import quantities as q
-from replication.judging.claims import registry
+from replication.judging.claims import judge, registry
 from replication.measuring import measure
 from replication.quantity import Quantity
 
@@ -76,3 +76,21 @@ def test_every_quantity_is_measured_where_it_is_drawn() -> None:
     assert measure(estimates, q.g2_dominates_share, "a").mean == pytest.approx(2 / 5)
     assert len(estimates) == len(EXPECTED) + 1
     assert set(estimates.quantity) == set(registry("fig06"))
+
+
+def test_every_claim_on_figure_6_finds_its_quantity() -> None:
+    claims = [claim for claim in CLAIMS if claim.get("experiment") == "fig06"]
+    verdicts = judge(claims, stages(experiment("fig06", dim=3))[3], "fig06", {"dim": 3})
+    assert verdicts.set_index("id").measured.to_dict() == pytest.approx(
+        {
+            "fig06-g2-dominates": 1,
+            "fig06-g3-dominates": 7 / 3,
+            "fig06-every-coefficient": 2 / 5,
+            "fig06-more-terms": 27,
+            "fig06-higher-order": 12,
+            "fig06-left-axis": 3,
+            "fig06-right-axis": 7,
+            "fig06-g2-is-the-count": 11 / 13,
+            "fig06-g3-is-the-count": 6 / 7,
+        }
+    )
