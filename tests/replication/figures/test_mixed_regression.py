@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.interpolate import interp1d
+from scipy.optimize import minimize_scalar
 from small import experiment
 
 from innerlr.errors import InnerlrError
@@ -76,12 +78,38 @@ def test_the_minimiser_of_the_mean_risk_has_its_interval_over_sets() -> None:
         assert found.value == mean.idxmin()
         # another way to resample: sets one by one
         risks = curves.pivot(index="trial", columns="rate_b", values="test_risk")
+        of_sets = estimates[(estimates.panel == strategy) & estimates.seed.notna()]
+        of_sets = of_sets.pivot(index="seed", columns="quantity", values="value")
+        np.testing.assert_array_equal(of_sets.best_rate_b, risks.idxmin(axis=1))
+        np.testing.assert_array_equal(of_sets.lowest_risk, risks.min(axis=1))
+        at_limit = interp1d(risks.columns, risks)(2 * made.problem.alpha_lim())
+        regret = (at_limit - risks.min(axis=1)) / risks.min(axis=1)
+        np.testing.assert_allclose(of_sets.regret_at_lim, regret, rtol=1e-9)
         rng = np.random.default_rng(1)
         again = [risks.iloc[rng.integers(20, size=20)].mean().idxmin() for _ in range(1000)]
         low, high = np.quantile(again, [0.025, 0.975])
         # other resamples: the quantiles of a grid differ by a step or two
         assert found.low == pytest.approx(low - step, abs=1.5 * step)
         assert found.high == pytest.approx(high + step, abs=1.5 * step)
+
+
+def test_the_suggested_rates_of_figure_11() -> None:
+    made = experiment("fig11")
+    estimates = made.all_stages()
+    (limit,) = select(estimates, "alpha_lim", "both").value
+    (limit_b,) = select(estimates, "alpha_lim_b", "both").value
+    # k1 / (2 (k1 + p + 1)) with k1 = 5, p = 30
+    assert (limit, limit_b) == pytest.approx((5 / 72, 5 / 36))
+    for strategy in ("shared", "fixed"):
+        fixed = made.cfg.fixed_test_alpha if strategy == "fixed" else None
+
+        def risk(rate: float, fixed: float | None = fixed) -> float:
+            return float(made.problem.expected_risk(rate, rate if fixed is None else fixed))
+
+        best = minimize_scalar(risk, bounds=(-0.5, 0.5), method="bounded")
+        (found,) = select(estimates, "best_rate_b_theory", strategy).value
+        # a step of the fine grid; the risk is flat within the root of a rounding error
+        assert found == pytest.approx(best.x, abs=2e-5)
 
 
 def test_the_spread_over_fixed_rates_is_that_of_the_lowest_risks() -> None:

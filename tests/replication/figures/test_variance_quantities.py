@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small import experiment
 
 from replication.figures.variance import quantities as q
+from replication.measuring import select
+from replication.quantity import Quantity
 
 # lowest and highest inside, so that neither is the first or the last
 CURVE = np.array([3.0, 4.0, 1.0, 1.5, 1.2])
@@ -72,3 +78,55 @@ def test_the_affine_fit() -> None:
 def test_the_gap_to_the_closed_form_is_the_largest_and_relative_to_it() -> None:
     limits, closed = np.array([1.0, 1.1, 2.0, 3.0]), np.array([1.0, 1.0, 2.5, 3.0])
     assert q.closed_form_gap(limits, closed) == pytest.approx(0.2)
+
+
+def value(table: pd.DataFrame, quantity: Quantity[Any], panel: str, **at: str) -> float:
+    (row,) = select(table, quantity.name, panel, at).itertuples()
+    return float(row.value)
+
+
+# c / sigma^2 with c = 2.8 and 2, worked above; two laws
+CURVES = {"normal": [3.0, 1.0], "uniform": [1.0, 3.0]}
+
+
+def test_a_curve_of_the_basis_is_measured_as_it_is_given() -> None:
+    frames = [
+        pd.DataFrame({"law": law, "variance": [1.0, 2.0], "alpha_lim": limits})
+        for law, limits in CURVES.items()
+    ]
+    sweep = pd.concat(frames).assign(width_rule="data", gaussian_input="scalar", primary=True)
+    table = experiment("fig04a").estimates({}, sweep)
+    assert set(table.panel) == {"a", "data/scalar"}
+    for law, c, r2, share, ratio in (
+        ("normal", 2.8, 0.9, 1, 1 / 3),
+        ("uniform", 2.0, -1.5, 0, 3),
+    ):
+        assert value(table, q.inverse_fit_c, "a", law=law) == pytest.approx(c)
+        assert value(table, q.inverse_fit_r2, "a", law=law) == pytest.approx(r2)
+        assert value(table, q.decreasing_share, "a", law=law) == share
+        assert value(table, q.last_to_first, "a", law=law) == pytest.approx(ratio)
+        assert value(table, q.affine_fit_r2, "a", law=law) == pytest.approx(1)
+    # through (1, 3) and (1/2, 1)
+    assert value(table, q.affine_fit_a, "a", law="normal") == pytest.approx(-1)
+    assert value(table, q.affine_fit_b, "a", law="normal") == pytest.approx(4)
+    assert (table.low.isna() & table.high.isna() & table.seed.isna()).all()
+
+
+def test_a_curve_of_tangent_features_is_measured_as_it_is_given() -> None:
+    frames = [
+        pd.DataFrame({"law": law, "variance": [1.0, 2.0], "alpha_lim": limits, "reading": reading})
+        for law, limits in CURVES.items()
+        for reading in ("all biases", "no biases")
+    ]
+    closed = {
+        "closed form/normal/4": np.array([3.0, 0.8]),
+        "closed form/uniform/4": np.array([1.1, 3.0]),
+    }
+    table = experiment("fig04b").estimates(closed, pd.concat(frames).assign(seed=4))
+    assert table.seed.tolist() == [4] * len(table)
+    assert set(table.panel) == {"b", "all biases", "no biases"}
+    assert value(table, q.inverse_fit_r2, "b", law="uniform") == pytest.approx(-1.5)
+    assert value(table, q.inverse_fit_c, "b", law="normal") == pytest.approx(2.8)
+    assert value(table, q.closed_form_gap, "no biases", law="normal") == pytest.approx(0.25)
+    assert value(table, q.closed_form_gap, "no biases", law="uniform") == pytest.approx(1 / 11)
+    assert set(table.panel[table.quantity == "closed_form_gap"]) == {"no biases"}
