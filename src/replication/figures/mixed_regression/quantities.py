@@ -43,8 +43,8 @@ def best_rate_b(rates: Array, risks: Array) -> float:
 @quantity(unit="alpha of Bernacchia", place="Fig. 11, first row", kind="grid minimiser")
 def best_rate_b_of_mean(rates: Array, risks: Array, resamples: Array) -> Estimated:
     """The training rate of the grid with the lowest mean test risk of all meta-training sets.
-    Its interval is that of resampled sets, a step of the grid wider on each side, since the minimum
-    lies between the neighbours of the grid's lowest point."""
+    Its interval holds 95% of resampled sets and is a step of the grid wider on each side, since the
+    minimum lies between the neighbours of the grid's lowest point."""
     # risks: (sets, rates); resamples: (resamples, sets), the weight of each set in each
     curves = np.vstack([risks.mean(0), resamples @ risks])
     found = bootstrap_interval(rates[curves.argmin(1)])

@@ -207,8 +207,8 @@ def ratio_to_star_varied(estimate: float, star: float) -> float:
     by=("shots", "tasks", "width"),
 )
 def ratio_est_to_star_pooled_step(est: float, star: float, factor: int, tasks: int) -> float:
-    """(H.15) over the minimiser where the test step is that of (H.8), 2 alpha / (N K). That
-    minimiser is N times the one for a step of 2 alpha / K."""
+    """(H.15) over the minimiser with the test step of (H.8), 2 alpha / (N K). That minimiser is
+    N times the one for a step of 2 alpha / K."""
     # factor: of the minimiser's own step, N if it is the pooled one and 1 if not
     return est / star * factor / tasks
 
@@ -239,7 +239,7 @@ def slope_of_curve(at: Array, ratios: Array) -> float:
     by=("shots", "tasks", "varied"),
 )
 def slope_pooled_step_of_curve(at: Array, ratios: Array) -> float:
-    """As slope_of_curve, of (H.15) where the test step is that of (H.8)."""
+    """As slope_of_curve, of (H.15) with the test step of (H.8)."""
     return _slope(at, ratios)
 
 
