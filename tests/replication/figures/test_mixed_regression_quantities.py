@@ -51,14 +51,14 @@ def test_the_spread_is_of_the_worst_over_the_best() -> None:
 
 
 def test_the_best_rate_of_the_mean_has_the_ends_of_its_resamples_and_a_step() -> None:
-    rates = np.array([0.0, 0.1, 0.2, 0.3, 0.4])
-    # sets whose own best rates are 0.1 and 0.3; the mean of both has its lowest at 0.2
+    rates = np.array([-0.2, -0.1, 0.0, 0.1, 0.2])
+    # sets whose own best rates are -0.1 and 0.1; the mean of both has its lowest at 0
     risks = np.array([[3.0, 1.0, 1.2, 3.0, 9.0], [9.0, 3.0, 1.2, 1.0, 3.0]])
     both, first, second = [0.5, 0.5], [1.0, 0.0], [0.0, 1.0]
     found = q.best_rate_b_of_mean(rates, risks, np.array([both] * 92 + [first] * 4 + [second] * 4))
     # of 100 resamples 4 are at each side, more than the 2.5 beyond an end of 95%
-    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0, 0.4))
+    assert (found.value, found.low, found.high) == pytest.approx((0, -0.2, 0.2), abs=1e-12)
     assert found.interval.startswith("percentiles of resampled sets")
     # two at each side are fewer
     found = q.best_rate_b_of_mean(rates, risks, np.array([both] * 96 + [first] * 2 + [second] * 2))
-    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.1, 0.3))
+    assert (found.value, found.low, found.high) == pytest.approx((0, -0.1, 0.1), abs=1e-12)

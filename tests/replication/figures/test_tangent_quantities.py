@@ -172,6 +172,8 @@ def test_the_farthest_point_is_a_factor_above_one_in_either_direction() -> None:
     assert (above.value, above.low, above.high) == pytest.approx(
         (4, 2 ** (2 - TWO), 2 ** (2 + TWO))
     )
+    near = q.farthest([[1.25, 1.25], [1.5, 1.5]])
+    assert (near.value, near.low, near.high) == pytest.approx((1.5, 1.5, 1.5))
     none = q.farthest([[1.0, 2.0], [1.0, 0.0]])
     assert (none.value, none.low, none.high) == (np.inf, np.inf, np.inf)
 

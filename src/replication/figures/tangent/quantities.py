@@ -279,7 +279,6 @@ def farthest(ratios: Sequence[Sequence[float]]) -> Estimated:
             found = [Interval(np.inf, np.inf, np.inf)]
             break
         mean, low, high = geometric_interval(of_point)
-        if mean < 1:
-            mean, low, high = 1 / mean, 1 / high, 1 / low if low > 0 else np.inf
-        found.append(Interval(mean, low, high))
+        inverse = Interval(1 / mean, 1 / high, 1 / low if low > 0 else np.inf)
+        found.append(max(Interval(mean, low, high), inverse))
     return with_interval(max(found), "Student's t of the logarithms, at the farthest point")

@@ -5,6 +5,8 @@ The curves of the Gaussian basis are exact; those of tangent features are of one
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import stats
 
@@ -43,22 +45,27 @@ def inverse_fit_r2(variances: Array, limits: Array) -> float:
     return float(1 - (residuals**2).sum() / ((limits - limits.mean()) ** 2).sum())
 
 
+def _affine(variances: Array, limits: Array) -> Any:
+    """The least-squares line of alpha_lim on 1 / sigma^2."""
+    return stats.linregress(1 / variances, limits)
+
+
 @quantity(unit="alpha", place="Fig. 4; ours", kind="mean over seeds", by=("law",))
 def affine_fit_a(variances: Array, limits: Array) -> float:
     """a of the least-squares fit a + b / sigma^2 to alpha_lim."""
-    return float(stats.linregress(1 / variances, limits).intercept)
+    return float(_affine(variances, limits).intercept)
 
 
 @quantity(unit="alpha", place="Fig. 4; ours", kind="mean over seeds", by=("law",))
 def affine_fit_b(variances: Array, limits: Array) -> float:
     """b of the least-squares fit a + b / sigma^2 to alpha_lim."""
-    return float(stats.linregress(1 / variances, limits).slope)
+    return float(_affine(variances, limits).slope)
 
 
 @quantity(unit="1", place="Fig. 4; ours", kind="mean over seeds", by=("law",))
 def affine_fit_r2(variances: Array, limits: Array) -> float:
     """R^2 of the least-squares fit a + b / sigma^2 to alpha_lim."""
-    return float(stats.linregress(1 / variances, limits).rvalue ** 2)
+    return float(_affine(variances, limits).rvalue ** 2)
 
 
 @quantity(unit="1", place="Fig. 4 (b); ours", kind="mean over seeds", by=("law",), positive=True)
