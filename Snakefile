@@ -48,9 +48,9 @@ onstart:
 
 
 onsuccess:
-    write_report()
+    close_run()
 
 
 onerror:
     if not STOPPED.by_user:
-        write_report()
+        close_run()

@@ -15,6 +15,7 @@ import yaml
 from project import Project
 
 from innerlr.errors import InnerlrError
+from innerlr.io.manifest import NAME, read_manifest
 from replication.pipeline import report
 from replication.pipeline.targets import Targets
 from replication.settings.config import load
@@ -88,13 +89,38 @@ def test_the_report_is_due_where_it_is_missing_or_older_than_what_it_shows(
     mark.parent.mkdir(parents=True)
     mark.touch()
     written(monkeypatch)
-    report.write(targets)
+    report.close(targets)
     assert not mark.exists()
     assert report.due(targets) == []
     shown = targets.figure("fig08")[0]
     later = report.path(targets).stat().st_mtime + 10
     os.utime(shown, (later, later))
     assert report.due(targets) == [mark]
+
+
+def test_the_manifest_lists_the_report_and_is_due_where_it_is_missing_or_older(
+    targets: Targets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(monkeypatch)
+    report.close(targets)
+    listed = read_manifest(targets.results)
+    assert {"report.html", "config.yaml"} < set(listed)
+    assert {str(targets.results / name) for name in listed} >= set(map(str, targets.files("fig08")))
+    later = report.path(targets).stat().st_mtime + 10
+    os.utime(report.path(targets), (later, later))
+    assert report.due(targets) == [targets.logs / report.DUE]
+    report.close(targets)
+    assert report.due(targets) == []
+    (targets.results / NAME).unlink()
+    assert report.due(targets) == [targets.logs / report.DUE]
+
+
+def test_without_results_no_manifest_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert report.close(Targets(load({}))) == ""
+    assert not (tmp_path / "results").exists()
 
 
 def test_the_users_stop_is_noted_and_still_stops() -> None:

@@ -19,7 +19,9 @@ from browser import WIDTHS, assert_readable, chromium, opened
 from playwright.sync_api import Browser
 from project import Project, counts
 
-from innerlr.io.verify import SUFFIX, verify
+from innerlr.io.manifest import NAME
+from innerlr.io.records import SUFFIX
+from innerlr.io.verify import verify
 from replication.families import figures
 from replication.judging.entries import entries, measured
 from replication.settings.config import Config
@@ -230,6 +232,8 @@ def test_every_artefact_is_verified_and_a_changed_one_is_found(project: Project)
     os.chdir(project.folder)
     try:
         assert verify("results/smoke") == []
+        checked = subprocess.run(["sha256sum", "-c", "--quiet", NAME], cwd="results/smoke")
+        assert checked.returncode == 0
         table = Path("results/smoke/estimates/fig08.csv")
         kept = table.read_bytes()
         table.write_bytes(kept.replace(b"alpha_lim", b"alpha_1im", 1))

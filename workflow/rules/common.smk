@@ -35,10 +35,10 @@ STOPPED = the_report.Stopped()
 REPORT_DUE = the_report.due(TARGETS)
 
 
-def write_report():
-    """Make the report and say where it is."""
+def close_run():
+    """Make the report and the manifest, and say where the report is."""
     try:
-        said = the_report.write(TARGETS)
+        said = the_report.close(TARGETS)
     except InnerlrError as error:
         raise WorkflowError(str(error)) from None
     if said:

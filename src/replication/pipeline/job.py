@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from innerlr.errors import InnerlrError
+from innerlr.io.records import SUFFIX
+from replication.checkout import results_of
 from replication.pipeline import provenance
 
 
@@ -40,9 +42,10 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
     facts |= {"device": "cpu", "data_source": provenance.data_source(inputs)}
     try:
         yield facts
-        records = [str(p) for p in snakemake.output if str(p).endswith(provenance.SUFFIX)]
+        records = [str(p) for p in snakemake.output if str(p).endswith(SUFFIX)]
         provenance.write(
-            [path.removesuffix(provenance.SUFFIX) for path in records],
+            results_of(snakemake.config["preset"]),
+            [path.removesuffix(SUFFIX) for path in records],
             inputs,
             modules,
             rule=snakemake.rule,

@@ -11,8 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from innerlr.errors import InnerlrError
 from innerlr.io.files import digest
-from innerlr.io.verify import SUFFIX, digest_or_missing
+from innerlr.io.records import SUFFIX, read_record, sealed
+from innerlr.io.verify import digest_or_missing
 from replication.checkout import ROOT
 from replication.pipeline.files import atomic
 
@@ -52,12 +54,19 @@ def versions() -> dict[str, str]:
 
 
 def data_source(inputs: Iterable[str | Path]) -> str:
-    """Where the data behind `inputs` come from, as their records say; generated where none does."""
+    """Where the data behind `inputs` come from, as their records say; generated where none does.
+
+    Raises:
+        InnerlrError: a record cannot be read, or names no source.
+    """
     found = set()
     for path in inputs:
         record = Path(f"{path}{SUFFIX}")
         if record.is_file():
-            found.add(json.loads(record.read_text())["data_source"])
+            source = read_record(record).get("data_source")
+            if not isinstance(source, str):
+                raise InnerlrError(f"{record}: names no data source; make {path} again")
+            found.add(source)
     return joined(found)
 
 
@@ -86,6 +95,7 @@ def origin(inputs: Iterable[str | Path], code: Iterable[str] = ()) -> dict[str, 
 
 
 def write(
+    folder: str | Path,
     outputs: Iterable[str | Path],
     inputs: Iterable[str | Path],
     /,
@@ -98,7 +108,8 @@ def write(
     `changed_meanwhile`.
 
     Args:
-        outputs: files just written.
+        folder: of the results; a record names its file by the path within it.
+        outputs: files just written, below `folder`.
         inputs: files they were made from.
         modules: the code behind them, by their paths in the checkout.
         facts: rule, config digest, seed, threads, device, wall and CPU seconds, data source; of a
@@ -112,9 +123,9 @@ def write(
     if changed:
         shared["changed_meanwhile"] = changed
     for path in outputs:
-        record = {"file": Path(path).name, "sha256": digest(path), **shared}
+        within = Path(path).relative_to(folder).as_posix()
         with atomic(f"{path}{SUFFIX}") as temporary:
-            temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+            temporary.write_text(sealed({"file": within, "sha256": digest(path), **shared}))
 
 
 def _is_code(path: str) -> bool:

@@ -19,8 +19,10 @@ from typing import Any
 import yaml
 
 from innerlr.errors import InnerlrError
+from innerlr.io.manifest import NAME as MANIFEST
 from replication.checkout import ROOT
 from replication.images.choice import unasked_stand_in
+from replication.pipeline.files import write_manifest
 from replication.pipeline.provenance import data_source
 from replication.pipeline.targets import Targets
 
@@ -51,11 +53,35 @@ def complete(targets: Targets) -> list[Path]:
 
 
 def due(targets: Targets) -> list[Path]:
-    """A file to ask for if the report is missing or older than what it shows; else none."""
-    report = path(targets)
+    """A file to ask for if the report or the manifest is missing or older than what it tells of."""
     shown = [file.stat().st_mtime for group in _groups(targets) for file in group if file.exists()]
-    current = report.exists() and report.stat().st_mtime >= max(shown, default=0.0)
-    return [] if current else [targets.logs / DUE]
+    last = max(shown, default=0.0)
+    for file in (path(targets), targets.results / MANIFEST):  # the manifest lists the report
+        if not file.exists() or file.stat().st_mtime < last:
+            return [targets.logs / DUE]
+        last = file.stat().st_mtime
+    return []
+
+
+def close(targets: Targets) -> str:
+    """End a run: write the report, then the manifest of all that the results hold.
+
+    Returns:
+        What to say (see :func:`write`).
+
+    Raises:
+        InnerlrError: one of them could not be written.
+    """
+    said = write(targets)
+    try:
+        if targets.results.is_dir():
+            write_manifest(targets.results)
+    except OSError as error:
+        raise InnerlrError(
+            f"{targets.results / MANIFEST}: could not be written ({error}). Mend that, and run "
+            "again: what is made stays."
+        ) from error
+    return said
 
 
 def write(targets: Targets) -> str:
