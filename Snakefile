@@ -45,6 +45,7 @@ rule readings:
 
 onstart:
     STOPPED.watch()
+    say_revision()
 
 
 onsuccess:

@@ -54,9 +54,10 @@ def _replication(args: argparse.Namespace) -> int:
 def _reference(args: argparse.Namespace) -> int:
     from replication.judging.entries import entries
     from replication.judging.reference import keep
+    from replication.pipeline.provenance import code_revision
 
     files = keep(args.folders, args.to, entries(), update=args.update)
-    print(f"{args.to}: {len(files)} files")
+    print("\n".join(filter(None, [code_revision().warning, f"{args.to}: {len(files)} files"])))
     return 0
 
 

@@ -17,7 +17,7 @@ from innerlr.io.verify import verify
 from replication.pipeline import job as jobs
 from replication.pipeline import provenance
 from replication.pipeline.files import atomic, write_arrays, write_manifest, write_table
-from replication.pipeline.provenance import config_digest
+from replication.pipeline.provenance import Revision, config_digest
 
 
 def test_atomic_leaves_the_old_file_when_writing_fails(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_record_is_of_what_ran_and_not_of_what_came_meanwhile(
     for name in ("src/code.py", "bank.npz"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text("before")
-    revisions = iter(["first", "second"])
+    revisions = iter([Revision("first"), Revision("second")])
     monkeypatch.setattr(provenance, "code_revision", lambda: next(revisions))
     monkeypatch.setattr(jobs.os, "dup2", lambda *_: None)  # the log is not what is tested
     out = Path("results/x/run.npz")

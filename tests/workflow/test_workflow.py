@@ -40,6 +40,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert f"{n} of {n} figures are in results/smoke/figures" in said
     assert "the report is results/smoke/report.html" in said
     assert "WARNING" not in said  # the stand-in was asked for
+    # the copy is no git checkout
+    assert said.count("The revision of the code is unknown: ") == 1
     return made
 
 
@@ -254,9 +256,12 @@ def test_a_record_says_how_its_artefact_was_made(project: Project) -> None:
     record = json.loads((project.results() / f"sweeps/fig08.csv{SUFFIX}").read_text())
     for key in (
         *("sha256", "revision", "config_digest", "seed", "inputs", "versions", "threads"),
-        *("device", "wall_seconds", "cpu_seconds", "data_source", "rule"),
+        *("device", "wall_seconds", "cpu_seconds", "data_source", "rule", "host", "cpu"),
+        *("resumed", "started", "ended", "revision_unknown"),
     ):
         assert key in record
+    assert record["file"] == "sweeps/fig08.csv"
+    assert record["revision"] == "unknown"
     assert record["seed"] == 2022
     assert list(record["inputs"]) == ["results/smoke/features/fig08.npz"]
 

@@ -15,6 +15,7 @@ for name, folder in (("PYTHONPATH", SOURCE), ("PATH", str(Path(sys.executable).p
 
 from innerlr.errors import InnerlrError
 from replication.pipeline import report as the_report
+from replication.pipeline.provenance import code_revision
 from replication.pipeline.targets import Targets, provenance
 from replication.settings.config import load_over
 
@@ -33,6 +34,13 @@ ENVIRONMENT = "../../environment.yml"
 SEED, DEVICE = TARGETS.config.seed, TARGETS.config.device
 STOPPED = the_report.Stopped()
 REPORT_DUE = the_report.due(TARGETS)
+
+
+def say_revision():
+    """Say it once if the records cannot name the code that ran."""
+    warning = code_revision().warning
+    if warning:
+        print(warning, file=sys.stderr)
 
 
 def close_run():

@@ -182,7 +182,7 @@ class _Run(_Part):
                 "the end of a run of a named target, such as a figure: run one."
             )
         tables = sorted(self.folder.glob("estimates/*.csv"))
-        here = code_revision()
+        here = code_revision().name
         if any(self.record(f"estimates/{table.name}")["revision"] != here for table in tables):
             return
         config = load_file(str(path))
