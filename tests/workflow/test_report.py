@@ -32,6 +32,15 @@ def targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Targets:
     return made
 
 
+def embedding(text: str) -> str:
+    """A report, as far as it matters here, with that text in its data."""
+    scripts = (
+        f'<script id="{name}">\n    var x = "{text}";\n    </script>\n'
+        for name in sorted(report.MAY_HOLD_TEXT)
+    )
+    return "".join(scripts)
+
+
 def written(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
     """Snakemake's calls, which write what they are asked for unless they fail."""
     calls: list[list[str]] = []
@@ -39,7 +48,7 @@ def written(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
     def run(command: list[str], **_: Any) -> SimpleNamespace:
         calls.append(command)
         target = Path(command[command.index("--report") + 1])
-        target.write_text("half" if code else "whole")
+        target.write_text("half" if code else embedding("</script>"))
         return SimpleNamespace(returncode=code, stdout="out", stderr="disk full")
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -52,7 +61,7 @@ def test_the_report_shows_what_is_whole(targets: Targets, monkeypatch: pytest.Mo
     (command,) = calls
     shown = command[command.index("--") + 1 :]
     assert set(shown) == {str(f) for f in [*targets.figure("fig08"), *targets.table("table1")]}
-    assert report.path(targets).read_text() == "whole"
+    assert report.path(targets).read_text() == embedding(r"\u003c/script>")
     assert said.startswith("2 of 15 figures are in results/small/figures; the report is")
     assert load_snapshot(targets) == targets.config
 

@@ -8,6 +8,7 @@ target's, and has one path for all presets.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -119,11 +120,39 @@ def write(targets: Targets) -> str:
         )
         if made.returncode:
             raise InnerlrError(f"the report could not be made:\n{made.stdout}\n{made.stderr}")
+        shown_only = closed(unfinished.read_text(encoding="utf-8"))
+        unfinished.write_text(shown_only, encoding="utf-8")
         unfinished.replace(report)
         (targets.logs / DUE).unlink(missing_ok=True)
     finally:
         unfinished.unlink(missing_ok=True)
     return _said(targets)
+
+
+# what Snakemake embeds, as JSON on one line
+_EMBEDDED = re.compile(r'(<script id="([\w-]+)">\n *var \w+ = )(.*)(;\n *</script>)')
+MAY_HOLD_TEXT = {"workflow-desc", "results", "categories", "rules", "metadata"}
+
+
+def closed(report: str) -> str:
+    """A report in whose scripts no text ends the script.
+
+    Snakemake embeds parameters, such as titles, captions and labels as they are: one with
+    `</script>` in it is run. Within JSON a `<` may as well be written as its code.
+
+    Raises:
+        InnerlrError: the report has another form than the one known.
+    """
+    names = {found[2] for found in _EMBEDDED.finditer(report)}
+    if not names >= MAY_HOLD_TEXT:
+        raise InnerlrError(
+            "the report: this version of Snakemake embeds its data in another form, so they cannot "
+            f"be made safe (no script {', '.join(sorted(MAY_HOLD_TEXT - names))}). Take the "
+            "version in requirements.lock."
+        )
+    return _EMBEDDED.sub(
+        lambda found: found[1] + found[3].replace("<", r"\u003c") + found[4], report
+    )
 
 
 def _said(targets: Targets) -> str:
