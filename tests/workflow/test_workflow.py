@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -250,6 +251,23 @@ def test_every_artefact_is_verified_and_a_changed_one_is_found(project: Project)
     assert any("estimates/fig08.csv has changed" in line for line in problems)
     assert any("an input of results/smoke/claims/fig08.csv" in line for line in problems)
     assert strays == [f"results/smoke/tables/stray.csv: has no stray.csv{SUFFIX}"]
+
+
+def test_the_run_is_packed_as_a_crate_that_verifies(project: Project, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "replication", "crate", "results/smoke", "--to", "smoke.zip"]
+    packed = subprocess.run(
+        command, cwd=project.folder, capture_output=True, text=True, check=False
+    )
+    assert packed.returncode == 0, packed.stderr
+    with zipfile.ZipFile(project.folder / "smoke.zip") as archive:
+        archive.extractall(tmp_path)
+    (project.folder / "smoke.zip").unlink()
+    assert verify(tmp_path / "results/smoke") == []
+    described = json.loads((tmp_path / "ro-crate-metadata.json").read_text())["@graph"]
+    names = {entity["@id"] for entity in described}
+    assert {f"results/smoke/figures/{figure}.png" for figure in FIGURES} < names
+    (action,) = [entity for entity in described if entity["@type"] == "CreateAction"]
+    assert action["object"] == {"@id": "results/smoke/config.yaml"}  # nothing else is read
 
 
 def test_a_record_says_how_its_artefact_was_made(project: Project) -> None:
