@@ -53,5 +53,4 @@ onsuccess:
 
 
 onerror:
-    if not STOPPED.by_user:
-        close_run()
+    close_run()

@@ -124,6 +124,15 @@ def test_the_manifest_lists_the_report_and_is_due_where_it_is_missing_or_older(
     assert report.due(targets) == [targets.logs / report.DUE]
 
 
+def test_a_stopped_run_has_a_manifest_and_no_report(
+    targets: Targets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = written(monkeypatch)
+    assert report.close(targets, stopped=True) == ""
+    assert not calls
+    assert "figures/fig08.png" in read_manifest(targets.results)
+
+
 def test_without_results_no_manifest_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,3 +197,4 @@ def test_no_report_is_made_of_a_run_that_the_user_stops(tmp_path: Path, number: 
     assert "the report is" not in said
     # though Fig. 6 is whole
     assert not (project.results() / "report.html").exists()
+    assert "data/fig11.csv" in read_manifest(project.results())

@@ -46,7 +46,7 @@ def say_revision():
 def close_run():
     """Make the report and the manifest, and say where the report is."""
     try:
-        said = the_report.close(TARGETS)
+        said = the_report.close(TARGETS, stopped=STOPPED.by_user)
     except InnerlrError as error:
         raise WorkflowError(str(error)) from None
     if said:

@@ -64,8 +64,12 @@ def due(targets: Targets) -> list[Path]:
     return []
 
 
-def close(targets: Targets) -> str:
+def close(targets: Targets, *, stopped: bool = False) -> str:
     """End a run: write the report, then the manifest of all that the results hold.
+
+    Args:
+        targets: of the run.
+        stopped: by the user, who asks for no report then.
 
     Returns:
         What to say (see :func:`write`).
@@ -73,7 +77,7 @@ def close(targets: Targets) -> str:
     Raises:
         InnerlrError: one of them could not be written.
     """
-    said = write(targets)
+    said = "" if stopped else write(targets)
     try:
         if targets.results.is_dir():
             write_manifest(targets.results)
