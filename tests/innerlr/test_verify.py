@@ -206,6 +206,15 @@ def test_an_extra_file_is_found_with_and_without_a_record(run: Path) -> None:
     assert "nowhere" not in read_manifest(run)
 
 
+def test_a_run_may_lie_elsewhere_and_be_linked(
+    run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("scratch") / "long"
+    run.rename(elsewhere)
+    run.symlink_to(elsewhere)
+    assert verify(run) == verify(run.absolute()) == []
+
+
 def test_a_linked_folder_is_as_good_as_a_folder(run: Path, tmp_path: Path) -> None:
     (run / "sweeps").rename(tmp_path / "scratch")
     (run / "sweeps").symlink_to(tmp_path / "scratch")

@@ -256,7 +256,13 @@ def test_every_artefact_is_verified_and_a_changed_one_is_found(project: Project)
 def test_the_run_is_packed_as_a_crate_that_verifies(project: Project, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "replication", "crate", "results/smoke", "--to", "smoke.zip"]
     packed = subprocess.run(
-        command, cwd=project.folder, capture_output=True, text=True, check=False
+        command,
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        # the code that ran is the copy's
+        env=os.environ | {"PYTHONPATH": str(project.folder / "src")},
     )
     assert packed.returncode == 0, packed.stderr
     with zipfile.ZipFile(project.folder / "smoke.zip") as archive:

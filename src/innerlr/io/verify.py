@@ -45,7 +45,7 @@ class _Verification:
         self._named: set[Path] = set()
         self._digests: dict[str, str] = {}
         # of results/<run>, whose records name inputs from where Snakemake ran
-        above = folder.resolve().parent
+        above = Path(os.path.abspath(folder)).parent
         self._ran_in = above.parent if above.name == "results" else Path()
 
         files = covered(folder)

@@ -60,10 +60,10 @@ def write(folder: str | Path, to: str | Path, *, agent: str = "") -> Path:
         InnerlrError: a folder that does not verify or is no run's, a run of other code than that of
             this checkout, or another suffix than .zip.
     """
-    run = Path(folder)
     if Path(to).suffix != ".zip":
         raise InnerlrError(f"{to}: expected a name that ends in .zip for the crate.")
-    records = _records(run)
+    records = _records(Path(folder))
+    run = Path(os.path.abspath(folder))
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms.update(_SHA256)
     _add_run(crate, _add_workflow(crate, records[0]), run, records, agent)
@@ -76,7 +76,7 @@ def write(folder: str | Path, to: str | Path, *, agent: str = "") -> Path:
 
 def _within(run: Path) -> str:
     """Where the results stand in the crate, as where they were made."""
-    return f"results/{run.resolve().name}/"
+    return f"results/{run.name}/"
 
 
 def _records(run: Path) -> list[dict[str, Any]]:
@@ -170,7 +170,7 @@ def _add_run(
     crate: ROCrate, workflow: Any, run: Path, records: Sequence[dict[str, Any]], agent: str
 ) -> None:
     """The results and the action that they are of; of the crate itself what follows from them."""
-    top, preset = _within(run), run.resolve().name
+    top, preset = _within(run), run.name
     parts = {
         path: _add_file(crate, path, top + path.relative_to(run).as_posix())
         for path in [*covered(run), run / MANIFEST]
@@ -236,7 +236,7 @@ def _inputs(crate: ROCrate, run: Path, records: Sequence[dict[str, Any]]) -> lis
             name = Path(path).name
             found.append(_entity(crate, f"#{value}", "CreativeWork", name=name, sha256=value))
         else:
-            found.append(_add_file(crate, run.resolve().parents[1] / path, path))
+            found.append(_add_file(crate, run.parents[1] / path, path))
     return found
 
 
