@@ -52,12 +52,12 @@ rule readings:
 
 onstart:
     STOPPED.watch()
+    say_revision()
 
 
 onsuccess:
-    write_report()
+    close_run()
 
 
 onerror:
-    if not STOPPED.by_user:
-        write_report()
+    close_run()

@@ -15,6 +15,7 @@ for name, folder in (("PYTHONPATH", SOURCE), ("PATH", str(Path(sys.executable).p
 
 from innerlr.errors import InnerlrError
 from replication.pipeline import report as the_report
+from replication.pipeline.provenance import code_revision
 from replication.pipeline.targets import Targets, provenance
 from replication.settings.config import load_over
 
@@ -35,10 +36,17 @@ STOPPED = the_report.Stopped()
 REPORT_DUE = the_report.due(TARGETS)
 
 
-def write_report():
-    """Make the report and say where it is."""
+def say_revision():
+    """Say it once if the records cannot name the code that ran."""
+    warning = code_revision().warning
+    if warning:
+        print(warning, file=sys.stderr)
+
+
+def close_run():
+    """Make the report and the manifest, and say where the report is."""
     try:
-        said = the_report.write(TARGETS)
+        said = the_report.close(TARGETS, stopped=STOPPED.by_user)
     except InnerlrError as error:
         raise WorkflowError(str(error)) from None
     if said:

@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import nbformat
 import pandas as pd
 import papermill
 from jinja2 import pass_context
-from latex2mathml.converter import convert
+from latex2mathml.converter import convert_to_element
 from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from innerlr.errors import InnerlrError
 from replication.pipeline.files import atomic
@@ -85,15 +87,48 @@ def _mathml(page: str) -> str:
         block, inline = found.groups()
         kind = "block" if block else "inline"
         tex = block or inline
-        return convert(html.unescape(tex), display=kind) if tex else found[0]
+        return _formula(html.unescape(tex), kind) if tex else found[0]
 
     return _MATH.sub(shown, page)
+
+
+def _formula(tex: str, kind: str) -> str:
+    """MathML in which text is text: latex2mathml's own serialisation lets markup through."""
+    formula = convert_to_element(tex, display=kind)
+    for node in formula.iter():
+        node.attrib.pop("href", None)  # a link may hold a script
+        # letters that the library has spelled as entities
+        node.text, node.tail = (
+            html.unescape(part) if part else part for part in (node.text, node.tail)
+        )
+    return ElementTree.tostring(formula, encoding="unicode")
+
+
+class _PlainMarkdown(IPythonRenderer):
+    """Markdown that may hold text of the user's, such as titles.
+
+    It runs no script and asks for nothing: HTML is shown as it is written, and images are those
+    within the notebook.
+    """
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        within = url.startswith(("attachment:", "data:image/"))
+        return str(super().image(text, url, title)) if within else self.escape_html(text)
+
+    def block_mermaidjs(self, code: str) -> str:
+        return str(self.block_code(code))  # a diagram would need a script from elsewhere
 
 
 class _Page(HTMLExporter):
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        return _mathml(super().markdown2html(context, source))
+        renderer = _PlainMarkdown(
+            escape=True,
+            allow_harmful_protocols=False,
+            attachments=context.get("cell", {}).get("attachments", {}),
+            anchor_link_text=self.anchor_link_text,
+        )
+        return _mathml(MarkdownWithMath(renderer=renderer).render(source))
 
 
 # a table whose last column is text (see tables.as_html): its words stand on few lines
