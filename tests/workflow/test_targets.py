@@ -136,6 +136,18 @@ def test_the_code_behind_a_figure_is_its_familys_drawing() -> None:
     assert drawn == ["src/replication/figures/convergence/draw.py"]
 
 
+def test_the_table_of_estimators_has_the_quantities_of_every_family_behind_it() -> None:
+    """It looks them up by name, which no import shows."""
+    with_quantities = {
+        f"src/replication/figures/{family.name}/quantities.py"
+        for family in families().values()
+        if family.has("quantities")
+    }
+    assert "src/replication/figures/tangent/quantities.py" in with_quantities
+    assert with_quantities <= set(targets().code_of_table("estimators"))
+    assert not with_quantities & set(targets().code_of_table("table1"))
+
+
 def test_families_do_not_read_each_others_code() -> None:
     made = targets()
     for family in families().values():

@@ -210,8 +210,6 @@ def test_a_parameter_reruns_only_what_depends_on_it(project: Project) -> None:
         ("notebooks/fig06.ipynb", "# Fig. 6", "# Figure 6", "figure"),
         ("notebooks/table2.ipynb", "# Table 2", "# Table 2,", "figure_with_table"),
         ("notebooks/table1.ipynb", "# Table 1", "# Table 1,", "table"),
-        # looked up by the table of estimators
-        ("src/replication/figures/tangent/quantities.py", "test loss", "loss", "table"),
     ],
 )
 def test_editing_a_notebook_or_what_it_reads_remakes_it_alone(

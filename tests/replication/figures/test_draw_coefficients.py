@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
-from small import scalars
+from small import estimated
 
+from replication.figures.coefficients import quantities as q
 from replication.figures.coefficients.draw import draw, findings
 
 COUNTS = {
@@ -19,17 +22,20 @@ COUNTS = {
     # (1 + x + x^2)^3
     ("b", "g3"): [1, 3, 6, 7, 6, 3, 1],
 }
-ESTIMATES = {
-    "ab": {"g1_peak": 3, "g1_last_index": 4},
-    "a": {
-        "g2_peak": 3,
-        "g2_right_peak": 7,
-        "g2_right_total": 27,
-        "g2_right_last_index": 12,
-        "g2_wrong_share": 11 / 13,
-    },
-    "b": {"g3_peak": 7},
+# by panel and series
+ESTIMATES: dict[tuple[str, str], dict[Any, float]] = {
+    ("a", "g1"): {q.peak: 3, q.last_index: 4},
+    ("a", "g2"): {q.peak: 3, q.wrong_share: 11 / 13},
+    ("a", "g2_right"): {q.peak: 7, q.total: 27, q.last_index: 12},
+    ("b", "g3"): {q.peak: 7.5},
 }
+
+
+def estimates() -> pd.DataFrame:
+    tables = [
+        estimated({panel: values}, series=series) for (panel, series), values in ESTIMATES.items()
+    ]
+    return pd.concat(tables)
 
 
 def sweep() -> pd.DataFrame:
@@ -62,8 +68,8 @@ def test_counts_of_zero_are_not_drawn() -> None:
 
 
 def test_the_words_below_figure_6() -> None:
-    found = findings(sweep(), scalars(ESTIMATES))
-    assert (found.g1_peak, found.g2_peak, found.g3_peak) == (3, 3, 7)
+    found = findings(sweep(), estimates())
+    assert (found.g1_peak, found.g2_peak, found.g3_peak) == (3, 3, 7.5)
     assert (found.g2_right_peak, found.g2_right_total) == (7, 27)
     # of 27 terms 3j + m + 2l those with j + m odd
     assert found.odd_share == pytest.approx(12 / 27)

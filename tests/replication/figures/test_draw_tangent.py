@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from small import estimated
 
 from replication.figures.tangent import draw
+from replication.figures.tangent import quantities as q
+from replication.measuring import as_estimates
+from replication.quantity import FIRST, LAST, Estimated
 
 SECTION: dict[str, Any] = {
     "panels": {
@@ -18,57 +22,84 @@ SECTION: dict[str, Any] = {
             "curves": {"one": {"shots": 2, "tasks": 10}, "two": {"shots": 5, "tasks": 4}},
         }
     },
-    "scaling": {"curves": ["a/one"], "tasks": [5, 40], "widths": [100]},
+    "width": 50,
+    "scaling": {"curves": ["a/one"], "tasks": [5, 40, 10], "widths": [100]},
 }
 ALPHAS = [-1e-4, 1e-4, 3e-4]
 # mean loss of two draws
 LOSSES = {"a/one": ([9.0, 2.0, 4.0], [11.0, 4.0, 8.0]), "a/two": ([8.0, 3.0, 1.0], [8.0, 5.0, 1.0])}
-# panel, quantity: two draws, or one value of all draws with its ends
-CURVE = {
-    "alpha_star": (1e-4, 3e-4),
-    "alpha_est": (1e-2, 3e-2),
-    "alpha_lim_sampled": (1e-4, 1e-4),
-    "alpha_lim_split": (5e-5, 15e-5),
-    "alpha_pooled": (1e-3, 1e-3),
-    "alpha_dim": (2e-4, 2e-4),
-    "alpha_rms": (4e-4, 4e-4),
-    "h15_psi_variance": (8e-4, 8e-4),
-    "ratio_est_to_star": (100.0, 100.0),
-    "ratio_est_to_star_pooled_step": (10.0, 10.0),
-    "ratio_dim_to_star": (2.0, 2.0),
-    "ratio_split_to_star": (0.5, 0.5),
-    "ratio_lim_to_star": (0.25, 1.0),
-    "rank": (3.0, 4.0),
-    "samples_over_dim": (0.2, 0.2),
-    "effective_rank": (1.5, 1.7),
-    "est_right_at": (20.0, 22.0),
+# of a curve, two draws
+CURVE: dict[Any, tuple[float, float]] = {
+    q.alpha_star: (1e-4, 3e-4),
+    q.alpha_est: (1e-2, 3e-2),
+    q.alpha_lim_sampled: (1e-4, 1e-4),
+    q.alpha_lim_split: (5e-5, 15e-5),
+    q.alpha_pooled: (1e-3, 1e-3),
+    q.alpha_dim: (2e-4, 2e-4),
+    q.alpha_rms: (4e-4, 4e-4),
+    q.rank: (3.0, 4.0),
 }
-PANELS: dict[str, dict[str, tuple[float, float]]] = {
-    "a/one": CURVE,
-    "a/two": CURVE
-    | {"ratio_est_to_star": (50.0, 50.0), "alpha_star": (9e-4, 9e-4), "rank": (2.0, 2.0)},
-    "a/one|tasks=5": CURVE | {"samples_over_dim": (0.1, 0.1), "ratio_est_to_star": (150.0, 250.0)},
+# over the minimiser, by estimate
+RATIOS = {
+    "alpha_est": (100.0, 100.0),
+    "alpha_dim": (2.0, 2.0),
+    "alpha_lim_split": (0.5, 0.5),
+    "alpha_lim_sampled": (0.25, 1.0),
+}
+ONE, TWO = {"shots": 2, "tasks": 10}, {"shots": 5, "tasks": 4}
+# points of panel (c): N, width, N K / d, (H.15) over the minimiser
+POINTS = [
+    (10, 50, 0.2, (100.0, 100.0)),
+    (5, 50, 0.1, (150.0, 250.0)),
     # without a minimum in one of the draws
-    "a/one|tasks=40": CURVE | {"samples_over_dim": (0.8, 0.8), "ratio_est_to_star": (9.0, -1.0)},
-    "a/one|width=100": CURVE | {"samples_over_dim": (2.0, 2.0)},
-    "a": {"highest_loss": (10.0, 12.0)},
-    "c": {
-        "slope_est_tasks": (-1.2, -1.4),
-        "slope_est_dim": (-1.0, -0.8),
-        "farthest_lim": (2.0, 3.0),
-        "slope_pooled_step_tasks": (-2.2, -2.4),
-    },
-}
+    (40, 50, 0.8, (9.0, -1.0)),
+    (10, 100, 2.0, (100.0, 100.0)),
+]
 
 
 def estimates() -> pd.DataFrame:
-    rows = [
-        (panel, seed, quantity, value)
-        for panel, quantities in PANELS.items()
-        for quantity, values in quantities.items()
-        for seed, value in enumerate(values)
+    second = CURVE | {q.alpha_star: (9e-4, 9e-4), q.rank: (2.0, 2.0)}
+    tables = [
+        estimated({"a": {q.highest_loss: (10.0, 12.0)}}),
+        estimated({"a": CURVE | {q.est_right_at: (20.0, 22.0)}}, **ONE),
+        estimated({"a": second}, **TWO),
+        estimated({"c": {q.farthest: Estimated(2.5, 2.0, 3.0, "of points")}}, **LIMIT),
     ]
-    return pd.DataFrame(rows, columns=["panel", "seed", "quantity", "value"])
+    for at, ratios in ((ONE, RATIOS), (TWO, RATIOS | {"alpha_est": (50.0, 50.0)})):
+        tables += [
+            estimated({"a": {q.ratio_to_star: values}}, **at, estimate=name)
+            for name, values in ratios.items()
+        ]
+        tables.append(
+            estimated({"a": {q.alpha_est_of_sigma2: (8e-4, 8e-4)}}, **at, sigma2="psi_variance")
+        )
+    for tasks, width, samples, est in POINTS:
+        at = {"shots": 2, "tasks": tasks, "width": width}
+        of_point: dict[Any, tuple[float, float]] = {
+            q.samples_over_dim: (samples, samples),
+            q.effective_rank: (1.5, 1.7),
+            q.ratio_est_to_star_pooled_step: (10.0, 10.0),
+        }
+        tables.append(estimated({"a": of_point}, **at))
+        tables += [
+            estimated({"a": {q.ratio_to_star_varied: values}}, **at, estimate=name)
+            for name, values in (RATIOS | {"alpha_est": est}).items()
+        ]
+    for varied, slopes, pooled in (
+        ("tasks", (-1.2, -1.4), (-2.2, -2.4)),
+        ("dim", (-1.0, -0.8), (-1.0, -1.0)),
+    ):
+        tables.append(estimated({"c": {q.slope: slopes}}, estimate="alpha_est", varied=varied))
+        tables.append(estimated({"c": {q.slope_pooled_step: pooled}}, varied=varied))
+    return as_estimates(
+        pd.concat(tables)[
+            [*FIRST, "shots", "tasks", "width", "estimate", "sigma2", "varied", *LAST]
+        ],
+        "by hand",
+    )
+
+
+LIMIT = {"estimate": "alpha_lim_sampled"}
 
 
 def sweep() -> pd.DataFrame:
@@ -133,7 +164,9 @@ def test_estimates_on_the_axis_have_marks_and_h15_is_written(drawn: Any) -> None
         "(H.15), K=5, N=4: 2.0e-02, 50 times the minimiser \N{RIGHTWARDS ARROW}",
         "K=5, N=4: no minimum at a positive rate on the axis",
     ]
-    rates = shown[(shown.panel == "a/one") & shown.series.isin([*draw.MARKS, "alpha_est"])]
+    rates = shown[
+        (shown.panel == "a/one") & shown.series.isin([of.name for of in (*draw.MARKS, q.alpha_est)])
+    ]
     assert rates.alpha.tolist() == pytest.approx([2e-4, 1e-4, 1e-4, 2e-2])
 
 
@@ -199,7 +232,7 @@ def test_values_of_the_closing_paragraph_on_n_and_d() -> None:
     assert values.est_right_at["a/one"].mean == pytest.approx(21.0)
     assert values.est_power_of_tasks.mean == pytest.approx(-1.3)
     assert values.est_power_of_dim.mean == pytest.approx(-0.9)
-    assert values.limit_farthest.mean == pytest.approx(2.5)
+    assert values.limit_farthest == (2.5, 2.0, 3.0)
     assert values.est_power_of_pooled_step.mean == pytest.approx(-2.3)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small import TWO, scalars
+from small import TWO, estimated
 
+from replication.figures.variance import quantities as q
 from replication.figures.variance.draw import (
     basis_findings,
     draw,
@@ -46,22 +47,22 @@ def basis() -> pd.DataFrame:
     return pd.concat(frames)
 
 
-def estimates() -> pd.DataFrame:
-    panels: dict[str, Any] = {}
-    for name, slope in AFFINE.items():
-        panels[name] = {
-            f"{law}_{key}": value
-            for law, down in zip(LAWS, DOWN[name], strict=True)
-            for key, value in {
-                "inverse_fit_c": 0.8,
-                "inverse_fit_r2": -1.5,
-                "affine_fit_a": 0.1,
-                "affine_fit_b": slope,
-                "affine_fit_r2": 0.98768,
-                "decreasing_share": down,
-            }.items()
+def estimates(shares: dict[str, tuple[float, float]] = DOWN) -> pd.DataFrame:
+    tables = []
+    for i, law in enumerate(LAWS):
+        panels: dict[str, Any] = {
+            name: {
+                q.inverse_fit_c: 0.8,
+                q.inverse_fit_r2: -1.5,
+                q.affine_fit_a: 0.1,
+                q.affine_fit_b: slope,
+                q.affine_fit_r2: 0.98768,
+                q.decreasing_share: shares[name][i],
+            }
+            for name, slope in AFFINE.items()
         }
-    return scalars(panels | {"a": panels["data/scalar"]})
+        tables.append(estimated(panels | {"a": panels["data/scalar"]}, law=law))
+    return pd.concat(tables)
 
 
 def tangent() -> pd.DataFrame:
@@ -151,9 +152,8 @@ def test_the_words_about_the_basis() -> None:
 
 
 def test_no_reading_that_falls_is_said() -> None:
-    table = estimates()
-    table.loc[table.quantity == "normal_decreasing_share", "value"] = 0.99
-    found = basis_findings(basis(), table, SECTION)
+    of_normal = {name: (0.99, of_uniform) for name, (_, of_uniform) in DOWN.items()}
+    found = basis_findings(basis(), estimates(of_normal), SECTION)
     assert (found.falling, found.rising) == ("none", "none")
 
 
@@ -173,10 +173,11 @@ def test_the_table_of_fits_has_every_reading_once() -> None:
 
 def test_the_words_about_tangent_features() -> None:
     panels = {
-        "b": {"normal_inverse_fit_r2": [0.4, 0.6], "normal_alpha_lim_high": [1.0, 3.0]},
-        "no biases": {"normal_inverse_fit_r2": [1.0, 1.0], "normal_closed_form_gap": [1e-9, 3e-9]},
+        "b": {q.inverse_fit_r2: [0.4, 0.6], q.highest_alpha_lim_of_law: [1.0, 3.0]},
+        "no biases": {q.inverse_fit_r2: [1.0, 1.0], q.closed_form_gap: [1e-9, 4e-9]},
     }
-    found = tangent_findings(scalars(panels))
+    others = {"b": {q.inverse_fit_r2: [9.0, 9.0], q.highest_alpha_lim_of_law: [9.0, 9.0]}}
+    table = pd.concat([estimated(others, law="uniform"), estimated(panels, law="normal")])
+    found = tangent_findings(table)
+    # the gap on its logarithm
     assert found == pytest.approx((0.5, 1.0, 2e-9, 2.0))
-    assert found.r2_with_biases == pytest.approx(0.5)
-    assert found.highest == pytest.approx(2)

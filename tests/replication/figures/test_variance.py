@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from small import experiment, stages
 
+from replication.figures.variance import quantities as q
 from replication.figures.variance.basis import law_of_variance
+from replication.judging.claims import registry
+from replication.measuring import select
 from replication.settings.config import Config
 
 
@@ -16,15 +20,43 @@ def test_the_laws_of_figure_4_have_the_variance_on_the_axis(name: str) -> None:
     assert law.moment(2) - law.moment(1) ** 2 == pytest.approx(7.0, rel=1e-13)
 
 
+@pytest.fixture(scope="module")
+def measured() -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Sweep and estimates of both halves."""
+    return {name: stages(experiment(name))[2:] for name in ("fig04a", "fig04b")}
+
+
 @pytest.mark.parametrize(("name", "panel"), [("fig04a", "a"), ("fig04b", "b")])
-def test_the_ends_of_the_axis_of_figure_4_are_those_of_all_laws(name: str, panel: str) -> None:
-    _, _, sweep, estimates = stages(experiment(name))
+def test_the_ends_of_the_axis_of_figure_4_are_those_of_all_laws(
+    name: str, panel: str, measured: dict
+) -> None:
+    sweep, estimates = measured[name]
     mine = sweep[sweep.primary & (sweep.seed == 0)] if "seed" in sweep else sweep[sweep.primary]
-    found = estimates[(estimates.panel == panel) & (estimates.seed == estimates.seed.min())]
-    found = found.set_index("quantity").value
     assert mine.law.nunique() == 3
-    assert found.alpha_lim_high == mine.alpha_lim.max()
-    assert found.alpha_lim_low == mine.alpha_lim.min()
+    first = estimates[estimates.seed.isna() | (estimates.seed == 0)]
+    for quantity, end in ((q.highest_alpha_lim, "max"), (q.lowest_alpha_lim, "min")):
+        (row,) = select(first, quantity.name, panel).itertuples()
+        assert row.value == mine.alpha_lim.agg(end)
+        assert np.isnan([row.low, row.high]).all()
+    for quantity, end in ((q.highest_alpha_lim_of_law, "max"), (q.lowest_alpha_lim_of_law, "min")):
+        for law, curve in mine.groupby("law"):
+            (row,) = select(first, quantity.name, panel, {"law": law}).itertuples()
+            assert row.value == curve.alpha_lim.agg(end)
+
+
+def test_every_quantity_of_figure_4_is_measured(measured: dict) -> None:
+    found = {name for _, estimates in measured.values() for name in estimates.quantity}
+    assert found == set(registry("fig04a"))
+
+
+def test_the_primary_reading_stands_under_its_panel_and_under_its_name(measured: dict) -> None:
+    for name, panel, reading in (("fig04a", "a", "fixed/entrywise"), ("fig04b", "b", "all biases")):
+        of_panel, of_reading = (
+            measured[name][1].query("panel == @it").drop(columns="panel").reset_index(drop=True)
+            for it in (panel, reading)
+        )
+        pd.testing.assert_frame_equal(of_panel, of_reading)
+        assert len(of_panel)
 
 
 def test_figure_4_agrees_with_sampling() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,6 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from replication import drawing
+from replication.figures.coefficients import quantities as q
+from replication.measuring import measure
+from replication.quantity import Quantity
 
 # series of the sweep: label, colour, line
 SERIES = {
@@ -91,21 +94,25 @@ def findings(sweep: pd.DataFrame, estimates: pd.DataFrame) -> Findings:
 
     Args:
         sweep: columns panel, series, index, count.
-        estimates: columns panel, seed, quantity, value; each quantity once.
+        estimates: as the experiment makes them.
     """
-    value = estimates.set_index("quantity").value
     printed = sweep[sweep.series == "g2"]
     odd = printed[printed["index"] % 2 == 1]
+
+    def value(of: Quantity[Any], panel: str, series: str) -> float:
+        return measure(estimates, of, panel, {"series": series}).mean
+
     # g1 counts the moment 2i, g2 the moment i
-    top, bottom = 2 * int(value["g1_last_index"]), int(value["g2_right_last_index"])
+    top = 2 * int(value(q.last_index, "a", "g1"))
+    bottom = int(value(q.last_index, "a", "g2_right"))
     return Findings(
-        g1_peak=value["g1_peak"],
-        g2_peak=value["g2_peak"],
-        g3_peak=value["g3_peak"],
-        g2_right_peak=value["g2_right_peak"],
-        g2_right_total=value["g2_right_total"],
+        g1_peak=value(q.peak, "a", "g1"),
+        g2_peak=value(q.peak, "a", "g2"),
+        g3_peak=value(q.peak, "b", "g3"),
+        g2_right_peak=value(q.peak, "a", "g2_right"),
+        g2_right_total=value(q.total, "a", "g2_right"),
         odd_share=odd["count"].sum() / printed["count"].sum(),
-        right_share=1 - value["g2_wrong_share"],
+        right_share=1 - value(q.wrong_share, "a", "g2"),
         numerator_moment=top,
         denominator_moment=bottom,
         order=top - bottom,

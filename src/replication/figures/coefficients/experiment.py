@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from innerlr.checks import Array
-from replication.experiment import Arrays, Experiment, long, table
+from replication.experiment import Arrays, Experiment, table
+from replication.figures.coefficients import quantities as q
 from replication.figures.coefficients.settings import Fig06
+from replication.quantity import Estimates
 
 
 def counts(dim: int, steps: tuple[int, ...]) -> Array:
@@ -33,6 +35,27 @@ def counts(dim: int, steps: tuple[int, ...]) -> Array:
         comb[::step] = 1
         combs.append(comb)
     return np.round(reduce(np.convolve, combs))
+
+
+def cubes(dim: int) -> Array:
+    """Number of terms of tr E G^3 that are a cube (E x^i)^3, for K to infinity and i = 0, 1, ...
+
+    Of the terms M(j+m) M(m+l) M(l+j), with M(k) = E x^k, those with j = m = l alone are a cube,
+    M(2j)^3; the others are products of different moments.
+
+    Args:
+        dim: d.
+
+    Returns:
+        (3 dim - 2,), as long as the printed g3.
+
+    Example:
+        >>> cubes(2).tolist()
+        [1.0, 0.0, 1.0, 0.0]
+    """
+    found = np.zeros(3 * dim - 2)
+    found[: 2 * dim - 1 : 2] = 1
+    return found
 
 
 class Coefficients(Experiment):
@@ -74,27 +97,18 @@ class Coefficients(Experiment):
         return table(frames, ["panel", "series", "index"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        d = self.cfg.dim
-        rows = []
+        found = Estimates()
+        g1, g2, g3 = (features[name] for name in ("g1", "g2", "g3"))
         for name, values in features.items():
-            rows += long(
-                self.SERIES[name][1],
-                -1,
-                {
-                    f"{name}_peak": values.max(),
-                    f"{name}_last_index": len(values) - 1,
-                    f"{name}_total": values.sum(),
-                },
-            )
-        dominated = [float(features["g2"][2 * i] > v) for i, v in enumerate(features["g1"])]
-        rows += long("a", -1, {"g2_peak_to_g1_peak": features["g2"].max() / d})
-        rows += long("b", -1, {"g3_peak_to_g1_peak": features["g3"].max() / d})
-        rows += long("a", -1, {"g2_dominates_share": float(np.mean(dominated))})
-        printed, right = features["g2"], features["g2_right"]
-        rows += long("a", -1, {"g2_wrong_share": float(np.mean(printed != right))})
-        # of the terms M(j+m) M(m+l) M(l+j) of tr E G^3 those with j = m = l alone are a cube,
-        # M(2j)^3; the others are products of different moments
-        printed, right = features["g3"], np.zeros(len(features["g3"]))
-        right[: 2 * d - 1 : 2] = 1
-        rows += long("b", -1, {"g3_wrong_share": float(np.mean(printed != right))})
-        return table(rows, ["panel", "quantity"])
+            for panel in self.SERIES[name][1]:
+                add = found.at(panel, series=name)
+                add(q.peak, values)
+                add(q.last_index, values)
+                add(q.total, values)
+        of_left, of_right = found.at("a", series="g2"), found.at("b", series="g3")
+        of_left(q.peak_to_g1_peak, g2, g1)
+        of_right(q.peak_to_g1_peak, g3, g1)
+        of_left(q.wrong_share, g2, features["g2_right"])
+        of_right(q.wrong_share, g3, cubes(self.cfg.dim))
+        found.at("a")(q.g2_dominates_share, g2, g1)
+        return found.table()

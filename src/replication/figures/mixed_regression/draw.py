@@ -16,7 +16,9 @@ from matplotlib.figure import Figure
 from innerlr.checks import Array
 from innerlr.intervals import Interval, mean_interval
 from replication import drawing
-from replication.judging.claims import measure
+from replication.figures.mixed_regression import quantities as q
+from replication.measuring import measure, select
+from replication.quantity import Quantity
 
 # strategy: colour, line
 STRATEGIES = {"shared": (drawing.COLOURS[0], "-"), "fixed": (drawing.COLOURS[1], "--")}
@@ -35,7 +37,7 @@ def draw(
 
     Args:
         sweep: columns strategy, trial, rate_b, test_risk.
-        estimates: columns panel, seed, quantity, value; holds alpha_lim_b and best_rate_b_theory.
+        estimates: as the experiment makes them.
         section: of the configuration; key fixed_test_alpha.
 
     Returns:
@@ -84,10 +86,10 @@ def risks_by_strategy(sweep: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def suggested_rates(estimates: pd.DataFrame) -> dict[str, float]:
     """The rates of SUGGESTED."""
     theory = {
-        f"theory_{strategy}": measure(estimates, strategy, "best_rate_b_theory").mean
+        f"theory_{strategy}": measure(estimates, q.best_rate_b_theory, strategy).mean
         for strategy in STRATEGIES
     }
-    return theory | {"alpha_lim": measure(estimates, "both", "alpha_lim_b").mean}
+    return theory | {"alpha_lim": measure(estimates, q.alpha_lim_b, "both").mean}
 
 
 def risks_at(risks: pd.DataFrame, rate: float) -> Array:
@@ -217,31 +219,33 @@ def findings(sweep: pd.DataFrame, estimates: pd.DataFrame, section: Mapping[str,
     paired = paired_differences(risks, rates["alpha_lim"])
     test_rate = section["fixed_test_alpha"]
     others = {
-        rate: measure(estimates, "both", f"fixed_over_shared_at_{rate:g}").mean
+        rate: measure(
+            estimates, q.fixed_over_shared_at_rate, "both", {"fixed_test_alpha": rate}
+        ).mean
         for rate in sorted({test_rate, *section["other_test_alphas"]})
     }
-    over_shared = _of_sets(estimates, "both", "fixed_over_shared")
-    minimisers = _of_sets(estimates, "fixed", "best_rate_b")
+    over_shared = _of_sets(estimates, q.fixed_over_shared, "both")
+    minimisers = _of_sets(estimates, q.best_rate_b, "fixed")
     return Findings(
         sets=len(risks["shared"]),
         limit=rates["alpha_lim"],
         limit_ours=rates["alpha_lim"] / 2,
-        regret=measure(estimates, "shared", "regret_at_lim"),
-        shared_best=measure(estimates, "shared", "best_rate_b"),
+        regret=measure(estimates, q.regret_at_lim, "shared"),
+        shared_best=measure(estimates, q.best_rate_b, "shared"),
         theory_fixed=rates["theory_fixed"],
         gap=mean_interval(risks_at(paired["fixed"], rates["theory_fixed"])),
-        fixed_over_shared=measure(estimates, "both", "fixed_over_shared"),
+        fixed_over_shared=measure(estimates, q.fixed_over_shared, "both"),
         fixed_is_better=(over_shared < 0).mean(),
         test_rate=test_rate,
         other_rates="; ".join(f"{rate:g}: {excess:+.2%}" for rate, excess in others.items()),
-        spread=measure(estimates, "both", "spread_over_test_rates"),
-        fixed_best_of_mean=measure(estimates, "fixed", "best_rate_b_of_mean"),
-        fixed_best=mean_interval(minimisers),
+        spread=measure(estimates, q.spread_over_test_rates, "both"),
+        fixed_best_of_mean=measure(estimates, q.best_rate_b_of_mean, "fixed"),
+        fixed_best=measure(estimates, q.best_rate_b, "fixed"),
         fixed_best_median=minimisers.median(),
         fixed_best_positive=(minimisers > 0).mean(),
     )
 
 
-def _of_sets(estimates: pd.DataFrame, panel: str, quantity: str) -> pd.Series:
+def _of_sets(estimates: pd.DataFrame, quantity: Quantity[Any], panel: str) -> pd.Series:
     """A quantity of each meta-training set."""
-    return estimates[(estimates.panel == panel) & (estimates.quantity == quantity)].value
+    return select(estimates, quantity.name, panel).value

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from innerlr.checks import Array
-from innerlr.intervals import bootstrap_interval
 from innerlr.moments import GramMoments
-from replication.experiment import Arrays, Experiment, long, table
+from replication.experiment import Arrays, Experiment, table
+from replication.figures.mixed_regression import quantities as q
 from replication.figures.mixed_regression.problem import MixedRegression as Problem
 from replication.figures.mixed_regression.settings import Fig11
+from replication.quantity import Estimates
 
 RESAMPLES = 1000
 
@@ -79,19 +80,10 @@ class MixedRegression(Experiment):
                 )
         return table(frames, ["strategy", "rate_b", "trial"])
 
-    def _best_of_mean(self, risks: Array) -> dict[str, float]:
-        """The minimiser of the mean curve, (trials, rates), with its interval over sets.
-
-        The spread is that of resampled sets; the minimum lies between the neighbours of the
-        grid's lowest point, so that the interval is wider by a step on each side.
-        """
-        n = len(risks)
-        weights = self.rng(0, 1).multinomial(n, np.full(n, 1 / n), RESAMPLES) / n
-        curves = np.vstack([risks.mean(0), weights @ risks])
-        found = bootstrap_interval(self.grid[curves.argmin(1)])
-        name, step = "best_rate_b_of_mean", self.grid[1] - self.grid[0]
-        ends = {f"{name}_low": found.low - step, f"{name}_high": found.high + step}
-        return {name: found.mean} | ends
+    def _resamples(self) -> Array:
+        """The weight of each set in each bootstrap resample, (RESAMPLES, seeds)."""
+        n = self.cfg.seeds
+        return self.rng(0, 1).multinomial(n, np.full(n, 1 / n), RESAMPLES) / n
 
     def _lowest_fixed(self, features: Arrays) -> dict[float, Array]:
         """The lowest risk of each set at each fixed test rate."""
@@ -104,45 +96,38 @@ class MixedRegression(Experiment):
         }
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        problem, rows = self.problem, []
+        problem, found = self.problem, Estimates()
         fine = self.cfg.alphas.values(100_001)
+        # an expansion in 1/m, drawn beside what is measured
         theory = {
             "shared": problem.expected_risk(fine, fine),
             "fixed": problem.expected_risk(fine, np.full(len(fine), self.cfg.fixed_test_alpha)),
         }
         limit = 2 * problem.alpha_lim()
-        lowest: dict[str, pd.Series] = {}
+        resamples = self._resamples()
+        lowest: dict[str, Array] = {}
         for strategy, curves in sweep.groupby("strategy"):
-            risks = curves.pivot(index="trial", columns="rate_b", values="test_risk")
-            values = risks.to_numpy()
-            best = self.grid[values.argmin(1)]
-            at_limit = np.array([np.interp(limit, self.grid, row) for row in values])
-            lowest[str(strategy)] = values.min(1)
-            rows += long(
-                str(strategy),
-                -1,
-                self._best_of_mean(values)
-                | {
-                    # an expansion in 1/m, drawn beside what is measured
-                    "best_rate_b_theory": fine[theory[str(strategy)].argmin()],
-                },
-            )
-            for trial, (rate, regret, low) in enumerate(
-                zip(best, at_limit / values.min(1) - 1, values.min(1), strict=True)
-            ):
-                rows += long(
-                    str(strategy),
-                    trial,
-                    {"best_rate_b": rate, "regret_at_lim": regret, "lowest_risk": low},
-                )
-        shared, fixed = np.asarray(lowest["shared"]), self._lowest_fixed(features)
+            name = str(strategy)
+            risks = curves.pivot(index="trial", columns="rate_b", values="test_risk").to_numpy()
+            lowest[name] = risks.min(1)
+            of_all = found.at(name)
+            of_all(q.best_rate_b_of_mean, self.grid, risks, resamples)
+            of_all(q.best_rate_b_theory, fine, theory[name])
+            for trial, of_set in enumerate(risks):
+                add = found.at(name, trial)
+                add(q.best_rate_b, self.grid, of_set)
+                add(q.regret_at_lim, self.grid, of_set, limit)
+                add(q.lowest_risk, of_set)
+        shared, fixed = lowest["shared"], self._lowest_fixed(features)
         every = np.array(list(fixed.values()))
         for trial in range(self.cfg.seeds):
-            gains = {f"fixed_over_shared_at_{r:g}": fixed[r][trial] for r in fixed}
-            gains["fixed_over_shared"] = fixed[self.cfg.fixed_test_alpha][trial]
-            values = {name: risk / shared[trial] - 1 for name, risk in gains.items()}
-            # of the rate that is fixed, each with its best training rate
-            values["spread_over_test_rates"] = every[:, trial].max() / every[:, trial].min() - 1
-            rows += long("both", trial, values)
-        rows += long("both", -1, {"alpha_lim_b": limit, "alpha_lim": limit / 2})
-        return table(rows, ["panel", "seed", "quantity"])
+            for rate, risks in fixed.items():
+                add = found.at("both", trial, fixed_test_alpha=rate)
+                add(q.fixed_over_shared_at_rate, risks[trial], shared[trial])
+            add = found.at("both", trial)
+            add(q.fixed_over_shared, fixed[self.cfg.fixed_test_alpha][trial], shared[trial])
+            add(q.spread_over_test_rates, every[:, trial])
+        of_all = found.at("both")
+        of_all(q.alpha_lim_b, problem.alpha_lim())
+        of_all(q.alpha_lim, problem.alpha_lim())
+        return found.table()

@@ -14,18 +14,28 @@ from matplotlib.figure import Figure
 from innerlr.checks import Array
 from innerlr.intervals import Interval, geometric_interval
 from replication.drawing import COLOURS, letter, panels, summary
-from replication.judging.claims import measure
+from replication.figures.tangent import quantities as q
+from replication.measuring import measure, places, select
+from replication.quantity import Quantity
 
 PAPER_TOP = {"a": 35, "b": 60}  # last tick labels of the paper's axes
 NARROW = {"columnspacing": 0.8, "handletextpad": 0.4, "handlelength": 1.6}  # of a legend
 
 # estimate that has a mark below the curves: marker, size, label
 MARKS = {
-    "alpha_star": ("o", 5, "minimiser"),
-    "alpha_lim_sampled": ("*", 10, "(3.3)"),
-    "alpha_lim_split": ("D", 5, "(H.6)"),
+    q.alpha_star: ("o", 5, "minimiser"),
+    q.alpha_lim_sampled: ("*", 10, "(3.3)"),
+    q.alpha_lim_split: ("D", 5, "(H.6)"),
 }
-# ratio to the minimiser: marker, size, colour, label
+# series of ratios to the minimiser: quantity, estimate (if the quantity varies by it)
+RATIOS: dict[str, tuple[Quantity[Any], str | None]] = {
+    "ratio_est_to_star": (q.ratio_to_star_varied, "alpha_est"),
+    "ratio_est_to_star_pooled_step": (q.ratio_est_to_star_pooled_step, None),
+    "ratio_dim_to_star": (q.ratio_to_star_varied, "alpha_dim"),
+    "ratio_split_to_star": (q.ratio_to_star_varied, "alpha_lim_split"),
+    "ratio_lim_to_star": (q.ratio_to_star_varied, "alpha_lim_sampled"),
+}
+# and how it is drawn: marker, size, colour, label
 OVER_STAR = {
     "ratio_est_to_star": ("s", 4.5, COLOURS[3], "(H.15)"),
     "ratio_est_to_star_pooled_step": ("v", 4.0, "0.55", r"(H.15), step $2\alpha/(NK)$"),
@@ -33,8 +43,55 @@ OVER_STAR = {
     "ratio_split_to_star": ("D", 5.0, COLOURS[2], "(H.6)"),
     "ratio_lim_to_star": ("o", 3.0, COLOURS[0], "(3.3)"),
 }
-# what is varied, as panels of the estimates name it: the section's key of its values
+# what is varied in (c): the section's key of its values
 VARIED = {"tasks": "tasks", "width": "widths"}
+
+
+class Curve(NamedTuple):
+    """A curve of (a) or (b), by which its estimates are found."""
+
+    panel: str
+    name: str  # in the panel
+    shots: int  # K
+    tasks: int  # N
+
+    @property
+    def series(self) -> str:
+        """What tables of curves call it."""
+        return f"{self.panel}/{self.name}"
+
+    @property
+    def label(self) -> str:
+        """Its words in a legend."""
+        return f"K={self.shots}, N={self.tasks}"
+
+    @property
+    def at(self) -> dict[str, int]:
+        """Where it stands in a table of estimates."""
+        return {"shots": self.shots, "tasks": self.tasks}
+
+    def measure(self, estimates: pd.DataFrame, of: Quantity[Any], **at: Any) -> Interval:
+        """One of its quantities; `at` has values of further keys."""
+        return measure(estimates, of, self.panel, self.at | at)
+
+
+def curves_of(section: Mapping[str, Any]) -> list[Curve]:
+    """The curves of the figure, by panel.
+
+    Args:
+        section: of the configuration; key panels.
+    """
+    return [
+        Curve(panel, name, curve["shots"], curve["tasks"])
+        for panel, spec in section["panels"].items()
+        for name, curve in spec["curves"].items()
+    ]
+
+
+def _varied_curves(section: Mapping[str, Any]) -> list[Curve]:
+    """The curves whose N and d are varied in (c)."""
+    known = {curve.series: curve for curve in curves_of(section)}
+    return [known[name] for name in section["scaling"]["curves"]]
 
 
 def losses_and_estimates(
@@ -45,32 +102,26 @@ def losses_and_estimates(
     Args:
         sweep: as for :func:`adapted_losses`.
         estimates: as for :func:`adapted_losses` and :func:`estimates_over_dim`.
-        section: of the configuration; keys panels and scaling.
+        section: of the configuration; keys panels, scaling and width.
 
     Returns:
         The figure, and all that it shows: the columns of :func:`adapted_losses` and of
         :func:`estimates_over_dim`.
     """
-    scaling = section["scaling"]
-    above, below = section["panels"], scaling["curves"]
+    above, below = section["panels"], _varied_curves(section)
     figure, grid = panels(2, max(len(above), len(below)), height=3.1)
     for axes in (*grid[0, len(above) :], *grid[1, len(below) :]):
         axes.set_visible(False)
     shown = []
     for axes, (panel, spec) in zip(grid[0], above.items(), strict=False):
-        curves = {
-            f"{panel}/{name}": f"K={curve['shots']}, N={curve['tasks']}"
-            for name, curve in spec["curves"].items()
-        }
+        curves = [curve for curve in curves_of(section) if curve.panel == panel]
         shown.append(adapted_losses(axes, sweep, estimates, curves, PAPER_TOP[panel]))
         letter(axes, panel, spec["title"])
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, **NARROW)
-    for i, (axes, name) in enumerate(zip(grid[1], below, strict=False)):
-        panel, _, curve = name.partition("/")
-        spec = above[panel]
-        of_curve = spec["curves"][curve]
-        shown.append(estimates_over_dim(axes, estimates, name, of_curve["shots"], scaling))
-        letter(axes, f"c{i + 1}", f"{spec['title']}, K={of_curve['shots']}: N or d varied")
+    for i, (axes, curve) in enumerate(zip(grid[1], below, strict=False)):
+        shown.append(estimates_over_dim(axes, estimates, curve, section))
+        title = above[curve.panel]["title"]
+        letter(axes, f"c{i + 1}", f"{title}, K={curve.shots}: N or d varied")
     handles, labels = grid[1, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, **NARROW)
     return figure, pd.concat(shown)
@@ -83,7 +134,7 @@ def adapted_losses(
     axes: Axes,
     sweep: pd.DataFrame,
     estimates: pd.DataFrame,
-    curves: Mapping[str, str],
+    curves: Sequence[Curve],
     paper_top: float,
 ) -> pd.DataFrame:
     """Test loss against the learning rate: one draw with intervals over test tasks, all as a range.
@@ -94,26 +145,25 @@ def adapted_losses(
     Args:
         axes: where.
         sweep: columns panel, seed, alpha, mean, low, high (over test tasks).
-        estimates: holds alpha_star, alpha_lim_sampled, alpha_lim_split, alpha_est and
-            ratio_est_to_star of each panel.
-        curves: panel to its label in the legend.
+        estimates: as the experiment makes them.
+        curves: of one panel.
         paper_top: where the paper's axis ends.
 
     Returns:
         All that is drawn: columns panel, series, alpha, mean, low, high, n.
     """
     shown = []
-    for colour, (panel, label) in zip(COLOURS, curves.items(), strict=False):
-        shown += _loss_curve(axes, sweep[sweep.panel == panel], label, colour)
+    for colour, curve in zip(COLOURS, curves, strict=False):
+        shown += _loss_curve(axes, sweep[sweep.panel == curve.series], curve.label, colour)
     top = 1.45 * max(paper_top, *(frame["mean"].max() for frame in shown))
     axes.set(xlim=(sweep.alpha.min(), sweep.alpha.max()), ylim=(0, top))
-    for i, panel in enumerate(curves):
-        _draw_marks(axes, estimates, panel, COLOURS[i], highest=0.52 - 0.2 * i)
-        shown.append(_rates_of(estimates, panel).assign(n=sweep.seed.nunique()))
+    for i, curve in enumerate(curves):
+        _draw_marks(axes, estimates, curve, COLOURS[i], highest=0.52 - 0.2 * i)
+        shown.append(_rates_of(estimates, curve).assign(n=sweep.seed.nunique()))
     for marker, size, label in MARKS.values():
         axes.plot([], [], marker=marker, ms=size, color="0.3", ls="none", label=label)
     axes.axhline(paper_top, color="0.5", lw=0.8, ls=(0, (1, 3)), label="end of the paper's axis")
-    notes = (_notes(estimates, panel, label, axes.get_xlim()[1]) for panel, label in curves.items())
+    notes = (_notes(estimates, curve, axes.get_xlim()[1]) for curve in curves)
     axes.text(
         0.99,
         0.99,
@@ -153,30 +203,31 @@ def _loss_curve(axes: Axes, mine: pd.DataFrame, label: str, colour: Any) -> list
     ]
 
 
-def _rates_of(estimates: pd.DataFrame, panel: str) -> pd.DataFrame:
+def _rates_of(estimates: pd.DataFrame, curve: Curve) -> pd.DataFrame:
     """Columns panel, series, alpha, mean, low, high of the marks and of (H.15)."""
     rows = []
-    for quantity in (*MARKS, "alpha_est"):
-        value = measure(estimates, panel, quantity)
-        rows.append({"panel": panel, "series": quantity, "alpha": value.mean} | value._asdict())
+    for of in (*MARKS, q.alpha_est):
+        value = curve.measure(estimates, of)
+        row = {"panel": curve.series, "series": of.name, "alpha": value.mean}
+        rows.append(row | value._asdict())
     return pd.DataFrame(rows)
 
 
 def _draw_marks(
-    axes: Axes, estimates: pd.DataFrame, panel: str, colour: Any, highest: float
+    axes: Axes, estimates: pd.DataFrame, curve: Curve, colour: Any, highest: float
 ) -> None:
     """The estimates of a curve in a column, those that lie on the axis.
 
     Args:
         axes: where; its limits are set.
-        estimates: holds MARKS of the panel.
-        panel: of the curve.
-        colour: its.
+        estimates: as the experiment makes them.
+        curve: whose estimates.
+        colour: of the curve.
         highest: height of the first mark, as a share of the axis.
     """
     (first, end), top = axes.get_xlim(), axes.get_ylim()[1]
-    for j, (quantity, (marker, size, _)) in enumerate(MARKS.items()):
-        value, height = measure(estimates, panel, quantity), (highest - 0.06 * j) * top
+    for j, (of, (marker, size, _)) in enumerate(MARKS.items()):
+        value, height = curve.measure(estimates, of), (highest - 0.06 * j) * top
         if not 0 < value.mean < end:
             continue
         reach = (max(value.low, first), min(value.high, end))
@@ -194,21 +245,21 @@ def _draw_marks(
         )
 
 
-def _notes(estimates: pd.DataFrame, panel: str, label: str, end: float) -> Iterator[str]:
+def _notes(estimates: pd.DataFrame, curve: Curve, end: float) -> Iterator[str]:
     """What (H.15) is, with an arrow where it lies beyond the axis."""
-    est = measure(estimates, panel, "alpha_est").mean
-    times = measure(estimates, panel, "ratio_est_to_star").mean
+    est = curve.measure(estimates, q.alpha_est).mean
+    times = curve.measure(estimates, q.ratio_to_star, estimate="alpha_est").mean
     arrow = " \N{RIGHTWARDS ARROW}" if est > end else ""
-    yield f"(H.15), {label}: {est:.1e}, {times:.0f} times the minimiser{arrow}"
-    if not 0 < measure(estimates, panel, "alpha_star").mean < end:
-        yield f"{label}: no minimum at a positive rate on the axis"
+    yield f"(H.15), {curve.label}: {est:.1e}, {times:.0f} times the minimiser{arrow}"
+    if not 0 < curve.measure(estimates, q.alpha_star).mean < end:
+        yield f"{curve.label}: no minimum at a positive rate on the axis"
 
 
 # ---------------------------------------------- estimates over the minimiser
 
 
 def estimates_over_dim(
-    axes: Axes, estimates: pd.DataFrame, panel: str, shots: int, scaling: Mapping[str, Any]
+    axes: Axes, estimates: pd.DataFrame, curve: Curve, section: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Estimates over the minimiser of the test loss, against N K / d.
 
@@ -218,58 +269,76 @@ def estimates_over_dim(
 
     Args:
         axes: where.
-        estimates: holds samples_over_dim and OVER_STAR of the panel and of "panel|key=value".
-        panel: of the curve.
-        shots: K of the curve.
-        scaling: keys tasks and widths, lists.
+        estimates: as the experiment makes them.
+        curve: whose N and d are varied.
+        section: of the configuration; keys scaling and width.
 
     Returns:
         All that is drawn: columns panel, series, samples_over_dim, mean, low, high, n.
     """
-    values = estimates.pivot(index=["panel", "seed"], columns="quantity", values="value")
-    at = values.samples_over_dim.groupby("panel").first()
-    shown = []
+    shown, at = [], pd.Series(dtype=float)
     for key in VARIED:
-        drawn = _with_minimum(values, _varied(panel, key, scaling))
-        shown += [_draw_ratios(axes, drawn, at, series, key) for series in OVER_STAR]
-    of_curve = at[at.index.str.split("|").str[0] == panel]
-    x = np.array([0.8 * of_curve.min(), 1.25 * max(of_curve.max(), 1.0)])
-    shown += [frame.assign(panel=panel) for frame in _draw_laws(axes, x, shots)]
+        values = _points(estimates, curve, key, section)
+        at = pd.concat([at, values.groupby("panel").samples_over_dim.first()])
+        drawn = _with_minimum(values)
+        shown += [_draw_ratios(axes, drawn, series, key) for series in OVER_STAR]
+    x = np.array([0.8 * at.min(), 1.25 * max(at.max(), 1.0)])
+    shown += [frame.assign(panel=curve.series) for frame in _draw_laws(axes, x, curve.shots)]
     for what, face, line in (("N varied", "0.3", "-"), ("d varied", "white", "--")):
         axes.plot([], [], "o", color="0.3", mfc=face, ms=4, lw=0.8, ls=line, label=what)
     axes.axhline(1, lw=0.6, color="0.6", zorder=0)
-    axes.axvline(at[panel], lw=0.8, ls=(0, (1, 3)), color="0.6", zorder=0, label="as in (a), (b)")
+    own = at[curve.series].iloc[0]
+    axes.axvline(own, lw=0.8, ls=(0, (1, 3)), color="0.6", zorder=0, label="as in (a), (b)")
     axes.set(xscale="log", yscale="log", xlim=x)
     axes.set_xlabel("training samples / features, $NK/d$")
     axes.set_ylabel("estimate / minimiser of the test loss")
     return pd.concat(shown)[["panel", "series", "samples_over_dim", "mean", "low", "high", "n"]]
 
 
-def _varied(panel: str, key: str, scaling: Mapping[str, Any]) -> list[str]:
-    """The panels of a curve with N or d varied, its own among them."""
-    return [panel, *(f"{panel}|{key}={value}" for value in scaling[VARIED[key]])]
+def _points(
+    estimates: pd.DataFrame, curve: Curve, key: str, section: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Where `key` is varied, by point and seed: columns panel, samples_over_dim and OVER_STAR.
+
+    The figure's own point is the first, and is called as its curve.
+    """
+    own = curve.at | {"width": section["width"]}
+    named = {curve.series: own} | {
+        f"{curve.series}|{key}={value}": own | {key: value}
+        for value in section["scaling"][VARIED[key]]
+        if value != own[key]
+    }
+    frames = []
+    for name, at in named.items():
+        samples = select(estimates, q.samples_over_dim.name, curve.panel, at)
+        ratios = {
+            series: select(
+                estimates,
+                quantity.name,
+                curve.panel,
+                at if estimate is None else at | {"estimate": estimate},
+            ).value.to_numpy()
+            for series, (quantity, estimate) in RATIOS.items()
+        }
+        columns = {"samples_over_dim": samples.value.to_numpy()} | ratios
+        frames.append(pd.DataFrame(columns).assign(panel=name))
+    return pd.concat(frames)
 
 
-def _with_minimum(values: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """The rows of those panels whose test loss has a minimum at a positive rate in every draw.
+def _with_minimum(values: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those points whose test loss has a minimum at a positive rate in every draw.
 
     Args:
-        values: a column a quantity, by panel and seed.
-        names: of panels; the curve's own value may be among those varied, and has no panel then.
+        values: of :func:`_points`.
     """
-    found = (values.ratio_est_to_star > 0).groupby("panel").all()
-    return values.loc[
-        [name for name in dict.fromkeys(names) if found.get(name, False)]
-    ].reset_index()
+    return values.groupby("panel").filter(lambda of: (of.ratio_est_to_star > 0).all())
 
 
-def _draw_ratios(
-    axes: Axes, drawn: pd.DataFrame, at: pd.Series, series: str, key: str
-) -> pd.DataFrame:
-    """One of OVER_STAR against N K / d (`at`, by panel), where `key` is varied."""
+def _draw_ratios(axes: Axes, drawn: pd.DataFrame, series: str, key: str) -> pd.DataFrame:
+    """One of OVER_STAR against N K / d, where `key` is varied."""
     marker, size, colour, label = OVER_STAR[series]
     points = summary(drawn, ["panel"], series, geometric_interval)
-    points["samples_over_dim"] = points.panel.map(at)
+    points["samples_over_dim"] = points.panel.map(drawn.groupby("panel").samples_over_dim.first())
     points = points.sort_values("samples_over_dim")
     full = key == "tasks"
     axes.errorbar(
@@ -299,51 +368,55 @@ def _draw_laws(axes: Axes, x: Array, shots: int) -> Iterator[pd.DataFrame]:
 
 # every estimate on the axis of alpha
 ESTIMATES = {
-    "alpha_star": "minimiser of the test loss",
-    "alpha_est": "(H.15), 1 / (2 N K var)",
-    "alpha_lim_sampled": "(3.3)",
-    "alpha_lim_split": "(H.6)",
-    "alpha_pooled": "(H.14)",
-    "alpha_dim": "1 / (2 d var)",
-    "alpha_rms": "1 / (2 rms of Psi Psi')",
+    q.alpha_star: "minimiser of the test loss",
+    q.alpha_est: "(H.15), 1 / (2 N K var)",
+    q.alpha_lim_sampled: "(3.3)",
+    q.alpha_lim_split: "(H.6)",
+    q.alpha_pooled: "(H.14)",
+    q.alpha_dim: "1 / (2 d var)",
+    q.alpha_rms: "1 / (2 rms of Psi Psi')",
 }
-
-
-def curve_names(section: Mapping[str, Any]) -> list[str]:
-    """The curves of the figure, "panel/name"."""
-    return [
-        f"{panel}/{name}" for panel, spec in section["panels"].items() for name in spec["curves"]
-    ]
 
 
 def estimates_table(estimates: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataFrame:
     """ESTIMATES of every curve and their ratios to its minimiser, written; a row an estimate.
 
     Args:
-        estimates: columns panel, seed, quantity, value.
+        estimates: as the experiment makes them.
         section: of the configuration; key panels.
     """
-    return _over_minimisers(estimates, section, ESTIMATES)
+    return _over_minimisers(
+        estimates, section, {label: (of, {}) for of, label in ESTIMATES.items()}
+    )
 
 
 def h15_table(estimates: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataFrame:
     """As :func:`estimates_table`, of the estimates that H.2's words admit."""
-    found = [name for name in estimates.quantity.unique() if name.startswith("h15_")]
-    labels = {name: name.removeprefix("h15_") for name in found}
-    return _over_minimisers(estimates, section, labels)
+    of = q.alpha_est_of_sigma2
+    statistics = dict.fromkeys(at["sigma2"] for _, at in places(estimates, of))
+    rows = {statistic: (of, {"sigma2": statistic}) for statistic in statistics}
+    return _over_minimisers(estimates, section, rows)
 
 
 def _over_minimisers(
-    estimates: pd.DataFrame, section: Mapping[str, Any], labels: Mapping[str, str]
+    estimates: pd.DataFrame,
+    section: Mapping[str, Any],
+    rows: Mapping[str, tuple[Quantity[Any], Mapping[str, str]]],
 ) -> pd.DataFrame:
-    """Means over draws, and how many times the mean minimiser; a row a label."""
+    """Means over draws, and how many times the mean minimiser; a row a label.
+
+    Args:
+        estimates, section: as for :func:`estimates_table`.
+        rows: by label the quantity, and the keys that it varies by beside those of a curve.
+    """
     table: dict[str, dict[str, str]] = {}
-    for quantity, label in labels.items():
+    for label, (of, at) in rows.items():
         cells = table[label] = {}
-        for curve in curve_names(section):
-            value = measure(estimates, curve, quantity).mean
-            cells[curve] = f"{value:.3g}"
-            cells[f"{curve}, ratio"] = f"{value / measure(estimates, curve, 'alpha_star').mean:.3g}"
+        for curve in curves_of(section):
+            value = curve.measure(estimates, of, **at).mean
+            star = curve.measure(estimates, q.alpha_star).mean
+            cells[curve.series] = f"{value:.3g}"
+            cells[f"{curve.series}, ratio"] = f"{value / star:.3g}"
     return pd.DataFrame(table).T
 
 
@@ -360,22 +433,24 @@ def curve_values(estimates: pd.DataFrame, section: Mapping[str, Any]) -> CurveVa
     """The numbers of the closing paragraph on (a) and (b), means over draws.
 
     Args:
-        estimates: holds ratio_est_to_star, ratio_lim_to_star and rank of every curve.
+        estimates: as the experiment makes them.
         section: of the configuration; key panels.
     """
-    curves = curve_names(section)
-    est = {curve: measure(estimates, curve, "ratio_est_to_star") for curve in curves}
-    tasks = [
-        curve["tasks"] for spec in section["panels"].values() for curve in spec["curves"].values()
-    ]
-    ranks = [measure(estimates, curve, "rank").mean for curve in curves]
+    curves = curves_of(section)
+
+    def ratios(estimate: str) -> dict[str, Interval]:
+        return {
+            curve.series: curve.measure(estimates, q.ratio_to_star, estimate=estimate)
+            for curve in curves
+        }
+
+    est = ratios("alpha_est")
+    ranks = [curve.measure(estimates, q.rank).mean for curve in curves]
     return CurveValues(
         est=est,
-        limit={curve: measure(estimates, curve, "ratio_lim_to_star") for curve in curves},
+        limit=ratios("alpha_lim_sampled"),
         # a step of 2 alpha / (N K) has a minimiser N times as large
-        est_of_pooled_step={
-            curve: est[curve].mean / n for curve, n in zip(curves, tasks, strict=True)
-        },
+        est_of_pooled_step={curve.series: est[curve.series].mean / curve.tasks for curve in curves},
         ranks=(min(ranks), max(ranks)),
     )
 
@@ -396,29 +471,33 @@ def scaling_values(estimates: pd.DataFrame, section: Mapping[str, Any]) -> Scali
     """The numbers of the closing paragraph on (c); None where neither N nor d is varied.
 
     Args:
-        estimates: holds effective_rank and est_right_at of the curves varied, samples_over_dim,
-            and the slopes and farthest_lim of the panel "c".
-        section: of the configuration; key scaling.
+        estimates: as the experiment makes them.
+        section: of the configuration; keys panels, scaling and width.
     """
-    varied = section["scaling"]["curves"]
-    if not varied:
+    curves = _varied_curves(section)
+    if not curves:
         return None
-    spans = estimates[estimates.quantity == "samples_over_dim"].value
+    spans = estimates[estimates.quantity == q.samples_over_dim.name].value
+    tasks, dim = ({"estimate": "alpha_est", "varied": varied} for varied in ("tasks", "dim"))
+    limit = {"estimate": "alpha_lim_sampled"}
     return ScalingValues(
-        effective_rank={name: measure(estimates, name, "effective_rank") for name in varied},
-        est_right_at={name: measure(estimates, name, "est_right_at") for name in varied},
+        effective_rank={
+            curve.series: curve.measure(estimates, q.effective_rank, width=section["width"])
+            for curve in curves
+        },
+        est_right_at={curve.series: curve.measure(estimates, q.est_right_at) for curve in curves},
         samples_over_dim=(spans.min(), spans.max()),
-        est_power_of_tasks=measure(estimates, "c", "slope_est_tasks"),
-        est_power_of_dim=measure(estimates, "c", "slope_est_dim"),
-        limit_farthest=measure(estimates, "c", "farthest_lim"),
-        est_power_of_pooled_step=measure(estimates, "c", "slope_pooled_step_tasks"),
+        est_power_of_tasks=measure(estimates, q.slope, "c", tasks),
+        est_power_of_dim=measure(estimates, q.slope, "c", dim),
+        limit_farthest=measure(estimates, q.farthest, "c", limit),
+        est_power_of_pooled_step=measure(estimates, q.slope_pooled_step, "c", {"varied": "tasks"}),
     )
 
 
 def highest_losses(estimates: pd.DataFrame, section: Mapping[str, Any]) -> dict[str, float]:
     """The highest mean loss on the axis, by panel of the paper; NaN where it is not drawn."""
     return {
-        panel: measure(estimates, panel, "highest_loss").mean
+        panel: measure(estimates, q.highest_loss, panel).mean
         if panel in section["panels"]
         else float("nan")
         for panel in PAPER_TOP

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from itertools import chain
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,8 @@ from innerlr.loss_curve import Minimum, loss_coefficients
 from innerlr.minimum_norm import PseudoInverse, StackedTasks
 from innerlr.modes import alpha_lim_gram, alpha_lim_split_gram, alpha_pooled
 from innerlr.ntk import TwoLayerNTK
-from replication.experiment import Arrays, Experiment, long, table
+from replication.experiment import Arrays, Experiment, table
+from replication.figures.tangent import quantities as q
 from replication.figures.tangent import scaling as scaling
 from replication.figures.tangent.settings import (
     Fig02,
@@ -30,6 +32,7 @@ from replication.figures.tangent.settings import (
     TestSamples,
     TrainingSamples,
 )
+from replication.quantity import Estimates
 from replication.tasks import QuadraticTasks
 
 # keys of a setting whose value is one of a few: a copy of a section is not checked
@@ -41,12 +44,12 @@ CHOICES = {
     "rcond_of": RcondOf,
     "sigma2": SigmaOfPsi,
 }
-# estimates of a cell, in the order in which they are stored
-H15 = [f"h15_{statistic}" for statistic in get_args(SigmaOfPsi)]
+# estimates of a cell, in the order in which they are stored; then (H.15) with every statistic
 ESTIMATES = ["alpha_lim_sampled", "alpha_lim_split", "alpha_pooled", "alpha_est", "alpha_dim"]
-ESTIMATES += ["alpha_rms", *H15]
-OF_LOSS = {"est": "alpha_est", "lim": "alpha_lim_sampled", "split": "alpha_lim_split"}
-OF_LOSS |= {"pooled": "alpha_pooled", "dim": "alpha_dim", "rms": "alpha_rms"}
+ESTIMATES += ["alpha_rms", *get_args(SigmaOfPsi)]
+# those at which the test loss is looked at, in the order in which it is stored
+OF_LOSS = ["alpha_est", "alpha_lim_sampled", "alpha_lim_split"]
+OF_LOSS += ["alpha_pooled", "alpha_dim", "alpha_rms"]
 
 
 def quadratic(setting: TangentSetting) -> QuadraticTasks:
@@ -197,7 +200,7 @@ class Regression:
     def cell(self, alphas: Array) -> Cell:
         """All that is reported."""
         losses, estimates = self.losses(alphas), self.estimates()
-        at = self.losses(np.array([estimates[name] for name in OF_LOSS.values()])).mean(1)
+        at = self.losses(np.array([estimates[name] for name in OF_LOSS])).mean(1)
         return Cell(
             alphas,
             losses,
@@ -290,52 +293,57 @@ class Tangent(Experiment):
         return table(rows, ["panel", "seed", "alpha"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        rows = []
-        highest: dict[tuple[str, int], float] = {}
-        for panel, _, _, key, cell in self._cells():
-            star, lowest, in_range = features[f"{key}/minimum"]
-            found = bool(np.isfinite(star)) and lowest > 0
+        found = Estimates()
+        # by panel and seed: of each curve (points,)
+        means: dict[tuple[str, int], list[Array]] = {}
+        for panel, _, curve, key, cell in self._cells():
+            letter, seed = panel.split("/", 1)[0], cell[-1]
+            of_curve = {"shots": curve.shots, "tasks": curve.tasks}
+            minimum = _from_storable(features[f"{key}/minimum"])
             named = dict(zip(ESTIMATES, features[f"{key}/estimates"], strict=True))
             mean = features[f"{key}/losses"].mean(1)
-            values: dict[str, Any] = {
-                "alpha_star": star if found else np.inf,
-                "minimum_in_range": in_range,
-                "loss_at_star": lowest if found else mean.min(),
-                "loss_at_first": mean[0],
-                "loss_at_last": mean[-1],
-                "rank": features[f"{key}/rank"][0],
-                **named,
-            }
-            at = dict(zip(OF_LOSS, features[f"{key}/at_estimates"], strict=True))
-            for short, name in OF_LOSS.items():
-                values[f"ratio_{short}_to_star"] = named[name] / values["alpha_star"]
-                values[f"excess_loss_at_{short}"] = at[short] / values["loss_at_star"] - 1
-            rows += long(panel, cell[-1], values)
-            group = (panel.split("/")[0], cell[-1])
-            highest[group] = max(highest.get(group, -np.inf), float(mean.max()))
-        for (panel, seed), value in highest.items():
-            rows += long(panel, seed, {"highest_loss": value})
-        return table(rows + self._scaling(features), ["panel", "seed"])
+            lowest = minimum.loss if np.isfinite(minimum.alpha) else mean.min()
+            add = found.at(letter, seed, **of_curve)
+            add(q.alpha_star, minimum.alpha)
+            add(q.minimum_in_range, minimum.in_range)
+            add(q.loss_at_star, lowest)
+            add(q.loss_at_first, mean)
+            add(q.loss_at_last, mean)
+            add(q.rank, features[f"{key}/rank"][0])
+            add(q.alpha_lim_sampled, named["alpha_lim_sampled"])
+            add(q.alpha_lim_split, named["alpha_lim_split"])
+            add(q.alpha_pooled, named["alpha_pooled"])
+            add(q.alpha_est, named["alpha_est"])
+            add(q.alpha_dim, named["alpha_dim"])
+            add(q.alpha_rms, named["alpha_rms"])
+            for statistic in get_args(SigmaOfPsi):
+                of_statistic = found.at(letter, seed, **of_curve, sigma2=statistic)
+                of_statistic(q.alpha_est_of_sigma2, named[statistic])
+            for name, loss in zip(OF_LOSS, features[f"{key}/at_estimates"], strict=True):
+                of_estimate = found.at(letter, seed, **of_curve, estimate=name)
+                of_estimate(q.ratio_to_star, named[name], minimum.alpha)
+                of_estimate(q.excess_loss, loss, lowest)
+            means.setdefault((letter, seed), []).append(mean)
+        for (letter, seed), of_curves in means.items():
+            found.at(letter, seed)(q.highest_loss, np.array(of_curves))
+        if self.cfg.scaling.curves:
+            self._scaling(found, features)
+        return found.table()
 
-    def _scaling(self, features: Arrays) -> list[dict[str, Any]]:
+    def _scaling(self, found: Estimates, features: Arrays) -> None:
         """Rows of panel (c): of every N and d, and what they show together."""
-        rows, shown = [], {}
-        for panel in self.cfg.scaling.curves:
-            for point in (scaling.own(self.cfg, panel), *scaling.variations(self.cfg, panel)):
-                seeds = []
-                for seed in range(self.cfg.seeds):
-                    star, lowest, _ = features[f"{point.name}/{seed}/minimum"]
-                    named = dict(
-                        zip(ESTIMATES, features[f"{point.name}/{seed}/estimates"], strict=True)
-                    )
-                    seeds.append(scaling.measured(point, named, star if lowest > 0 else np.inf))
-                    # the figure's own cell has its ratios already
-                    new = seeds[-1] if point.key else scaling.without_ratios(seeds[-1])
-                    rows += long(point.name, seed, new)
-                shown[point] = seeds
-        for panel, seed, values in scaling.summaries(shown) if shown else ():
-            rows += long(panel, seed, values)
-        return rows
+        curves = [
+            [scaling.own(self.cfg, panel), *scaling.variations(self.cfg, panel)]
+            for panel in self.cfg.scaling.curves
+        ]
+        for point in chain(*curves):
+            for seed in range(self.cfg.seeds):
+                star = _from_storable(features[f"{point.name}/{seed}/minimum"]).alpha
+                stored = features[f"{point.name}/{seed}/estimates"]
+                scaling.add_point(
+                    found, point, seed, dict(zip(ESTIMATES, stored, strict=True)), star
+                )
+        scaling.add_summaries(found, curves)
 
 
 def _storable(minimum: Minimum) -> tuple[float, float, float]:
@@ -343,3 +351,11 @@ def _storable(minimum: Minimum) -> tuple[float, float, float]:
     if not np.isfinite(minimum.alpha):
         return 0.0, -1.0, 0.0
     return minimum.alpha, minimum.loss, float(minimum.in_range)
+
+
+def _from_storable(stored: Array) -> Minimum:
+    """What :func:`_storable` stored; where there is no minimiser it is infinite."""
+    alpha, loss, in_range = stored
+    if not (np.isfinite(alpha) and loss > 0):
+        return Minimum(np.inf, np.nan, bool(in_range))
+    return Minimum(float(alpha), float(loss), bool(in_range))

@@ -18,26 +18,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from innerlr.intervals import Interval, geometric_interval
+from innerlr.checks import Array
+from replication.figures.tangent import quantities as q
 from replication.figures.tangent.settings import Fig02, TangentCurve, TangentSetting
+from replication.measuring import select
+from replication.quantity import Estimates, Quantity
 
-# estimates drawn: what ratio_{}_to_star is of
-DRAWN = {
-    "est": "alpha_est",
-    "lim": "alpha_lim_sampled",
-    "split": "alpha_lim_split",
-    "dim": "alpha_dim",
-}
-# key varied: what its slope is named after
-KEYS = {"tasks": "tasks", "width": "dim"}
-SLOPES = {
-    "est": "ratio_est_to_star",
-    "lim": "ratio_lim_to_star",
-    "pooled_step": "ratio_est_to_star_pooled_step",
-}
+# estimates drawn over the minimiser
+DRAWN = ("alpha_est", "alpha_lim_sampled", "alpha_lim_split", "alpha_dim")
+# those whose power of N K / d is taken
+WITH_SLOPE = ("alpha_est", "alpha_lim_sampled")
+# what a slope is named after: the setting that varies
+VARIED = {"tasks": "tasks", "dim": "width"}
+# all of the curves together
+TOGETHER = "c"
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,22 @@ class Point:
 
     @property
     def name(self) -> str:
-        """Of its rows: that of the curve, or panel/curve|key=value."""
+        """Of its arrays: that of the curve, or panel/curve|key=value."""
         return f"{self.panel}|{self.key}={self.value}" if self.key else self.panel
+
+    @property
+    def letter(self) -> str:
+        """Of the figure's panel."""
+        return self.panel.split("/", 1)[0]
+
+    @property
+    def at(self) -> dict[str, int]:
+        """Where it stands in a table of estimates."""
+        return {
+            "shots": self.curve.shots,
+            "tasks": self.curve.tasks,
+            "width": self.setting.width,
+        }
 
 
 def own(cfg: Fig02, panel: str) -> Point:
@@ -87,102 +100,107 @@ def variations(cfg: Fig02, panel: str) -> Iterator[Point]:
             yield Point(panel, "width", width, setting, at.curve)
 
 
-def measured(point: Point, estimates: Mapping[str, float], star: float) -> dict[str, float]:
-    """What panel (c) shows of one draw of a point.
+def add_point(
+    found: Estimates, point: Point, seed: int, estimates: Mapping[str, float], star: float
+) -> None:
+    """Measure what panel (c) shows of one draw of a point.
 
     Args:
+        found: where the rows go.
         point: which N and d.
-        estimates: alpha_est, alpha_lim_sampled, alpha_lim_split, alpha_dim, h15_psi_second.
+        seed: of the draw.
+        estimates: DRAWN, and (H.15) with the second moment of the entries, psi_second.
         star: minimiser of the mean test loss; infinite if there is none.
-
-    Returns:
-        N K / d, the effective rank r, s_2 / sigma^2, and every estimate over the minimiser;
-        (H.15) also where the test step is that of (H.8), 2 alpha / (N K), and the minimiser N
-        times larger.
     """
     n = point.curve.tasks
-    per_task = n if point.setting.step == "pooled" else 1
-    second = estimates["alpha_est"] / estimates["h15_psi_second"]
-    limit = estimates["alpha_lim_sampled"] / per_task
-    ratios = {f"ratio_{short}_to_star": estimates[name] / star for short, name in DRAWN.items()}
-    return {
-        "samples_over_dim": estimates["alpha_dim"] / estimates["alpha_est"],
-        "effective_rank": limit / estimates["alpha_dim"] * second,
-        "second_over_variance": second,
-        "ratio_est_to_star_pooled_step": ratios["ratio_est_to_star"] * per_task / n,
-        **ratios,
-    }
+    factor = n if point.setting.step == "pooled" else 1
+    est, dim, of_second = (estimates[name] for name in ("alpha_est", "alpha_dim", "psi_second"))
+    add = found.at(point.letter, seed, **point.at)
+    add(q.samples_over_dim, dim, est)
+    add(q.second_over_variance, est, of_second)
+    add(q.effective_rank, estimates["alpha_lim_sampled"] / factor, dim, est, of_second)
+    add(q.ratio_est_to_star_pooled_step, est, star, factor, n)
+    for name in DRAWN:
+        of_estimate = found.at(point.letter, seed, **point.at, estimate=name)
+        of_estimate(q.ratio_to_star_varied, estimates[name], star)
 
 
-def without_ratios(values: Mapping[str, float]) -> dict[str, float]:
-    """Those that the figure's own cell does not have by itself."""
-    return {key: v for key, v in values.items() if key.removesuffix("_to_star") == key}
-
-
-def slope(points: Sequence[Mapping[str, float]], quantity: str) -> float:
-    """Least-squares slope of log quantity on log N K / d; infinite where there is no minimum."""
-    y = np.array([p[quantity] for p in points])
-    if not (y > 0).all():
-        return np.inf
-    x = np.log([p["samples_over_dim"] for p in points])
-    return float(np.polyfit(x, np.log(y), 1)[0])
-
-
-def right_at(points: Sequence[Mapping[str, float]]) -> float:
-    """The N K / d at which (H.15) is at the minimum by the power law -1 through all points."""
-    products = np.array([p["samples_over_dim"] * p["ratio_est_to_star"] for p in points])
-    return float(np.exp(np.log(products).mean())) if (products > 0).all() else np.inf
-
-
-def farthest(ratios: Sequence[Sequence[float]]) -> Interval:
-    """Of all points, the geometric mean over draws that is farthest from 1, as a factor above 1.
+def add_summaries(found: Estimates, curves: Sequence[Sequence[Point]]) -> None:
+    """Measure what the points show together, of each curve and of all of them.
 
     Args:
-        ratios: of each point, (draws,).
+        found: holds the points' own rows, of :func:`add_point`; where the others go.
+        curves: the points of each curve, the figure's own first.
     """
-    found = []
-    for values in ratios:
-        if min(values) <= 0:  # no minimum
-            return Interval(np.inf, np.inf, np.inf)
-        mean, low, high = geometric_interval(values)
-        if mean < 1:
-            mean, low, high = 1 / mean, 1 / high, 1 / low if low > 0 else np.inf
-        found.append(Interval(mean, low, high))
-    return max(found)
+    table = found.table()
+    for points in curves:
+        _add_slopes(found, table, points)
+    of_curves = found.table()
+    for varied in VARIED:
+        for name in WITH_SLOPE:
+            at = {"estimate": name, "varied": varied}
+            for seed, slopes in _by_seed(of_curves, q.slope_of_curve, curves, at):
+                found.at(TOGETHER, seed, **at)(q.slope, slopes)
+        at = {"varied": varied}
+        for seed, slopes in _by_seed(of_curves, q.slope_pooled_step_of_curve, curves, at):
+            found.at(TOGETHER, seed, **at)(q.slope_pooled_step, slopes)
+    for name in DRAWN:
+        ratios = [
+            _draws(table, q.ratio_to_star_varied, point, {"estimate": name}).tolist()
+            for points in curves
+            for point in points
+        ]
+        found.at(TOGETHER, estimate=name)(q.farthest, ratios)
 
 
-Summary = tuple[str, int, dict[str, float]]
+def _add_slopes(found: Estimates, table: pd.DataFrame, points: Sequence[Point]) -> None:
+    """The powers of N K / d of one curve, draw by draw, and where (H.15) is right."""
+
+    def drawn(quantity: Quantity[Any], line: Sequence[Point], at: Mapping[str, str]) -> Array:
+        return np.transpose([_draws(table, quantity, point, at) for point in line])
+
+    letter, curve = points[0].letter, _of_curve(points)
+    for varied, key in VARIED.items():
+        line = [point for point in points if point.key in ("", key)]
+        samples = drawn(q.samples_over_dim, line, {})
+        for name in WITH_SLOPE:
+            ratios = drawn(q.ratio_to_star_varied, line, {"estimate": name})
+            for seed, (x, y) in enumerate(zip(samples, ratios, strict=True)):
+                of_estimate = found.at(letter, seed, **curve, estimate=name, varied=varied)
+                of_estimate(q.slope_of_curve, x, y)
+        ratios = drawn(q.ratio_est_to_star_pooled_step, line, {})
+        for seed, (x, y) in enumerate(zip(samples, ratios, strict=True)):
+            found.at(letter, seed, **curve, varied=varied)(q.slope_pooled_step_of_curve, x, y)
+    samples = drawn(q.samples_over_dim, points, {})
+    ratios = drawn(q.ratio_to_star_varied, points, {"estimate": "alpha_est"})
+    for seed, (x, y) in enumerate(zip(samples, ratios, strict=True)):
+        found.at(letter, seed, **curve)(q.est_right_at, x, y)
 
 
-def summaries(points: Mapping[Point, Sequence[Mapping[str, float]]]) -> list[Summary]:
-    """What the points show together, as (panel, seed, quantities).
+def _of_curve(points: Sequence[Point]) -> dict[str, int]:
+    """K and N of the figure's own point, by which its curve is known."""
+    own_curve = points[0].curve
+    return {"shots": own_curve.shots, "tasks": own_curve.tasks}
 
-    Of each curve and seed: slopes of the logarithms of SLOPES on log N K / d, with N varied (tasks)
-    and with d (dim), and :func:`right_at`. Of all curves (panel c): the mean slopes, and how far an
-    estimate is from the minimiser where it is farthest (seed -1: all draws).
 
-    Args:
-        points: what :func:`measured` says of each draw.
-    """
-    seeds = len(next(iter(points.values())))
-    found: list[Summary] = []
-    for seed in range(seeds):
-        of_curves = []
-        for panel in dict.fromkeys(point.panel for point in points):
-            mine = {point: draws[seed] for point, draws in points.items() if point.panel == panel}
-            values = {}
-            for key, name in KEYS.items():
-                line = [draw for point, draw in mine.items() if point.key in ("", key)]
-                for short, quantity in SLOPES.items():
-                    values[f"slope_{short}_{name}"] = slope(line, quantity)
-            of_curves.append(dict(values))
-            values["est_right_at"] = right_at(list(mine.values()))
-            found.append((panel, seed, values))
-        means = {key: float(np.mean([v[key] for v in of_curves])) for key in of_curves[0]}
-        found.append(("c", seed, means))
-    for short in DRAWN:
-        ratios = [[d[f"ratio_{short}_to_star"] for d in draws] for draws in points.values()]
-        mean, low, high = farthest(ratios)
-        name = f"farthest_{short}"
-        found.append(("c", -1, {name: mean, f"{name}_low": low, f"{name}_high": high}))
-    return found
+def _draws(
+    table: pd.DataFrame, quantity: Quantity[Any], point: Point, at: Mapping[str, str]
+) -> Array:
+    """A quantity of a point, (draws,)."""
+    return select(table, quantity.name, point.letter, {**point.at, **at}).value.to_numpy(
+        dtype=float
+    )
+
+
+def _by_seed(
+    table: pd.DataFrame,
+    quantity: Quantity[Any],
+    curves: Sequence[Sequence[Point]],
+    at: Mapping[str, str],
+) -> Iterator[tuple[int, Array]]:
+    """Of each draw, a quantity of every curve, (curves,)."""
+    rows = [
+        select(table, quantity.name, points[0].letter, {**_of_curve(points), **at})
+        for points in curves
+    ]
+    return enumerate(np.transpose([of_curve.value.to_numpy(dtype=float) for of_curve in rows]))

@@ -118,6 +118,19 @@ class TangentPanel(Section):
     init: Init
     curves: Named[TangentCurve]
 
+    @model_validator(mode="after")
+    def _curves_differ(self) -> Self:
+        # by K and N their estimates are told apart
+        known: dict[tuple[int, int], str] = {}
+        for name, curve in self.curves.items():
+            other = known.setdefault((curve.shots, curve.tasks), name)
+            if other != name:
+                raise ValueError(
+                    f"curves: {other} and {name} both have {curve.shots} shots and {curve.tasks} "
+                    "tasks. Leave one of them out."
+                )
+        return self
+
 
 class TangentScaling(Section):
     """Panel (c) of Fig. 2: other N at the section's width, and other widths at the curve's N.
@@ -222,10 +235,18 @@ class Fig02(TangentSetting, OpenSection):
     @model_validator(mode="after")
     def _scaling_stays_below_dim(self) -> Self:
         known = {f"{p}/{c}": curve for p, s in self.panels.items() for c, curve in s.curves.items()}
+        varied: dict[tuple[str, int], str] = {}
         for name in self.scaling.curves:
             if name not in known:
                 raise ValueError(f"scaling.curves: unknown {name!r}. {nearest(name, known)}")
             k, n = known[name].shots, known[name].tasks
+            # with the same K they become the same curve when N is varied
+            other = varied.setdefault((name.split("/", 1)[0], k), name)
+            if other != name:
+                raise ValueError(
+                    f"scaling.curves: {other} and {name} are of one panel and both have {k} "
+                    "shots. Leave one of them out."
+                )
             sizes = [(t, self.width) for t in self.scaling.tasks]
             for tasks, width in sizes + [(n, w) for w in self.scaling.widths]:
                 dim = width * (self.input_dim + self.hidden_bias + 1) + self.output_bias

@@ -7,13 +7,14 @@ from typing import get_args
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from innerlr.checks import choice
 from innerlr.distributions import Distribution, Exponential, Normal, Uniform
 from innerlr.features import GaussianBasis
-from replication.experiment import Arrays, Experiment, long, table
+from replication.experiment import Arrays, Experiment, table
+from replication.figures.variance import quantities as q
 from replication.figures.variance.settings import Fig04a, VariedLaw, WidthRule
+from replication.quantity import Estimates
 from replication.settings.tasks import GaussianInput
 
 
@@ -26,6 +27,28 @@ def law_of_variance(name: VariedLaw, variance: float) -> Distribution:
     if name == "uniform":
         return Uniform(-np.sqrt(12) * sd / 2, np.sqrt(12) * sd / 2)
     return Exponential(sd)
+
+
+def add_curves(found: Estimates, panel: str, seed: int | None, curves: pd.DataFrame) -> None:
+    """Measure what the curves of both halves of Fig. 4 have in common.
+
+    Args:
+        found: where the rows go.
+        panel, seed: of the curves.
+        curves: columns law, variance, alpha_lim, by ascending variance.
+    """
+    add = found.at(panel, seed)
+    add(q.lowest_alpha_lim, curves.alpha_lim.to_numpy())
+    add(q.highest_alpha_lim, curves.alpha_lim.to_numpy())
+    for law, curve in curves.groupby("law"):
+        x, y = curve.variance.to_numpy(), curve.alpha_lim.to_numpy()
+        add = found.at(panel, seed, law=str(law))
+        add(q.decreasing_share, y)
+        add(q.last_to_first, y)
+        add(q.inverse_fit_c, x, y)
+        add(q.inverse_fit_r2, x, y)
+        add(q.lowest_alpha_lim_of_law, y)
+        add(q.highest_alpha_lim_of_law, y)
 
 
 class BasisVariance(Experiment):
@@ -95,34 +118,15 @@ class BasisVariance(Experiment):
         return table(frames, ["width_rule", "gaussian_input", "law", "variance"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        rows = []
-        keys = ["law", "width_rule", "gaussian_input"]
-        for (law, rule, argument), curve in sweep.groupby(keys):
-            x, y = curve.variance.to_numpy(), curve.alpha_lim.to_numpy()
+        found = Estimates()
+        for (rule, argument), curves in sweep.groupby(["width_rule", "gaussian_input"]):
             # the primary one under its own name as well, for claims on one reading
-            names = [f"{rule}/{argument}", *(["a"] if curve.primary.all() else [])]
-            # c / s^2 as the paper fits it, and a + b / s^2
-            c = float((y / x).sum() / (1 / x**2).sum())
-            residual = ((y - c / x) ** 2).sum() / ((y - y.mean()) ** 2).sum()
-            line = stats.linregress(1 / x, y)
-            values = {
-                f"{law}_decreasing_share": float(np.mean(np.diff(y) < 0)),
-                f"{law}_last_to_first": y[-1] / y[0],
-                f"{law}_inverse_fit_c": c,
-                f"{law}_inverse_fit_r2": 1 - residual,
-                f"{law}_affine_fit_a": line.intercept,
-                f"{law}_affine_fit_b": line.slope,
-                f"{law}_affine_fit_r2": line.rvalue**2,
-                f"{law}_alpha_lim_low": y.min(),
-                f"{law}_alpha_lim_high": y.max(),
-            }
-            for panel in names:
-                rows += long(panel, -1, values)
-        for (rule, argument), curves in sweep.groupby(keys[1:]):
-            ends = {
-                "alpha_lim_low": curves.alpha_lim.min(),
-                "alpha_lim_high": curves.alpha_lim.max(),
-            }
             for panel in (f"{rule}/{argument}", *(["a"] if curves.primary.all() else [])):
-                rows += long(panel, -1, ends)
-        return table(rows, ["panel", "quantity"])
+                add_curves(found, panel, None, curves)
+                for law, curve in curves.groupby("law"):
+                    x, y = curve.variance.to_numpy(), curve.alpha_lim.to_numpy()
+                    add = found.at(panel, law=str(law))
+                    add(q.affine_fit_a, x, y)
+                    add(q.affine_fit_b, x, y)
+                    add(q.affine_fit_r2, x, y)
+        return found.table()

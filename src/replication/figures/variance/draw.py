@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from replication import drawing
 from replication.drawing import COLOURS
-from replication.judging.claims import measure
+from replication.figures.variance import quantities as q
+from replication.measuring import measure
 
 # law of the inputs: label, colour, line
 LAWS = {
@@ -27,7 +28,7 @@ PAPER_AXIS = (0.2, 0.375)  # tick labels at the ends of the paper's axis of (a)
 PAPER_AXIS_TANGENT = (0.0, 2e-4)  # of (b)
 PAPER_FIT = 0.35  # its example of a fit, 0.35 / sigma^2
 
-FITS = ("inverse_fit_c", "inverse_fit_r2", "affine_fit_a", "affine_fit_b", "affine_fit_r2")
+FITS = (q.inverse_fit_c, q.inverse_fit_r2, q.affine_fit_a, q.affine_fit_b, q.affine_fit_r2)
 
 
 def draw(
@@ -87,8 +88,8 @@ def _primary_first(section: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def _fit(estimates: pd.DataFrame, panel: str, law: str) -> dict[str, float]:
-    """The least-squares c / sigma^2 and a + b / sigma^2 of a curve, with their R^2."""
-    return {key: measure(estimates, panel, f"{law}_{key}").mean for key in FITS}
+    """FITS of a curve, by name: c / sigma^2 and a + b / sigma^2, with their R^2."""
+    return {fit.name: measure(estimates, fit, panel, {"law": law}).mean for fit in FITS}
 
 
 def _basis_panel(
@@ -119,7 +120,7 @@ def _fitted_lines(axes: Axes, at: pd.DataFrame, fit: Mapping[str, float]) -> lis
     Args:
         axes: where.
         at: columns law, variance.
-        fit: FITS.
+        fit: FITS by name.
 
     Returns:
         Of each line drawn, columns law, variance, series, value.
@@ -299,7 +300,7 @@ def _readings_that_go_down(
         panel
         for panel in _readings(estimates, section)
         if all(
-            measure(estimates, panel, f"{law}_decreasing_share").mean == share
+            measure(estimates, q.decreasing_share, panel, {"law": law}).mean == share
             for law in section["laws"]
         )
     ]
@@ -327,9 +328,10 @@ def tangent_findings(estimates: pd.DataFrame) -> TangentFindings:
     Args:
         estimates: of the tangent features; panels "b" (the primary biases) and "no biases".
     """
+    bare, normal = "no biases", {"law": "normal"}
     return TangentFindings(
-        r2_with_biases=measure(estimates, "b", "normal_inverse_fit_r2").mean,
-        r2_without_biases=measure(estimates, "no biases", "normal_inverse_fit_r2").mean,
-        closed_form_gap=measure(estimates, "no biases", "normal_closed_form_gap").mean,
-        highest=measure(estimates, "b", "normal_alpha_lim_high").mean,
+        r2_with_biases=measure(estimates, q.inverse_fit_r2, "b", normal).mean,
+        r2_without_biases=measure(estimates, q.inverse_fit_r2, bare, normal).mean,
+        closed_form_gap=measure(estimates, q.closed_form_gap, bare, normal).mean,
+        highest=measure(estimates, q.highest_alpha_lim_of_law, "b", normal).mean,
     )

@@ -11,9 +11,11 @@ from innerlr.checks import Array
 from innerlr.distributions import Distribution
 from innerlr.kernels import alpha_lim_kernel
 from innerlr.ntk import TwoLayerNTK
-from replication.experiment import Arrays, Experiment, long, table
-from replication.figures.variance.basis import law_of_variance
+from replication.experiment import Arrays, Experiment, table
+from replication.figures.variance import quantities as q
+from replication.figures.variance.basis import add_curves, law_of_variance
 from replication.figures.variance.settings import Fig04b
+from replication.quantity import Estimates
 
 # (hidden bias, output bias) of each curve that is drawn
 BIASES = {"all biases": (True, True), "no hidden bias": (False, True), "no biases": (False, False)}
@@ -117,31 +119,15 @@ class TangentVariance(Experiment):
         return table(frames, ["reading", "law", "seed", "variance"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        rows = []
+        found = Estimates()
         for (reading, seed), curves in sweep.groupby(["reading", "seed"]):
             # the primary one under its own name as well, for claims on one reading
-            names = [str(reading), *(["b"] if reading == self._primary else [])]
-            ends = {
-                "alpha_lim_low": curves.alpha_lim.min(),
-                "alpha_lim_high": curves.alpha_lim.max(),
-            }
-            for panel in names:
-                rows += long(panel, int(seed), ends)
-            for law, curve in curves.groupby("law"):
-                x, y = curve.variance.to_numpy(), curve.alpha_lim.to_numpy()
-                c = float((y / x).sum() / (1 / x**2).sum())
-                residual = ((y - c / x) ** 2).sum() / ((y - y.mean()) ** 2).sum()
-                values = {
-                    f"{law}_decreasing_share": float(np.mean(np.diff(y) < 0)),
-                    f"{law}_last_to_first": y[-1] / y[0],
-                    f"{law}_inverse_fit_c": c,
-                    f"{law}_inverse_fit_r2": 1 - residual,
-                    f"{law}_alpha_lim_low": y.min(),
-                    f"{law}_alpha_lim_high": y.max(),
-                }
-                if reading == "no biases":
+            for panel in (str(reading), *(["b"] if reading == self._primary else [])):
+                add_curves(found, panel, int(seed), curves)
+                if reading != "no biases":
+                    continue
+                for law, curve in curves.groupby("law"):
                     closed = features[f"closed form/{law}/{seed}"]
-                    values[f"{law}_closed_form_gap"] = np.abs(y / closed - 1).max()
-                for panel in names:
-                    rows += long(panel, int(seed), values)
-        return table(rows, ["panel", "seed", "quantity"])
+                    add = found.at(panel, int(seed), law=str(law))
+                    add(q.closed_form_gap, curve.alpha_lim.to_numpy(), closed)
+        return found.table()
