@@ -10,6 +10,7 @@ import pandas as pd
 
 from replication.experiment import Experiment
 from replication.families import make
+from replication.judging.claims import measured, registry
 from replication.judging.entries import entries
 from replication.quantity import Estimates, Quantity
 from replication.settings.config import Config
@@ -63,6 +64,19 @@ def stages(made: Experiment) -> tuple[pd.DataFrame, dict, pd.DataFrame, pd.DataF
     features = made.features()
     sweep = made.sweep(features)
     return made.data(), features, sweep, made.estimates(features, sweep)
+
+
+def check_quantities(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Every claim finds its quantity, and every quantity of the family is measured.
+
+    Args:
+        tables: the estimates of each experiment of a family.
+    """
+    known = registry(next(iter(tables)))
+    assert {name for table in tables.values() for name in table.quantity} == set(known)
+    for claim in CLAIMS:
+        if claim.get("experiment") in tables:
+            assert measured(claim, tables[claim["experiment"]], known)
 
 
 def pooled(estimates: pd.DataFrame, panel: str) -> pd.Series:
