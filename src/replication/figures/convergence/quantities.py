@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from innerlr.checks import Array
-from innerlr.intervals import slope_interval
+from innerlr.intervals import bootstrap_interval, slope_interval
 from replication.common_quantities import alpha_lim, alpha_star, alpha_star_risk
 from replication.quantity import Estimated, quantity, with_interval
 
@@ -53,9 +53,9 @@ def spread_last_to_first(errors: Array, rng: np.random.Generator) -> Estimated:
     first, last = np.concatenate([errors[None], errors[again]]).std(axis=1, ddof=1).T
     # trials that all end at the search cap have no spread to shrink
     ratios = np.divide(last, first, out=np.full(len(last), np.inf), where=first > 0)
-    known = np.isfinite(ratios).all()
-    low, high = np.quantile(ratios[1:], [0.025, 0.975]) if known else (0.0, np.inf)
-    return Estimated(ratios[0], low, high, PERCENTILES)
+    if not np.isfinite(ratios).all():
+        return Estimated(ratios[0], 0, np.inf, PERCENTILES)
+    return with_interval(bootstrap_interval(ratios), PERCENTILES)
 
 
 @quantity(unit="trials", place="Fig. 8", kind="exact")
