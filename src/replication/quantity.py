@@ -199,7 +199,11 @@ class Cell:
         self._rows, self._panel, self._seed, self._keys = rows, panel, seed, keys
 
     def __call__(self, of: Quantity[P], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Compute a quantity and keep its row.
+        """Compute a quantity and keep its row; raises as :meth:`record` does."""
+        self.record(of, of(*args, **kwargs))
+
+    def record(self, of: Quantity[Any], found: float | Estimated) -> None:
+        """Keep the row of a value that is known already, such as a bootstrap's of the quantity.
 
         Raises:
             InnerlrError: the cell has other keys than those the quantity varies by.
@@ -208,7 +212,6 @@ class Cell:
             raise InnerlrError(
                 f"{of.name}: varies by {list(of.by)}, but the cell has {list(self._keys)}."
             )
-        found = of(*args, **kwargs)
         made = found if isinstance(found, Estimated) else Estimated(found, np.nan, np.nan, "")
         where = {"panel": str(self._panel), "seed": self._seed, **self._keys}
         self._rows.append(

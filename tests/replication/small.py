@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -100,10 +99,9 @@ def estimated(values: Mapping[str, Mapping[Quantity[Any], Any]], **keys: Any) ->
     found = Estimates()
     for panel, quantities in values.items():
         for of, value in quantities.items():
-            given = replace(of, function=lambda value: value)
             each = dict(enumerate(value)) if isinstance(value, Sequence) else {None: value}
             for seed, one in each.items():
-                found.at(panel, seed, **keys)(given, one)
+                found.at(panel, seed, **keys).record(of, one)
     return found.table()
 
 
