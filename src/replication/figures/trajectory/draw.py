@@ -19,7 +19,7 @@ from replication.figures.trajectory import quantities as q
 from replication.measuring import measure, select
 
 END = 1.25  # last learning rate drawn, in units of alpha_lim: beyond, both only grow
-PURPLE = (0.42, 0.24, 0.60)  # of a path; the palette's own is too light for a thin line
+PURPLE = (0.42, 0.24, 0.60)  # a path's colour; the palette's own is too light for a thin line
 CROSS = {**STAR, "marker": "X", "markersize": 7, "color": COLOURS[2]}
 
 # what lies in the plane, from the back to the front
@@ -300,7 +300,7 @@ class Reading(NamedTuple):
     key: str
     value: Any
     used: bool  # the section's own value
-    keys: Mapping[str, Any]  # of all that varies, as the estimates have them
+    keys: Mapping[str, Any]  # every key that varies, as the estimates have it
     alone: float  # alpha_lim of the new tasks alone, in units of that of all tasks
 
     @property
@@ -436,8 +436,8 @@ class PathValues(NamedTuple):
     nearest: Interval  # the rate at which the distance is smallest
     nearest_of_draws: tuple[float, float]  # its least and its largest over the draws
     reduction_at_lim: Interval  # share of the reduction that is possible
-    convex_share: float  # of the grid from zero to alpha_lim, where the mean curve is convex
-    last_rate: float  # of the sweep
+    convex_share: float  # points from zero to alpha_lim at which the mean curve is convex
+    last_rate: float  # the last one swept
     distance_at_last: float
     distance_of_erm: float
 
