@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from replication.experiment import Experiment
 from replication.families import make
+from replication.judging.claims import measured, registry
 from replication.judging.entries import entries
 from replication.quantity import Estimates, Quantity
 from replication.settings.config import Config
@@ -65,6 +65,19 @@ def stages(made: Experiment) -> tuple[pd.DataFrame, dict, pd.DataFrame, pd.DataF
     return made.data(), features, sweep, made.estimates(features, sweep)
 
 
+def check_quantities(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Every claim finds its quantity, and every quantity of the family is measured.
+
+    Args:
+        tables: the estimates of each experiment of a family.
+    """
+    known = registry(next(iter(tables)))
+    assert {name for table in tables.values() for name in table.quantity} == set(known)
+    for claim in CLAIMS:
+        if claim.get("experiment") in tables:
+            assert measured(claim, tables[claim["experiment"]], known)
+
+
 def pooled(estimates: pd.DataFrame, panel: str) -> pd.Series:
     """What is said of all repetitions of a panel together."""
     mine = estimates[(estimates.panel == panel) & (estimates.seed == -1)]
@@ -86,10 +99,9 @@ def estimated(values: Mapping[str, Mapping[Quantity[Any], Any]], **keys: Any) ->
     found = Estimates()
     for panel, quantities in values.items():
         for of, value in quantities.items():
-            given = replace(of, function=lambda value: value)
             each = dict(enumerate(value)) if isinstance(value, Sequence) else {None: value}
             for seed, one in each.items():
-                found.at(panel, seed, **keys)(given, one)
+                found.at(panel, seed, **keys).record(of, one)
     return found.table()
 
 

@@ -17,9 +17,11 @@ from innerlr.estimators import alpha_est, alpha_lim, alpha_lim_split
 from innerlr.intervals import bootstrap_interval
 from innerlr.io.files import load_arrays
 from innerlr.moments import GramMoments
-from replication.experiment import Arrays, Experiment, long, prefixed, table, unprefixed
+from replication.experiment import Arrays, Experiment, prefixed, table, unprefixed
+from replication.figures.own import quantities as q
 from replication.figures.own.settings import OwnExperiment
 from replication.minimisers import alpha_star
+from replication.quantity import Estimates, registered, with_interval
 
 # array: its axes; features always
 KNOWN = {
@@ -184,30 +186,39 @@ class Own(Experiment):
         return table(frames, ["panel", "seed", "alpha"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        repetitions = [self._estimates(features, seed) for seed in range(self.cfg.seeds)]
+        by_seed = self._by_seed(features)
         if self.cfg.file is None:
-            rows = [row for seed, one in enumerate(repetitions) for row in long("a", seed, one)]
-            return table(rows, ["panel", "seed"])
-        rows = []
-        for key in repetitions[0]:
-            value, low, high = bootstrap_interval([one[key] for one in repetitions])
-            rows += long("a", -1, {key: value, f"{key}_low": low, f"{key}_high": high})
-        return table(rows, ["panel", "seed"])
+            return by_seed
+        # the first seed is the file as it is, the others are resamples
+        found = Estimates()
+        for name, of in registered(q).items():
+            values = by_seed[by_seed.quantity == name]
+            if 0 in set(values.seed):
+                interval = bootstrap_interval(values.value)
+                found.at("a").record(of, with_interval(interval, q.BOOTSTRAP))
+        return found.table()
 
-    def _estimates(self, features: Arrays, seed: int) -> dict[str, float]:
-        limit = self._limit(features, seed)
-        names = ("alpha_lim_sampled", "alpha_est", "corollary1_lower", "corollary1_upper")
-        found = zip(names, features[f"{seed}/estimators"], strict=True)
-        values = {name: float(value) for name, value in found if np.isfinite(value)}
-        if f"{seed}/moments/gram" in features:
-            sums = unprefixed(str(seed), features)
-            with self._named():
-                star, capped = alpha_star(sums, self.cfg.search_cap * limit)
-                best, at_limit = sums.training_loss([star, limit])
-            values |= {
-                "alpha_star": star,
-                "alpha_star_capped": float(capped),
-                "ratio_star_to_lim": star / limit,
-                "excess_loss_at_lim": at_limit / best - 1,
-            }
-        return values
+    def _by_seed(self, features: Arrays) -> pd.DataFrame:
+        """The estimates of every seed: of a call of the function, or of the file's tasks."""
+        found = Estimates()
+        for seed in range(self.cfg.seeds):
+            add = found.at("a", seed)
+            limit, est, lower, upper = features[f"{seed}/estimators"]
+            add(q.alpha_lim_sampled, limit)
+            for of, value in (
+                (q.alpha_est, est),
+                (q.corollary1_lower, lower),
+                (q.corollary1_upper, upper),
+            ):
+                if np.isfinite(value):
+                    add(of, value)
+            if f"{seed}/moments/gram" in features:
+                sums = unprefixed(str(seed), features)
+                with self._named():
+                    star, capped = alpha_star(sums, self.cfg.search_cap * limit)
+                    best, at_limit = sums.training_loss([star, limit])
+                add(q.alpha_star, star)
+                add(q.alpha_star_capped, capped)
+                add(q.ratio_star_to_lim, star, limit)
+                add(q.excess_loss_at_lim, at_limit, best)
+        return found.table()
