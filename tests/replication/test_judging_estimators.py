@@ -104,7 +104,7 @@ def test_experiments_stand_below_each_other(tmp_path: Path) -> None:
 
 def test_experiments_find_what_their_family_declares() -> None:
     spread = {name for name in experiments() if declared(name).geometric}
-    assert spread == {"fig10a", "fig10b", "fig12", "table2"}
+    assert spread == {"fig10a", "fig10b", "fig12"}
     said = {name: declared(name).estimators.get("alpha_lim") for name in ("fig01", "fig11", "h3")}
     assert said == {
         "fig01": "alpha_lim, from the sampled tasks (3.3)",
