@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from small import estimated
 
 from replication.families import experiments
+from replication.figures.rate_sweep import quantities as rate_sweep
 from replication.judging.estimators import (
     ESTIMATORS,
     Declared,
@@ -88,13 +90,13 @@ def test_a_rate_may_be_infinite_or_zero() -> None:
 
 
 def test_experiments_stand_below_each_other(tmp_path: Path) -> None:
-    files = {}
-    for name, value in (("fig12", 4), ("fig08", 5)):
-        files[name] = tmp_path / f"{name}.csv"
-        write_table(table("alpha_star", value), files[name])
+    files = {name: tmp_path / f"{name}.csv" for name in ("fig12", "fig08")}
+    write_table(estimated({"b": {rate_sweep.alpha_star: 4}}, progress=1.0), files["fig12"])
+    write_table(table("alpha_star", 5), files["fig08"])
     made = every_estimate(files)
     assert list(made.index) == [0, 1]
     assert list(made.experiment) == ["fig12", "fig08"]
+    assert list(made.panel) == ["b, progress 1", "b"]
     assert list(made.alpha) == [4, 5]
     assert list(made.estimator) == [
         "rate of the grid with the least test loss",
@@ -104,7 +106,7 @@ def test_experiments_stand_below_each_other(tmp_path: Path) -> None:
 
 def test_experiments_find_what_their_family_declares() -> None:
     spread = {name for name in experiments() if declared(name).geometric}
-    assert spread == {"fig10a", "fig10b", "fig12"}
+    assert spread == set()
     said = {name: declared(name).estimators.get("alpha_lim") for name in ("fig01", "fig11", "h3")}
     assert said == {
         "fig01": "alpha_lim, from the sampled tasks (3.3)",
