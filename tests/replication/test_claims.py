@@ -13,7 +13,7 @@ import yaml
 from scipy import stats
 
 from innerlr.errors import InnerlrError
-from innerlr.intervals import Interval, bootstrap_interval, mean_interval, slope_interval
+from innerlr.intervals import Interval, mean_interval
 from replication.judging import claims
 from replication.judging.entries import beginning_with, bounds, check, entries
 from replication.settings.config import Config, load
@@ -492,32 +492,6 @@ def test_mean_interval_covers_at_its_level() -> None:
     covered = np.mean([i.low <= 0 <= i.high for i in map(mean_interval, draws)])
     # binomial standard deviation 0.005
     assert covered == pytest.approx(0.95, abs=0.02)
-
-
-def test_slope_interval_recovers_a_line() -> None:
-    x = np.arange(10.0)
-    noisy = 3 - 0.5 * x + np.random.default_rng(3).normal(0, 0.01, 10)
-    slope = slope_interval(x, noisy)
-    assert slope.low < -0.5 < slope.high
-    assert slope.high - slope.low < 0.02
-
-
-@pytest.mark.parametrize(
-    ("call", "part"),
-    [
-        (lambda: mean_interval([1.0, 2.0], level=95), "level.*95"),
-        (lambda: slope_interval([1.0, 2.0], [1.0, 2.0]), "three points"),
-        (lambda: slope_interval([1.0, 2.0, 3.0], [1.0, 2.0]), "x and y"),
-        (lambda: bootstrap_interval([1.0, np.nan, 2.0, 3.0]), "finite"),
-    ],
-)
-def test_intervals_of_bad_input(call, part: str) -> None:
-    with pytest.raises(InnerlrError, match=part):
-        call()
-
-
-def test_interval_is_a_plain_tuple() -> None:
-    assert Interval(1.0, 0.0, 2.0) == (1.0, 0.0, 2.0)
 
 
 def test_claims_are_chosen_by_the_beginnings_of_their_names() -> None:

@@ -12,7 +12,7 @@ def test_the_expected_gaps_of_figure_5_are_the_mean_over_drawn_optima() -> None:
     made = experiment("fig05", seeds=1, alpha=2e-3)
     features = made.features()
     law, n = made._law("exponential"), made.cfg.tasks  # type: ignore[attr-defined]
-    ((phi, _),) = law.chunks(made.rng(2, 0, 0), n)
+    ((phi, _),) = law.blocks(made.rng(2, 0, 0), n)
     gram = phi.swapaxes(1, 2) @ phi
     step = np.eye(made.cfg.dim) - 2 * made.cfg.alpha / made.cfg.shots * gram
     a = np.random.default_rng(0).normal(0, np.sqrt(3), (4000, n, made.cfg.dim))
