@@ -49,9 +49,9 @@ class Adaptation:
         cut = phi.shape[2] * np.finfo(float).eps * values[:, -1:]
         self.values = np.where(values > cut, values, 0.0)
         x = 2 * self.eta / phi.shape[1] * self.values
-        self.contraction = 1 - x  # of Q, (tasks, dim)
+        self.contraction = 1 - x  # eigenvalues of Q, (tasks, dim)
         with np.errstate(divide="ignore"):
-            # log |1 - x|, of which t is a multiple: to all digits, where 1 - x has lost them
+            # log |1 - x|, which t multiplies: exact to all digits, where 1 - x has lost some
             self._log = np.log1p(np.where(x < 1, -x, x - 2))
 
     def _coordinates(self, w: ArrayLike) -> Array:
@@ -188,7 +188,7 @@ class Adaptation:
             steps: (n_steps,), numbers of steps.
 
         Returns:
-            (n_steps,); the tasks' features are as given.
+            (n_steps,); the tasks' features are the ones they have.
 
         Raises:
             InnerlrError: a change of another shape, numbers of steps that are not whole.

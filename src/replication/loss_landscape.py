@@ -33,7 +33,7 @@ def landscape_panel(
 
     Args:
         axes: where.
-        sweep: columns panel, seed, alpha and one a loss (those of LOSSES that it has).
+        sweep: columns panel, seed, alpha and one for each loss (the LOSSES that it has).
         panel: which one.
         limit: alpha_lim there.
         star: the minimiser of the training loss there.

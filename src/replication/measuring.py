@@ -52,7 +52,7 @@ def as_estimates(frame: pd.DataFrame, source: str | Path) -> pd.DataFrame:
     Raises:
         InnerlrError: columns are missing.
     """
-    if "interval" not in frame:  # of a family whose quantities are not registered yet
+    if "interval" not in frame:  # its family has not registered its quantities yet
         return frame
     _check(frame, source)
     method = frame.interval.astype(object).fillna("").astype(str)

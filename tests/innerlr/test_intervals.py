@@ -86,6 +86,8 @@ def test_bootstrap_interval_by_hand() -> None:
 def test_too_few_resamples_have_no_tails() -> None:
     assert bootstrap_interval([1.0, *np.ones(39)])[1:] == (-np.inf, np.inf)
     assert bootstrap_interval([1.0, *np.ones(40)])[1:] == (1.0, 1.0)
+    assert bootstrap_interval([1.0, *np.ones(4)], 0.5)[1:] == (1.0, 1.0)
+    assert bootstrap_interval([1.0, *np.ones(3)], 0.5)[1:] == (-np.inf, np.inf)
 
 
 @given(st.lists(st.floats(1e-300, 1e300), min_size=41, max_size=60))

@@ -101,7 +101,7 @@ WRONG: dict[str, tuple[str | bytes, int, str, list[str]]] = {
         *(4, "fig08.panels.z.features"),
         ["centres: expected 3 values", "got 2"],
     ),
-    "one and the same rate": ("fig11: {rates: {first: 0.5}}", 1, "fig11.rates", ["differ"]),
+    "one and the same rate": ("fig11: {alphas: {first: 0.5}}", 1, "fig11.alphas", ["differ"]),
     "no variance": ("fig04a: {variance: {first: 0.0}}", 1, "fig04a.variance", ["0 < first"]),
     "fewer samples than features": (
         "fig08: {panels: {c: {shots: 2}}}",

@@ -30,6 +30,7 @@ def judge(
     experiment: str,
     section: Mapping[str, Any],
     data_source: str = "generated",
+    known: Mapping[str, Quantity[Any]] | None = None,
 ) -> pd.DataFrame:
     """A verdict on every claim.
 
@@ -41,6 +42,7 @@ def judge(
         experiment: its name.
         section: its section of the configuration, against which `needs` is held.
         data_source: of the data it was measured on, as records name it.
+        known: the quantities by name; those of the experiment's family if None.
 
     Returns:
         Columns COLUMNS, in the order of the claims. An exact value has no low and high; of a
@@ -51,7 +53,8 @@ def judge(
         InnerlrError: a claim that is not well-formed, or whose quantity was not measured.
     """
     rows = []
-    known = registry(experiment) if "interval" in estimates else None
+    if known is None and "interval" in estimates:
+        known = registry(experiment)
     for claim in claims:
         check(claim)
         if known is not None:

@@ -33,7 +33,7 @@ KEYS = {
 AT = "at"
 # a claim may have it: the statement is about every repetition, and the worst one decides
 EACH = "each"
-# of a statement that other claims spell out
+# the keys of a statement that other claims spell out
 SUMMARY_KEYS = {"id", "place", "claim", "of", "reason"}
 
 

@@ -84,7 +84,7 @@ def estimators_table(experiment: str, estimates: pd.DataFrame, family: Declared)
     for (panel, quantity), group in kept.groupby(["panel", "quantity"]):
         label = labels[str(quantity)]
         if quantity == "alpha_lim" and "exact" in label:
-            # of the law, not of its draws
+            # it belongs to the law, not to its draws
             interval = Interval(float(group.value.iloc[0]), np.nan, np.nan)
         elif family.geometric and quantity != "alpha_star" and (group.seed >= 0).all():
             interval = rate_interval(estimates, str(panel), str(quantity))

@@ -43,7 +43,7 @@ def place_of(problem: Any, raw: Mapping[str, Any]) -> tuple[str | int, ...]:
         elif problem["type"] == "missing" and part == problem["loc"][-1]:
             location.append(part)
     if not location and problem["type"] == "value_error":
-        # that of the whole configuration names its section itself
+        # an error of the whole configuration names its section itself
         section = problem["msg"].removeprefix("Value error, ").partition(":")[0]
         location = [section] if section in raw else []
     return tuple(location)
@@ -73,9 +73,9 @@ def _explained(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> 
         if given is None:
             return f"{where}: missing `name`. Valid: {', '.join(filter(None, tags)) or 'see docs'}."
         return f"{where}.name: unknown {quoted(given)}. {nearest(cut(str(given)), tags)}"
-    if problem["type"] == "value_error":  # of a whole section, and says what it got
+    if problem["type"] == "value_error":  # it is about a whole section, and says what it got
         text = problem["msg"].removeprefix("Value error, ")
-        # that of the whole configuration names its section itself
+        # an error of the whole configuration names its section itself
         before = f"{where}: " if problem["loc"] else ""
         return before + text + ("" if text.endswith((".", "?")) else ".")
     message = _SHOULD.sub("", problem["msg"]).replace("match pattern", "the pattern")

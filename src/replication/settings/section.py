@@ -61,7 +61,7 @@ class Section(BaseModel):
     late: ClassVar[frozenset[str]] = frozenset()
     # keys that had another name before: old name to new name
     former: ClassVar[dict[str, str]] = {}
-    # of an experiment's section: the module and the class of its family that compute it
+    # the module and the class of its family that compute an experiment's section
     computed_by: ClassVar[str] = ""
 
     @model_validator(mode="before")
@@ -83,7 +83,7 @@ class Section(BaseModel):
     def check_whole(self) -> None:
         """Raise ValueError if the section as configured cannot be run.
 
-        A job may be given a part of it, of which less is asked.
+        A job may be given a part of it, which need not be whole.
         """
 
     def for_stage(self, stage: str) -> dict[str, Any]:

@@ -28,8 +28,8 @@ from replication.settings.choices import (
     Sigma2,
 )
 
-STEP: dict[str, Any] = {"stride": 2, "padding": 1}  # of a convolution
-EPS = 1e-5  # of batch and layer norm
+STEP: dict[str, Any] = {"stride": 2, "padding": 1}  # every convolution's
+EPS = 1e-5  # batch and layer norm add it to a variance
 IN_CACHE = 1 << 21  # bytes that a block takes in at once on a CPU
 
 
@@ -85,7 +85,7 @@ class ConvNet(nn.Module):
         rows, filters, size = self._first_layer(images)
         few = _at_once(n * math.prod(size) * filters.shape[-1], dtype, images.device)
         firsts = (x.to(dtype).split(few) for x in (rows, filters))
-        outputs = [  # of a block, one tensor a task
+        outputs = [  # a block's, one tensor for each task
             output
             for part in zip(*firsts, strict=True)
             for output in self._normed(1, _FirstTwo.apply(*part, kernels[0], size), n)
@@ -164,10 +164,12 @@ class _FirstTwo(torch.autograd.Function):
         rows, filters, kernel = ctx.saved_tensors
         x = _first_output(rows, filters, ctx.size)
         of_x, of_kernel = _slopes(slope, x, kernel)
-        torch.ops.aten.threshold_backward.grad_input(of_x, x, 0, grad_input=of_x)  # of the ReLU
+        torch.ops.aten.threshold_backward.grad_input(
+            of_x, x, 0, grad_input=of_x
+        )  # through the ReLU
         of_x = of_x.permute(0, 2, 3, 1).reshape(len(rows), -1, math.prod(ctx.size), x.shape[1])
         of_filters = rows @ of_x.flatten(1, 2)
-        # of the images, for whoever asks for it
+        # gradient with respect to the images, only if requested
         of_rows = filters @ of_x.flatten(1, 2).mT if ctx.needs_input_grad[0] else None
         return of_rows, of_filters, of_kernel, None
 

@@ -54,7 +54,7 @@ class OwnExperiment(Section):
         ),
         "options": ours("keyword arguments of the function"),
         "seeds": ours(
-            "calls of the function; of a file, its tasks as they are and bootstrap resamples of them, "
+            "calls of the function; of a file, its tasks as they are and resamples of them, "
             "40 at least for an interval"
         ),
         "grid_points": ours("learning rates between 0 and grid_factor alpha_lim"),
