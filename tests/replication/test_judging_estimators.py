@@ -11,6 +11,7 @@ from small import estimated
 
 from replication.families import experiments
 from replication.figures.rate_sweep import quantities as rate_sweep
+from replication.judging import estimators
 from replication.judging.estimators import (
     ESTIMATORS,
     Declared,
@@ -20,6 +21,7 @@ from replication.judging.estimators import (
     rate_interval,
 )
 from replication.pipeline.files import write_table
+from replication.quantity import recorded
 
 NOTHING = Declared({}, False)
 SPREAD = Declared({"alpha_mine": "an estimate of its own"}, True)
@@ -115,3 +117,22 @@ def test_experiments_find_what_their_family_declares() -> None:
     }
     assert declared("fig02").estimators["alpha_star"] == "argmin of the test loss"
     assert declared("mine") == NOTHING
+
+
+def test_a_row_says_where_it_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    rate = recorded(
+        "rate",
+        "A rate.",
+        unit="alpha",
+        place="Fig. 1",
+        kind="mean over seeds",
+        by=("tasks", "law"),
+        estimator="mine",
+    )
+    monkeypatch.setattr(estimators, "registered", lambda module: {"rate": rate})
+    made = pd.concat([estimated({"a": {rate: [n / 2] * 2}}, tasks=n, law="normal") for n in (8, 2)])
+    found = estimators_table("fig12", made, NOTHING)
+    assert found[["panel", "estimator", "alpha"]].to_numpy().tolist() == [
+        ["a, tasks 2, law normal", "mine", 1.0],
+        ["a, tasks 8, law normal", "mine", 4.0],
+    ]

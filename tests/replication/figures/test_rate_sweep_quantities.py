@@ -71,14 +71,16 @@ def test_the_place_of_the_best_rate(of) -> None:
 @pytest.mark.parametrize("of", EXCESSES)
 def test_the_best_rate_of_a_range_against_the_best_of_all(of) -> None:
     assert of(ALPHAS, LOSSES, RANGE) == 0
-    assert of(ALPHAS, LOSSES, (0.001, 0.05)) == 1  # 2 / 1 - 1
+    # 2 / 1 - 1, also where all losses are twice as high
+    assert of(ALPHAS, LOSSES, (0.001, 0.05)) == of(ALPHAS, 2 * LOSSES, (0.001, 0.05)) == 1
     assert of(ALPHAS, LOSSES, (0.2, 1.0)) == 3  # the ends count
     assert of(ALPHAS, LOSSES, (0.02, 0.03)) == np.inf
 
 
 @pytest.mark.parametrize("of", SECONDS)
 def test_the_second_best_rate_of_a_range(of) -> None:
-    assert of(ALPHAS, LOSSES, RANGE) == 1  # 1 and 2 are the lowest
+    # 1 and 2 are the lowest, or 2 and 4
+    assert of(ALPHAS, LOSSES, RANGE) == of(ALPHAS, 2 * LOSSES, RANGE) == 1
     assert of(ALPHAS, LOSSES, (0.1, 1.0)) == 3
     # one grid point, and none
     assert of(ALPHAS, LOSSES, (0.05, 0.5)) == np.inf
@@ -143,6 +145,11 @@ def test_the_excess_at_an_estimate(of) -> None:
     # next to a rate that diverged, and beyond the grid
     assert of(ALPHAS, LOSSES, 2.0) == of(ALPHAS, LOSSES, 11.0) == np.inf
     assert of(ALPHAS, LOSSES, -0.02) == np.inf
+    # within the first and the last step of the grid, and at its ends
+    finite = np.array([5.0, 4.0, 2.0, 1.0, 4.0, 13.0])
+    assert of(ALPHAS, finite, -0.005) == pytest.approx(3.5)
+    assert of(ALPHAS, finite, 5.5) == pytest.approx(7.5)
+    assert (of(ALPHAS, finite, -0.01), of(ALPHAS, finite, 10.0)) == (4, 12)
 
 
 def test_what_is_computed_elsewhere_is_kept_as_it_is() -> None:

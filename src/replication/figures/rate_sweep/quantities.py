@@ -426,7 +426,7 @@ def _bracketed(alphas: Array, losses: Array) -> tuple[float, float, float]:
 
 
 def _without_inner_step(alphas: Array, losses: Array) -> float:
-    return float(losses[alphas == 0][0]) if (alphas == 0).any() else np.inf
+    return float(losses[alphas == 0].min(initial=np.inf))
 
 
 def _sorted_within(alphas: Array, losses: Array, ends: Range) -> Array:
