@@ -155,6 +155,8 @@ def measure(
         return Interval(high if np.isinf(high) else low, low, high)
     of_seeds = geometric_interval if quantity.positive and values.min() > 0 else mean_interval
     found = of_seeds(values)
+    if quantity.positive:  # it has no logarithm where a seed has 0, and is never less than that
+        found = found._replace(low=max(found.low, 0.0))
     if quantity.kind == "grid minimiser":
         # the minimiser lies between the neighbours of the grid's best point
         low, high = (rows[end].to_numpy(dtype=float) for end in ("low", "high"))

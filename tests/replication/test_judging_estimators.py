@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from small import estimated
 
 from replication.families import experiments
+from replication.figures.rate_sweep import quantities as rate_sweep
+from replication.judging import estimators
 from replication.judging.estimators import (
     ESTIMATORS,
     Declared,
@@ -18,6 +21,7 @@ from replication.judging.estimators import (
     rate_interval,
 )
 from replication.pipeline.files import write_table
+from replication.quantity import recorded
 
 NOTHING = Declared({}, False)
 SPREAD = Declared({"alpha_mine": "an estimate of its own"}, True)
@@ -88,13 +92,13 @@ def test_a_rate_may_be_infinite_or_zero() -> None:
 
 
 def test_experiments_stand_below_each_other(tmp_path: Path) -> None:
-    files = {}
-    for name, value in (("fig12", 4), ("fig08", 5)):
-        files[name] = tmp_path / f"{name}.csv"
-        write_table(table("alpha_star", value), files[name])
+    files = {name: tmp_path / f"{name}.csv" for name in ("fig12", "fig08")}
+    write_table(estimated({"b": {rate_sweep.alpha_star: 4}}, progress=1.0), files["fig12"])
+    write_table(table("alpha_star", 5), files["fig08"])
     made = every_estimate(files)
     assert list(made.index) == [0, 1]
     assert list(made.experiment) == ["fig12", "fig08"]
+    assert list(made.panel) == ["b, progress 1", "b"]
     assert list(made.alpha) == [4, 5]
     assert list(made.estimator) == [
         "rate of the grid with the least test loss",
@@ -102,7 +106,20 @@ def test_experiments_stand_below_each_other(tmp_path: Path) -> None:
     ]
 
 
-def test_experiments_find_what_their_family_declares() -> None:
-    spread = {name for name in experiments() if declared(name).geometric}
-    assert spread == {"fig10a", "fig10b", "fig12", "table2"}
-    assert declared("mine") == NOTHING
+def test_a_row_says_where_it_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    rate = recorded(
+        "rate",
+        "A rate.",
+        unit="alpha",
+        place="Fig. 1",
+        kind="mean over seeds",
+        by=("tasks", "law"),
+        estimator="mine",
+    )
+    monkeypatch.setattr(estimators, "registered", lambda module: {"rate": rate})
+    made = pd.concat([estimated({"a": {rate: [n / 2] * 2}}, tasks=n, law="normal") for n in (8, 2)])
+    found = estimators_table("fig12", made, NOTHING)
+    assert found[["panel", "estimator", "alpha"]].to_numpy().tolist() == [
+        ["a, tasks 2, law normal", "mine", 1.0],
+        ["a, tasks 8, law normal", "mine", 4.0],
+    ]

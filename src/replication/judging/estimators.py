@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -100,11 +100,16 @@ def _of_registered(experiment: str, estimates: pd.DataFrame) -> pd.DataFrame:
         if not quantity.estimator:
             continue
         for panel, at in places(estimates, quantity):
-            where = ", ".join([panel, *(f"{key} {value:g}" for key, value in at.items())])
+            where = ", ".join([panel, *(f"{key} {_short(value)}" for key, value in at.items())])
             interval = measuring.measure(estimates, quantity, panel, at)
             rows.append((experiment, where, quantity.estimator, *interval))
     columns = ["experiment", "panel", "estimator", "alpha", "low", "high"]
     return pd.DataFrame(rows, columns=columns).sort_values(["panel", "estimator"], kind="stable")
+
+
+def _short(value: Any) -> str:
+    """A key's value: text as it is, numbers without needless digits."""
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def rate_interval(estimates: pd.DataFrame, panel: str, quantity: str) -> Interval:

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from innerlr.intervals import mean_interval
-from replication.judging.estimators import rate_interval
+from replication.figures.pretrained import quantities as q
+from replication.measuring import measure
 from replication.pipeline.files import atomic, write_table
 from replication.pipeline.tables import as_tex, page
 
@@ -64,11 +65,11 @@ def table2(sweep: pd.DataFrame, estimates: pd.DataFrame, titles: Mapping[str, st
         frame = pd.DataFrame(rows)
         notes = pd.Series("", index=frame.index)
         notes[frame.post.idxmin()] = "lowest error"
-        for name, said in (
-            ("alpha_lim_split", "alpha_lim"),
-            ("alpha_lim_weighted", "the weighted estimate"),
+        for of, said in (
+            (q.alpha_lim_split, "alpha_lim"),
+            (q.alpha_lim_weighted, "the weighted estimate"),
         ):
-            value = rate_interval(estimates, panel, name).mean
+            value = measure(estimates, of, panel).mean
             at = (frame.alpha - value).abs().idxmin()
             inside = frame.alpha.min() <= value <= frame.alpha.max()
             text = (
