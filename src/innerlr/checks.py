@@ -18,21 +18,25 @@ def as_array(value: object, name: str, axes: Sequence[str], *, lift: bool = Fals
     """`value` as a float64 array with the given axes, none of them empty and all finite.
 
     Args:
-        value: anything numpy can read.
+        value: anything numpy can read, and PyTorch's tensors of any precision, with or without a
+            gradient.
         name: the argument's name, for the message.
         axes: the name of each axis, e.g. ``("tasks", "shots", "dim")``.
         lift: give an array that lacks just the first axis one of length 1.
 
     Raises:
-        InnerlrError: not real numbers, another number of axes, an empty axis, NaN or infinity.
+        InnerlrError: not real numbers, masked entries, another number of axes, an empty axis, NaN
+            or infinity.
     """
     shape = f"({', '.join(axes)})"
     try:
-        raw = np.asarray(value)
+        raw = np.asarray(_plain(value, name))
         if raw.dtype.kind not in "buifO":
             raise TypeError(f"its entries are {raw.dtype}")
         array = raw.astype(np.float64, copy=False)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: torch, with a gradient
+    except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, InnerlrError):
+            raise
         raise InnerlrError(
             f"{name}: expected real numbers in an array of shape {shape}, got "
             f"{type(value).__name__} that cannot be read as float64 ({error}). "
@@ -58,6 +62,23 @@ def as_array(value: object, name: str, axes: Sequence[str], *, lift: bool = Fals
             "Remove or repair those samples before estimating a learning rate."
         )
     return array
+
+
+def _plain(value: object, name: str) -> object:
+    """What numpy would read wrongly or not at all, as plain arrays; the rest as it is."""
+    if isinstance(value, np.ma.MaskedArray):
+        if np.ma.is_masked(value):
+            raise InnerlrError(
+                f"{name}: {np.ma.count_masked(value)} entries are masked, which numpy reads as if "
+                "they were not. Leave out the tasks or samples that have them."
+            )
+        return value.data
+    if hasattr(value, "detach") and hasattr(value, "is_complex"):  # a tensor; torch is optional
+        tensor = value.detach().cpu()
+        return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+    if isinstance(value, list | tuple):
+        return [_plain(part, name) for part in value]
+    return value
 
 
 def as_chunks(
