@@ -55,8 +55,12 @@ class Adapted:
         """Within it the model may be called: see :class:`~innerlr.deep.view.View`."""
         return self.view.opened()
 
-    def linearised(self, task: Task) -> Linearisation:
+    def linearised(self, task: Task, *, restricted: bool = True) -> Linearisation:
         """The model's Jacobian at the support and the query, and the features of a plain head.
+
+        Args:
+            task: its inputs.
+            restricted: leave out parameters that no output of the task depends on.
 
         Raises:
             InnerlrError: inputs that the model does not take, an output without a row a sample or
@@ -83,7 +87,8 @@ class Adapted:
         reached = set().union(*(one.reached for one in made))
         features = []
         for one, (_, seen) in zip(made, calls, strict=True):
-            one.restrict(reached)
+            if restricted:
+                one.restrict(reached)
             phi = None if self.layer is None else plain_features(self.layer, seen, one)
             features += [] if phi is None else [phi]
         whole = len(features) == len(made)  # else the Jacobian is made for both

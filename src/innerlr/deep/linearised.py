@@ -49,7 +49,7 @@ class Linearised:
         self.flat = output.reshape(-1)
         self.outputs = len(self.flat)
         self.leaves, self.parameters = leaves, list(parameters)
-        self._by_backward, self._batched = False, True
+        self._by_backward, self._batched, self._checked = False, True, False
         self._forward: tuple[Tensor, list[int], list[Tensor]] | None = None
         generator = torch.Generator().manual_seed(0)
         signs = torch.randint(0, 2, (self.outputs,), generator=generator)
@@ -119,7 +119,7 @@ class Linearised:
         parts = []
         for at in range(start, stop, block):
             which = torch.arange(at, min(at + block, stop), device=self.flat.device)
-            part = self._batch(which) if self._batched else None
+            part = self._batch(which) if self._batched and len(which) > 1 else None
             if part is None:
                 part = torch.stack([self.pull(self.unit(int(i))) for i in which])
             parts.append(part)
@@ -163,7 +163,8 @@ class Linearised:
                     allow_unused=True,
                 )
             made = self._joined(found, len(which))
-            if self.agrees(made[0], self.pull(at[0])):
+            if self._checked or self.agrees(made[0], self.pull(at[0])):
+                self._checked = True
                 return made
         except (RuntimeError, NotImplementedError, TypeError, ValueError):
             pass  # an operation without a rule for batches: row by row
