@@ -132,9 +132,11 @@ class Adapted:
         try:
             self.called(torch.cat([inputs, inputs[-1:]]), name)
         except InnerlrError as error:
+            targets = "" if inputs.is_floating_point() else " Leave targets (class numbers) out."
             raise InnerlrError(
-                f"{name}: expected a task's inputs (samples, ...), got one sample of shape "
-                f"{tuple(inputs.shape)}. A single task needs a leading axis: x[None]."
+                f"{name}: expected a task's inputs (samples, ...), got {said(inputs)}, which the "
+                f"model takes for one sample or not at all. A single task needs a leading axis: "
+                f"x[None].{targets}"
             ) from error
 
     def _fresh(self, inputs: Any) -> Any:

@@ -112,13 +112,22 @@ def standard_error(alpha: float, tasks: list[list[tuple[Array, Array]]], steps: 
             of each probe, or of the whole task where it is exact.
         steps: T.
     """
-    power, variance, slope = 2 * steps - 1, 0.0, 0.0
+    power, slope = 2 * steps - 1, 0.0
+    variances, sizes = [], []
     for probes in tasks:
-        values = []
+        values, size = [], 0.0
         for nodes, weights in probes:
             left, pulls = 1 - 2 * alpha * nodes, weights * nodes
             values.append(float(pulls @ left**power))
+            size += float(pulls @ np.abs(left) ** power)
             slope += float(pulls @ (2 * power * nodes * left ** (power - 1)))
         if len(values) > 1:  # else exact
-            variance += len(values) * float(np.var(values, ddof=1))
-    return float(np.sqrt(variance)) / slope
+            variances.append(len(values) * float(np.var(values, ddof=1)))
+            sizes.append(size)
+    if not variances:
+        return 0.0
+    own, squares = np.array(variances), np.array(sizes) ** 2
+    # The tasks that decide are few, and each has few probes: their own spread may be small by
+    # chance, that of all tasks relative to their sizes is not.
+    relative = float(np.mean(own[squares > 0] / squares[squares > 0])) if squares.any() else 0.0
+    return float(np.sqrt(max(own.sum(), relative * squares.sum()))) / slope
