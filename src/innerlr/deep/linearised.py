@@ -49,7 +49,7 @@ class Linearised:
         self.flat = output.reshape(-1)
         self.outputs = len(self.flat)
         self.leaves, self.parameters = leaves, list(parameters)
-        self._by_backward, self._batched, self._checked = False, True, False
+        self._by_backward, self._batched = False, True
         self._forward: tuple[Tensor, list[int], list[Tensor]] | None = None
         generator = torch.Generator().manual_seed(0)
         signs = torch.randint(0, 2, (self.outputs,), generator=generator)
@@ -116,14 +116,24 @@ class Linearised:
         """Rows of J, (stop - start, P): `block` of them at once where PyTorch can do it."""
         import torch
 
-        parts = []
-        for at in range(start, stop, block):
-            which = torch.arange(at, min(at + block, stop), device=self.flat.device)
-            part = self._batch(which) if self._batched and len(which) > 1 else None
-            if part is None:
-                part = torch.stack([self.pull(self.unit(int(i))) for i in which])
-            parts.append(part)
-        return torch.cat(parts)
+        if self._batched and stop - start > 1:
+            try:
+                made = torch.cat(
+                    [self._batch(i, min(i + block, stop)) for i in range(start, stop, block)]
+                )
+            except (RuntimeError, NotImplementedError, TypeError, ValueError):
+                self._batched = False  # an operation without a rule for batches
+            else:
+                if self._right(made, start):
+                    return made
+                self._batched = False
+        return torch.stack([self.pull(self.unit(i)) for i in range(start, stop)])
+
+    def _right(self, rows: Tensor, start: int) -> bool:
+        """Whether rows made in batches are those of single passes."""
+        if len(rows) == self.outputs:
+            return self.agrees(self.probe @ rows, self.image)
+        return self.agrees(rows[0], self.pull(self.unit(start)))
 
     @property
     def tolerance(self) -> float:
@@ -145,31 +155,23 @@ class Linearised:
         made[i] = 1
         return made
 
-    def _batch(self, which: Tensor) -> Tensor | None:
-        """The rows at once; None, from now on, where that is not possible or not right."""
+    def _batch(self, start: int, stop: int) -> Tensor:
         import torch
 
-        at = torch.zeros(len(which), self.outputs, dtype=self.flat.dtype, device=self.flat.device)
-        at[torch.arange(len(which)), which] = 1
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="There is a performance drop")
-                found = torch.autograd.grad(
-                    self.flat,
-                    self.parameters,
-                    at,
-                    retain_graph=True,
-                    is_grads_batched=True,
-                    allow_unused=True,
-                )
-            made = self._joined(found, len(which))
-            if self._checked or self.agrees(made[0], self.pull(at[0])):
-                self._checked = True
-                return made
-        except (RuntimeError, NotImplementedError, TypeError, ValueError):
-            pass  # an operation without a rule for batches: row by row
-        self._batched = False
-        return None
+        n, flat = stop - start, self.flat
+        at = torch.zeros(n, self.outputs, dtype=flat.dtype, device=flat.device)
+        at[torch.arange(n), torch.arange(start, stop)] = 1
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="There is a performance drop")
+            found = torch.autograd.grad(
+                flat,
+                self.parameters,
+                at,
+                retain_graph=True,
+                is_grads_batched=True,
+                allow_unused=True,
+            )
+        return self._joined(found, n)
 
     def _joined(self, parts: Sequence[Tensor | None], n: int | None = None) -> Tensor:
         import torch
