@@ -233,15 +233,16 @@ def model_alpha(
             keyword arguments, a mapping of such tensors or one mapping for each task. The more
             steps, the more the few tasks with the largest features decide: give hundreds of tasks
             where you can.
-        query: inputs of the outer loss, in the same form; None where they are the support's.
+        query: inputs of the outer loss, (tasks, query samples, ...), in the same form; None where
+            they are the support's.
         head: the layer that alone is adapted, as in ANIL, or its name in the model; None where all
             parameters that require gradients are, as in MAML.
         loss: of the inner loop: mse (nn.MSELoss), cross_entropy (nn.CrossEntropyLoss) or
             binary_cross_entropy (nn.BCEWithLogitsLoss), each with its own mean, by name or as
             PyTorch's module or function.
         steps: of the inner loop.
-        output: which tensor the loss is of, where the model returns several: a key or attribute, a
-            position, or a function of what it returns.
+        output: which tensor (samples, ...) the loss is of, where the model returns several: a key
+            or attribute, a position, or a function of what it returns.
         method: jacobian (exact; holds up to 128 MB of gradients), products (exact, a backward and a
             forward product for each output of the support; memory of a few times the parameters),
             probes (random, 2 steps + 1 products for each probe; memory as for products; the result

@@ -19,8 +19,8 @@ class OnlineAlpha:
     """The rate of :func:`innerlr.model_alpha`, kept up to date during training (section H.3).
 
     Args:
-        model, head, loss, steps, output, method, probes, block: as for
-            :func:`innerlr.model_alpha`.
+        model, head, loss, steps, method, probes, block: as for :func:`innerlr.model_alpha`.
+        output: the tensor (samples, ...) that the loss is of, as there.
         keep: share of the old value at each update; it starts at the first estimate.
 
     Attributes:
