@@ -303,12 +303,42 @@ def alpha_est(features: ArrayLike) -> float:
         >>> alpha_est([[[1.0], [-1.0]], [[1.0], [-1.0]]])  # N = K = 2, entries of variance 1
         0.125
     """
-    phi = as_array(features, "features", ("tasks", "shots", "dim"))
-    unit = unit_of(phi)
-    variance = float((phi / unit if unit != 1 else phi).var())
-    if phi.min() == phi.max():  # rounding leaves a variance above 0
-        raise InnerlrError(
-            f"features: expected entries that differ, got {phi.flat[0]:g} everywhere: their "
-            "variance is zero and (H.15) has no value. Check the feature map."
-        )
-    return scaled(1 / (2 * phi.shape[0] * phi.shape[1] * variance), (unit, unit), "alpha_est")
+    sums = EntrySums()
+    sums.add(as_array(features, "features", ("tasks", "shots", "dim")))
+    return sums.alpha_est()
+
+
+class EntrySums:
+    """What (H.15) needs of features of any size, which may come in chunks."""
+
+    def __init__(self) -> None:
+        self.rows = self.count = 0
+        self.mean = self.variance = self.unit = 0.0
+        self.low, self.high = np.inf, -np.inf
+
+    def add(self, phi: Array) -> None:
+        """More tasks, (tasks, shots, dim)."""
+        self.low, self.high = min(self.low, phi.min()), max(self.high, phi.max())
+        unit = max(unit_of(phi), self.unit)
+        phi, old = (phi / unit if unit != 1 else phi), self.unit / unit
+        n, total = phi.size, self.count + phi.size
+        share, apart = n / total, float(phi.mean()) - self.mean * old
+        pooled = (1 - share) * self.variance * old**2 + share * float(phi.var())
+        self.variance = pooled + apart**2 * share * (1 - share)
+        self.mean = self.mean * old + apart * share
+        self.rows, self.count = self.rows + phi.shape[0] * phi.shape[1], total
+        self.unit = unit
+
+    def alpha_est(self) -> float:
+        """(H.15).
+
+        Raises:
+            InnerlrError: all entries are equal.
+        """
+        if self.low == self.high:  # rounding leaves a variance above 0
+            raise InnerlrError(
+                f"features: expected entries that differ, got {self.low:g} everywhere: their "
+                "variance is zero and (H.15) has no value. Check the feature map."
+            )
+        rate = 1 / (2 * self.rows * self.variance)
+        return scaled(rate, (self.unit, self.unit), "alpha_est")
