@@ -152,7 +152,8 @@ class _Snapshot:
                 if tensor.shape != content.shape:
                     tensor.data = content
                 elif not torch.equal(tensor, content):
-                    tensor.copy_(content)
+                    # past the counter of changes: a graph of the caller's has kept these bytes
+                    tensor.data.copy_(content)
                 if tensor.is_leaf and tensor.requires_grad != requires_grad:
                     tensor.requires_grad_(requires_grad)
 
