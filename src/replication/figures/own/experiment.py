@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -157,16 +156,12 @@ class Own(Experiment):
     def _limit(self, features: Arrays, seed: int) -> float:
         return float(features[f"{seed}/estimators"][0])
 
-    @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _named(self, error: InnerlrError) -> InnerlrError:
         """Say whose data it is where no loss can be swept."""
-        try:
-            yield
-        except InnerlrError as error:
-            raise InnerlrError(
-                f"experiments.{self.name}: {error} Or leave out targets and optima: the estimates "
-                "need neither."
-            ) from error
+        return InnerlrError(
+            f"experiments.{self.name}: {error} Or leave out targets and optima: the estimates "
+            "need neither."
+        )
 
     def sweep(self, features: Arrays) -> pd.DataFrame:
         grid: Array = np.linspace(0, self.cfg.grid_factor, self.cfg.grid_points) * self._limit(
@@ -176,15 +171,29 @@ class Own(Experiment):
         for seed in range(self.cfg.seeds):
             losses = np.full(len(grid), np.nan)
             if f"{seed}/moments/gram" in features:
-                with self._named():
+                try:
                     losses = unprefixed(str(seed), features).training_loss(grid)
+                except InnerlrError as error:
+                    if self._resampled(seed):
+                        continue  # counted among the estimates
+                    raise self._named(error) from error
             frames.append(
                 pd.DataFrame({"panel": "a", "seed": seed, "alpha": grid, "training_loss": losses})
             )
         return table(frames, ["panel", "seed", "alpha"])
 
+    def _resampled(self, seed: int) -> bool:
+        """Whether its tasks are a resample of a file's, which may be too few different ones."""
+        return self.cfg.file is not None and seed > 0
+
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        repetitions = [self._estimates(features, seed) for seed in range(self.cfg.seeds)]
+        repetitions = []
+        for seed in range(self.cfg.seeds):
+            try:
+                repetitions.append(self._estimates(features, seed))
+            except InnerlrError as error:
+                if not self._resampled(seed):
+                    raise self._named(error) from error
         if self.cfg.file is None:
             rows = [row for seed, one in enumerate(repetitions) for row in long("a", seed, one)]
             return table(rows, ["panel", "seed"])
@@ -192,6 +201,9 @@ class Own(Experiment):
         for key in repetitions[0]:
             value, low, high = bootstrap_interval([one[key] for one in repetitions])
             rows += long("a", -1, {key: value, f"{key}_low": low, f"{key}_high": high})
+        dropped = self.cfg.seeds - len(repetitions)
+        if dropped:
+            rows += long("a", -1, {"resamples_dropped": float(dropped)})
         return table(rows, ["panel", "seed"])
 
     def _estimates(self, features: Arrays, seed: int) -> dict[str, float]:
@@ -201,9 +213,13 @@ class Own(Experiment):
         values = {name: float(value) for name, value in found if np.isfinite(value)}
         if f"{seed}/moments/gram" in features:
             sums = unprefixed(str(seed), features)
-            with self._named():
-                star, capped = alpha_star(sums, self.cfg.search_cap * limit)
-                best, at_limit = sums.training_loss([star, limit])
+            star, capped = alpha_star(sums, self.cfg.search_cap * limit)
+            best, at_limit = sums.training_loss([star, limit])
+            if not best > 0:
+                raise InnerlrError(
+                    f"expected a training loss above zero at its minimiser, got zero at alpha = "
+                    f"{star:g}: one w and one rate solve all tasks. Give more tasks."
+                )
             values |= {
                 "alpha_star": star,
                 "alpha_star_capped": float(capped),
