@@ -217,9 +217,10 @@ def model_alpha(
     :math:`J^\top P J / n` with the centring P over classes, in the place of :math:`2 J^\top J / n`.
     This goes beyond the paper, whose theory is of the squared loss.
 
-    The rate assumes that task optima lie evenly around the present parameters. Class labels under a
-    squared loss do not (the rate is then 1.4 to 8 times too small), nor does a long way with all
-    parameters (five steps: 7 times too large).
+    The rate assumes that task optima lie evenly around the present parameters, and that the model
+    is linear that far. Class labels differ in few directions (the rate was up to 6.5 times too
+    small), and a long way with all parameters is not linear (on sines, with five steps, it was 5
+    times too large): benchmarks/RESULTS-premises.md.
 
     Layers whose output depends on the batch, such as batch norm, see a task's support (or query) as
     one batch; put the model into the mode of your inner loop. Nothing of the model is changed, nor

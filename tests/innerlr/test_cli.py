@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -160,6 +161,21 @@ def test_files_are_understood_or_refused(
         assert part in captured.err
     assert captured.out == ""
     assert len(captured.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("scale", [1e60, 1e-60])
+def test_features_of_any_size_have_a_rate(
+    scale: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    array = np.random.default_rng(1).normal(size=(30, 6, 4))
+    np.save(tmp_path / "f.npy", scale * array)
+    assert main(["alpha", str(tmp_path / "f.npy"), "--h15"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    bounds = alpha_bounds(array)
+    expected = [alpha_lim(array), bounds.lower, bounds.upper, alpha_est(array)]
+    for line, rate in zip(said, expected, strict=False):
+        number = float(re.search(r"  +(\S+)", line)[1])
+        assert number * scale**2 == pytest.approx(rate, rel=1e-5)  # six digits are printed
 
 
 def test_what_other_commands_need_may_stand_in_the_file(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from innerlr import InnerlrError, model_alpha
 from innerlr.deep import cost, grams
@@ -150,6 +152,29 @@ def test_probes_need_second_derivatives() -> None:
 
 
 # ---------------------------------------------------------------- the plan and its cost
+
+
+class Largest(TorchDispatchMode):
+    """The size of the largest tensor that any operation makes."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        parts = made if isinstance(made, list | tuple) else [made]
+        sizes = [part.numel() for part in parts if isinstance(part, Tensor)]
+        self.numel = max([self.numel, *sizes])
+        return made
+
+
+@pytest.mark.parametrize("method", ["products", "probes", "jacobian"])
+def test_no_jacobian_is_made_where_it_is_not_asked_for(method: str) -> None:
+    model, x = network(inputs=200), draw(2, 6, 200)
+    count = sum(p.numel() for p in model.parameters())
+    with Largest() as largest:
+        rate = model_alpha(model, x, x[:, :3], method=method)
+    assert rate.methods == (method,)
+    assert largest.numel == (12 * count if method == "jacobian" else count)
 
 
 @pytest.mark.parametrize(
