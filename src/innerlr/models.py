@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from innerlr.checks import Array, as_array, choice, positive, same_length
 from innerlr.choices import LossName, ModelMethod
 from innerlr.deep.adapted import Adapted, Linearisation
-from innerlr.deep.cost import Plan, Understood, announce, plan
-from innerlr.deep.grams import by_jacobian, by_products, centred, inner
+from innerlr.deep.cost import LOG, Plan, Understood, announce, plan, size
+from innerlr.deep.grams import ROWS, by_jacobian, by_products, centred, inner
 from innerlr.deep.losses import TWO_CLASSES, Loss, loss_of
 from innerlr.deep.probes import quadrature, standard_error
 from innerlr.deep.tasks import Task, read, samples
@@ -92,6 +92,8 @@ class ModelSettings:
         understood = Understood(adapts)
         generator = np.random.default_rng(0)
         items, n = read(support, query)
+        with self.adapted.opened():
+            self.adapted.check_stacks(support, "support")
         found: list[list[Modes]] = []
         for task in items:
             with self.adapted.opened():
@@ -159,6 +161,12 @@ class ModelSettings:
                 raise InnerlrError(
                     f"{made.support.name}: PyTorch has no second derivatives of this model, which "
                     "products need. Use method='jacobian'."
+                )
+            if "jacobian" not in understood.methods:
+                LOG.warning(
+                    "no second derivatives: gradients are made row by row, and again for each part "
+                    "that %s hold",
+                    size(ROWS),
                 )
         understood.methods.add("jacobian")
         return by_jacobian(made.support, made.query, self.block)

@@ -221,6 +221,37 @@ def test_much_is_a_warning_before_it_is_spent(
     assert "5 shots" in caplog.records[0].getMessage()
 
 
+def test_a_dearer_way_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return 2 * x
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            return 2 * grad
+
+    class Doubled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = network()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return Once.apply(self.layers(x))
+
+    expected = model_alpha(Doubled(), draw(3, 5, 3))
+    for module in (cost, grams):
+        monkeypatch.setattr(module, "ROWS", 1)
+    with caplog.at_level(logging.WARNING, logger="innerlr"):
+        found = model_alpha(Doubled(), draw(3, 5, 3))
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert found.methods == ("jacobian",)
+    assert [r.getMessage()[:21] for r in caplog.records] == ["no second derivatives"]
+
+
 @pytest.mark.parametrize(
     ("made", "expected"),
     [

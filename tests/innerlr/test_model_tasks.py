@@ -87,6 +87,13 @@ def test_several_inputs_are_mappings() -> None:
         model_alpha(TwoInputs(), {"a": a, "c": b})
 
 
+def test_two_tasks_of_images_are_two_tasks() -> None:
+    torch.manual_seed(0)
+    images = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    x = torch.randn(2, 5, 3, 2, 2)
+    assert model_alpha(images, list(x)) == model_alpha(images, x)
+
+
 def test_numbers_may_be_samples() -> None:
     """One axis a task: as many samples, where the model takes one more of them."""
 
@@ -118,6 +125,8 @@ LOADER = DataLoader(TensorDataset(SUPPORT, Y), batch_size=2)
         (lambda: (SUPPORT, QUERY), None, ["support", "tuple of 2", "by name"]),
         (lambda: (SUPPORT, Y, QUERY, Y), None, ["support", "tuple of 4", "by name"]),
         (lambda: [[x, y] for x, y in LOADER], None, ["support[0]", "list of 2"]),
+        (lambda: [SUPPORT, QUERY], None, ["support", "list of two", "torch.stack(tasks)"]),
+        (lambda: next(iter(LOADER)), None, ["support", "list of two", "by name"]),
         (lambda: LOADER, None, ["support", "DataLoader", "torch.cat"]),
         (
             lambda: SUPPORT[0],

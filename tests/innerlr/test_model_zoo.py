@@ -102,6 +102,18 @@ class Attends(nn.Module):
         return self.head(self.encoder(x).mean(1))
 
 
+class Fused(nn.Module):
+    """Attention by PyTorch's own function, whose fused kernels have no second derivative."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.project, self.head = nn.Linear(4, 12), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.project(x).unsqueeze(1).chunk(3, -1)
+        return self.head(F.scaled_dot_product_attention(q, k, v).squeeze(1).mean(1))
+
+
 class Listed(nn.Module):
     """Parameters in plain lists, as in loops written by hand: parameters() has none of them."""
 
@@ -334,6 +346,7 @@ ZOO: dict[str, Case] = {
     "in place": Case(lambda: mlp(nn.ReLU(inplace=True))),
     "lstm": Case(Recurrent, sizes(6, 3)),
     "transformer": Case(Attends, sizes(5, 4), {"loss": "cross_entropy", "steps": 3}),
+    "fused attention": Case(Fused, sizes(5, 4)),
     "lists of parameters": Case(Listed, adapts=lambda m: [m.scale, *m.weights]),
     "frozen": Case(lambda: frozen(mlp(nn.Tanh()), "0.weight", "2.bias")),
     "no second derivative": Case(lambda: Custom(ByHand), products=False),

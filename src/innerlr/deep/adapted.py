@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from innerlr.deep.head import layer_of, plain_features, watched
 from innerlr.deep.linearised import Linearised, first_line, unregistered
 from innerlr.deep.outputs import Output, picked
-from innerlr.deep.tasks import Inputs, Task, said, samples
+from innerlr.deep.tasks import Inputs, Task, may_be_stacks, refuse_stacks, said, samples
 from innerlr.deep.view import View
 from innerlr.errors import InnerlrError
 
@@ -138,6 +138,16 @@ class Adapted:
                 f"model takes for one sample or not at all. A single task needs a leading axis: "
                 f"x[None].{targets}"
             ) from error
+
+    def check_stacks(self, value: object, name: str) -> None:
+        """Raise for a list of two whose parts are tasks as well, as [supports, queries] has."""
+        if not may_be_stacks(value):
+            return
+        try:
+            self.called(value[0][0], name)  # type: ignore[index]
+        except InnerlrError:
+            return
+        raise refuse_stacks(name)
 
     def _fresh(self, inputs: Any) -> Any:
         """Copies, where the model is and of its precision."""

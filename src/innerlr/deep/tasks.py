@@ -49,6 +49,19 @@ def read(support: object, query: object) -> tuple[Iterator[Task], int | None]:
     return _pairs(first, second), n if n is not None else m
 
 
+def may_be_stacks(value: object) -> bool:
+    """Whether a list of two may be stacked inputs and targets, as a loader gives them."""
+    return isinstance(value, list) and len(value) == 2 and all(_ndim(x) > 2 for x in value)
+
+
+def refuse_stacks(name: str) -> InnerlrError:
+    """The error where it may be, since the model takes a part of one for a task too."""
+    return InnerlrError(
+        f"{name}: got a list of two tensors, and the model takes each for a task or for a stack of "
+        f"tasks. {_FORMS}; two tasks as torch.stack(tasks)."
+    )
+
+
 def _alone(items: Iterator[Any]) -> Iterator[Task]:
     for i, item in enumerate(items):
         name = f"support[{i}]"

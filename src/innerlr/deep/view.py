@@ -83,8 +83,11 @@ class View:
             stack.enter_context(torch.enable_grad())
             if torch.is_anomaly_enabled():  # it cannot look into batches of gradients
                 stack.enter_context(torch.autograd.set_detect_anomaly(False))
-            if "torch._dynamo" in sys.modules:  # a compiled graph has no second derivative
+            # neither a compiled graph nor a fused attention has a second derivative
+            if "torch._dynamo" in sys.modules:
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
+            attention = torch.nn.attention
+            stack.enter_context(attention.sdpa_kernel(attention.SDPBackend.MATH))
             stack.enter_context(self._random())
             snapshot = _Snapshot(self.model)
             try:
