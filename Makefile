@@ -83,7 +83,7 @@ format: $(READY) ## mend what ruff and snakefmt can mend by themselves
 
 bench: $(READY) ## time the library against its alternatives (benchmarks/)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -q -s -o python_files="bench_*.py"
-	@for name in ntk training anil; do OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_$$name.py; done
+	@for name in ntk models premises training anil; do OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_$$name.py; done
 
 setup: $(READY) ## only make .venv
 	@echo "$(VENV) is ready"
