@@ -44,7 +44,10 @@ rule readings:
 
 
 onstart:
-    STOPPED.watch()
+    # Snakemake has handlers of its own by now, and its locks
+    STOP.watch()
+    if MARK is not None:
+        marks.hold(MARK, getattr(workflow.persistence, "_lockfile", {}).values())
 
 
 onsuccess:
@@ -52,5 +55,5 @@ onsuccess:
 
 
 onerror:
-    if not STOPPED.by_user:
+    if not STOP.by_user:
         write_report()
