@@ -225,3 +225,21 @@ def test_a_run_that_the_user_stops_ends_its_job_and_says_no_more(
     # nothing half-written
     assert not list((project.results("mine") / "data").glob("*"))
     assert not left(project)
+
+
+def test_a_notebook_that_fails_shows_its_message_and_its_cell(project: Project) -> None:
+    """And not the notebook, of a thousand lines."""
+    path = project.folder / "notebooks/table1.ipynb"
+    kept = path.read_text()
+    notebook = json.loads(kept)
+    notebook["cells"][-1]["source"] = ["1 / 0  # the slip"]
+    path.write_text(json.dumps(notebook))
+    said = project.snakemake(*MINE, "--", "results/mine/tables/table1.csv", ok=False)
+    path.write_text(kept)
+    n = len(notebook["cells"])
+    assert f"innerlr: notebooks/table1.ipynb: cell {n} of {n} failed with ZeroDivisionError" in said
+    assert "division by zero\n1 / 0  # the slip\n" in said
+    assert '"cell_type"' not in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) < 100
+    assert (project.results("mine") / "logs/table/table1.ipynb").is_file()
