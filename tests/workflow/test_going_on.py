@@ -17,6 +17,7 @@ import pytest
 from project import Project
 
 from replication.pipeline import marks
+from replication.pipeline.marks import Mark
 from replication.pipeline.targets import Targets
 from replication.settings.config import load
 
@@ -187,6 +188,9 @@ def test_the_job_of_a_killed_main_process_is_ended(project: Project, run: Run) -
 
 def test_a_second_run_is_refused_while_the_first_is_at_work(project: Project, run: Run) -> None:
     before = left(project)
+    (mark,) = (project.folder / marks.LOCKS).glob("run-*.json")
+    # so that they stay if another run is killed meanwhile
+    assert set(Mark.read(mark).locks or ()) == {path.name for path in before if path != mark}
     said = project.snakemake(*MINE, "--", TARGET, ok=False)
     assert f"another run is at work in this folder (process {run.main.pid}," in said
     assert "cannot be locked" in said
@@ -221,6 +225,7 @@ def test_a_run_that_the_user_stops_ends_its_job_and_says_no_more(
     assert "the report" not in said
     assert not (project.results("mine") / "report.html").exists()
     assert not run.job.is_running()
+    assert (project.results("mine") / "logs/data/mine.log").read_text() == "innerlr: stopped\n"
     assert not whole(project)
     # nothing half-written
     assert not list((project.results("mine") / "data").glob("*"))
