@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -150,6 +152,17 @@ def test_another_machines_run_keeps_its_locks_and_is_named() -> None:
     assert "--unlock" in line
 
 
+@pytest.mark.parametrize("what", ["gethostname", "readlink", "getuid"])
+def test_a_process_that_cannot_be_seen_from_here_is_not_called_gone(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of another machine, another container, and another user."""
+    made = dead_mark()
+    assert made.gone
+    monkeypatch.setattr(socket if what == "gethostname" else os, what, lambda *_: "other")
+    assert not made.gone
+
+
 def test_a_damaged_mark_protects_all_locks() -> None:
     dead_mark().write()
     lock("0.output.lock")
@@ -198,6 +211,8 @@ def test_only_locks_that_nobody_holds_are_removed(
         assert locks() == {f"{i}.output.lock" for i in stay}
         hold(mark, [LOCKS / "9.output.lock"])
         assert Mark.read(mark.path).locks == ("9.output.lock",)
+        hold(mark, [])  # another backend of Snakemake's, say
+        assert Mark.read(mark.path).locks is None
 
 
 def test_the_jobs_that_a_killed_run_left_are_ended_and_no_others() -> None:
@@ -212,3 +227,20 @@ def test_the_jobs_that_a_killed_run_left_are_ended_and_no_others() -> None:
     assert ended[0] is not None
     assert ended[1] is None
     assert any("ended: 1" in line for line in said)
+
+
+def test_a_process_that_does_not_end_when_asked_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that is within a long matrix product."""
+    monkeypatch.setattr(marks, "_GRACE", 0.1)
+    code = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)"
+    )
+    deaf = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert deaf.stdout is not None
+    assert deaf.stdout.readline() == b"ready\n"
+    marks.end([psutil.Process(deaf.pid)])
+    deaf.stdout.close()
+    assert deaf.wait() == -signal.SIGKILL

@@ -20,7 +20,8 @@ from replication.pipeline.targets import Targets, provenance
 from replication.settings.config import load_over
 
 # The main process ends its jobs at Ctrl-C, which the terminal would send to them as well.
-shell.prefix("set -euo pipefail; trap '' INT; ")
+strict = "set -euo pipefail; " if Path(shell.get_executable() or "").name == "bash" else ""
+shell.prefix(f"{strict}trap '' INT; ")
 STOP = stopping.Stop()
 if workflow.is_main_process:
     STOP.watch()

@@ -10,6 +10,7 @@ The marks stand in Snakemake's folder of locks, so that `snakemake --unlock` rem
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import socket
@@ -32,12 +33,15 @@ _GRACE = 10.0  # seconds between asking a process to end and killing it
 
 
 def host() -> str:
-    """This machine; within a container that has its own process numbers, this container."""
+    """What this process can tell others' ends on: the machine, the container and the user.
+
+    A container may have process numbers of its own, and a machine may hide other users' processes.
+    """
     try:
         namespace = os.readlink("/proc/self/ns/pid")
     except OSError:  # not Linux
-        namespace = ""
-    return f"{socket.gethostname()} {namespace}".rstrip()
+        namespace = "pid"
+    return f"{socket.gethostname()} {namespace} {os.getuid()}"
 
 
 def started(pid: int) -> str | None:
@@ -125,12 +129,12 @@ class Mark:
 
     @property
     def here(self) -> bool:
-        """Whether the run is one of this machine."""
+        """Whether the run is one of this machine, container and user."""
         return self.host == host()
 
     @property
     def gone(self) -> bool:
-        """Whether the run was one of this machine and has ended; its number may be in use again."""
+        """Whether the run was one of those here and has ended; its number may be in use again."""
         return self.here and started(self.pid) != self.started
 
     def __str__(self) -> str:
@@ -156,7 +160,28 @@ def enter(command: str) -> tuple[Mark, list[str]]:
         return mark, []
     atexit.register(_leave, mark.path.absolute(), mark.pid)
     os.environ[RUN] = mark.run
-    others, said = [], []
+    others, said = _others(mark)
+    gone = [other for other in others if other.gone]
+    at_work = [other for other in others if other not in gone]
+    all_known = not said and all(other.locks is not None for other in at_work)
+    said += [_told(other) for other in at_work]
+    if gone and not all_known:
+        said.append("the lock of a run that was cut off is kept as long as those above stand.")
+    elif gone:
+        ended = sum(end_jobs(other) for other in gone)
+        removed = _remove_locks({lock for other in at_work for lock in other.locks or ()})
+        for other in gone:
+            other.remove()
+            if removed:
+                said.append(f"a run was cut off ({other}); its lock is removed.")
+        if ended:
+            said.append(f"processes that it had left at work are ended: {ended}.")
+    return mark, said
+
+
+def _others(mark: Mark) -> tuple[list[Mark], list[str]]:
+    """The marks beside this one, and what is wrong with those that cannot be read."""
+    others, wrong = [], []
     for path in sorted(LOCKS.glob("run-*.json")):
         try:
             if path != mark.path:
@@ -164,38 +189,25 @@ def enter(command: str) -> tuple[Mark, list[str]]:
         except FileNotFoundError:  # that run has just ended
             continue
         except InnerlrError as error:
-            said.append(str(error))
-    damaged = bool(said)
-    gone = [other for other in others if other.gone]
-    at_work = [other for other in others if not other.gone]
-    for other in at_work:
-        if other.here:
-            said.append(f"another run is at work in this folder ({other}).")
-        else:
-            said.append(
-                f"a run of another machine or container, {str(other.host).split()[0]}, has marked "
-                f"this folder ({other}). If it has ended: snakemake --unlock."
-            )
-    if gone:
-        ended = sum(end_jobs(other) for other in gone)
-        kept = {lock for other in at_work for lock in other.locks or ()}
-        known = not damaged and all(other.locks is not None for other in at_work)
-        removed = _remove_locks(kept) if known else 0
-        for other in gone:
-            if known:
-                other.remove()
-            if removed:
-                said.append(f"a run was cut off ({other}); its lock is removed.")
-        if ended:
-            said.append(f"processes that it had left at work are ended: {ended}.")
-        if not known:
-            said.append("Locks of a run that was cut off are kept as long as those above stand.")
-    return mark, said
+            wrong.append(str(error))
+    return others, wrong
+
+
+def _told(other: Mark) -> str:
+    """What is said of a run that is at work, as far as one can see."""
+    if other.here:
+        return f"another run is at work in this folder ({other})."
+    return (
+        f"a run of another machine, container or user ({str(other.host).split()[0]}, {other}) has "
+        "marked this folder. If it has ended: snakemake --unlock."
+    )
 
 
 def hold(mark: Mark, locks: Iterable[str | Path]) -> None:
-    """Write into the mark which lock files its run holds."""
-    replace(mark, locks=tuple(Path(lock).name for lock in locks)).write()
+    """Write into the mark which lock files its run holds, if that is known."""
+    names = tuple(Path(lock).name for lock in locks)
+    with contextlib.suppress(OSError):  # as long as they are not known, others keep all locks
+        replace(mark, locks=names or None).write()
 
 
 def _leave(path: Path, pid: int) -> None:
