@@ -45,7 +45,7 @@ rule readings:
 
 onstart:
     # Snakemake has handlers of its own by now, and its locks
-    STOP.watch()
+    STOPPED.watch()
     if MARK is not None:
         marks.hold(MARK, getattr(workflow.persistence, "_lockfile", {}).values())
 
@@ -55,5 +55,5 @@ onsuccess:
 
 
 onerror:
-    if not STOP.by_user:
+    if not STOPPED.by_user:
         write_report()

@@ -15,16 +15,17 @@ for name, folder in (("PYTHONPATH", SOURCE), ("PATH", str(Path(sys.executable).p
     os.environ[name] = os.pathsep.join([folder, *(part for part in rest if part != folder)])
 
 from innerlr.errors import InnerlrError
-from replication.pipeline import marks, report as the_report, stopping
+from replication.pipeline import marks, stopping
+from replication.pipeline import report as the_report
 from replication.pipeline.targets import Targets, provenance
 from replication.settings.config import load_over
 
 # The main process ends its jobs at Ctrl-C, which the terminal would send to them as well.
 strict = "set -euo pipefail; " if Path(shell.get_executable() or "").name == "bash" else ""
 shell.prefix(f"{strict}trap '' INT; ")
-STOP = stopping.Stop()
+STOPPED = stopping.Stop()
 if workflow.is_main_process:
-    STOP.watch()
+    STOPPED.watch()
 
 # The defaults, then config.yaml beside the Snakefile, --configfile and --config. `configfile:` would
 # look for config.yaml where the run is started, and skip it in silence if --configfile is given.
