@@ -44,7 +44,7 @@ endif
 PIP := PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help figures smoke test lint format bench setup lock unlock clean distclean FORCE
+.PHONY: help figures smoke test mutants lint format bench setup lock unlock clean distclean FORCE
 
 help: ## this list
 	@echo "usage: make [target] [NAME=value ...]"; echo
@@ -54,7 +54,7 @@ help: ## this list
 	@echo "  TARGETS      only these, e.g. TARGETS='fig02 table1' (empty: all)"
 	@echo "  PYTHON       the Python to make .venv with, 3.11 or newer (default: the first found)"
 	@echo "  TORCH        another build of torch for pip, remembered (now: $(WANTED_TORCH))"
-	@echo "  PYTEST_ARGS, SNAKEMAKE_ARGS   passed on"
+	@echo "  PYTEST_ARGS, SNAKEMAKE_ARGS, MUTANTS_ARGS   passed on"
 
 figures: preset-exists $(READY) ## every figure, table, claim and the report
 	@$(BIN)/snakemake --cores $(CORES) $(SNAKEMAKE_ARGS) $(CONFIG) -- $(TARGETS)
@@ -65,7 +65,10 @@ smoke: ## the same at a small scale, in about two minutes and without the networ
 test: $(READY) ## the test suite
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: $(READY) ## ruff, snakefmt, snakemake --lint, mypy, lint-imports: all must be clean
+mutants: $(READY) ## change the code behind the verdicts and see that tests fail (MUTANTS_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py $(MUTANTS_ARGS)
+
+lint: $(READY) ## ruff, snakefmt, snakemake --lint, mypy, words, imports: all must be clean
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "lint: run 'make format'"; exit 1; }
 	@$(BIN)/snakefmt --check Snakefile workflow || { echo "lint: run 'make format'"; exit 1; }

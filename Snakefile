@@ -37,9 +37,16 @@ for target in NAMES:
 
 
 # The alternatives of what the paper leaves open; not part of `all`.
-rule readings:
+rule specifications:
     input:
         TARGETS.readings,
+    localrule: True
+
+
+# The former name of `specifications`.
+rule readings:
+    input:
+        rules.specifications.input,
     localrule: True
 
 

@@ -127,8 +127,8 @@ def pictures(ways: int, seed: int = 0) -> Tensor:
 def model(ways: int, steps: int, precision: str = "float32") -> Anil:
     generator = torch.Generator().manual_seed(0)
     network = ConvNet(WIDTH, ways, head_init=0.1, generator=generator)
-    settings = {"shots": 1, "forward_norm": "none", "rate": RATE, "precision": precision}
-    return Anil(network, ways=ways, steps=steps, **settings)
+    settings = {"shots": 1, "forward_norm": "none", "alpha": RATE, "precision": precision}
+    return Anil(network, ways=ways, inner_steps=steps, **settings)
 
 
 def step_of(made: Anil, x: Tensor) -> Callable[[], object]:

@@ -233,7 +233,7 @@ def _on_gpu(case: str, count: int) -> None:
 
 def published() -> None:
     """Finn et al.'s sine regression with five shots, the whole training."""
-    network, plan = MLP(1, (40, 40), init="truncated_normal"), Plan(70_000, shots=5, query=5)
+    network, plan = MLP(1, (40, 40), init="truncated_normal"), Plan(70_000, shots=5, query_shots=5)
     law = SineTasks((0.1, 5.0), (0.0, np.pi))
     each = [network.initial(np.random.default_rng(seed)) for seed in range(SEEDS)]
     parameters = [torch.cat(values).float() for values in zip(*each, strict=True)]

@@ -23,4 +23,5 @@ with job(snakemake):
     executed = run(snakemake.input.notebook, snakemake.log[0], parameters)
     keep(executed, out.ipynb, out.html, title=f"{p.figure} ({p.preset})")
     with atomic(out.caption) as temporary:
-        temporary.write_text(caption(snakemake.input.caption, list(by_name["claims"].values())))
+        verdicts = list(by_name["claims"].values())
+        temporary.write_text(caption(snakemake.input.caption, verdicts, p.sections))

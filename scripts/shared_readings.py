@@ -12,7 +12,7 @@ with job(snakemake):
     p, out = snakemake.params, snakemake.output
     trained = dict(zip(p.runs, map(load_arrays, snakemake.input.trained), strict=True))
     experiment = make(p.experiment, p.section, p.seed)
-    write_table(experiment.readings(trained), out.estimates)
+    write_table(experiment.specifications(trained), out.estimates)
     rates = experiment.rates(trained)
     write_table(rates, out.table)
     drawing.setup()

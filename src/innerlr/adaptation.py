@@ -20,21 +20,21 @@ class Adaptation:
     Args:
         features: (tasks, shots, dim).
         optima: (tasks, dim), task optima a.
-        rate: eta, the adaptation learning rate (loss without 1/2).
+        eta: rate of the further adaptation (loss without 1/2).
 
     Raises:
-        InnerlrError: shapes that do not agree, a rate that is not positive.
+        InnerlrError: shapes that do not agree, an eta that is not positive.
 
     Example:
         >>> import numpy as np
-        >>> one = Adaptation(np.ones((1, 4, 1)), [[3.0]], rate=0.25)  # each step halves the error
+        >>> one = Adaptation(np.ones((1, 4, 1)), [[3.0]], eta=0.25)  # each step halves the error
         >>> one.adapted([1.0], [0, 1, 2]).ravel()
         array([1. , 2. , 2.5])
         >>> one.distance([1.0], [0, 1, 2])
         array([4.  , 1.  , 0.25])
     """
 
-    def __init__(self, features: ArrayLike, optima: ArrayLike, rate: float) -> None:
+    def __init__(self, features: ArrayLike, optima: ArrayLike, eta: float) -> None:
         phi = as_array(features, "features", ("tasks", "shots", "dim"))
         self.optima = as_array(optima, "optima", ("tasks", "dim"))
         same_length(phi, self.optima, ("features", "optima"), 0, "tasks")
@@ -43,15 +43,15 @@ class Adaptation:
                 f"features and optima: dim differs, {phi.shape} against {self.optima.shape}. "
                 "The last axis of both is the feature dimension."
             )
-        self.rate = positive(rate, "rate")
+        self.eta = positive(eta, "eta")
         values, self.vectors = np.linalg.eigh(phi.swapaxes(1, 2) @ phi)
         # what rounding leaves of a zero eigenvalue would drift over 1e6 steps
         cut = phi.shape[2] * np.finfo(float).eps * values[:, -1:]
         self.values = np.where(values > cut, values, 0.0)
-        x = 2 * self.rate / phi.shape[1] * self.values
-        self.contraction = 1 - x  # of Q, (tasks, dim)
+        x = 2 * self.eta / phi.shape[1] * self.values
+        self.contraction = 1 - x  # eigenvalues of Q, (tasks, dim)
         with np.errstate(divide="ignore"):
-            # log |1 - x|, of which t is a multiple: to all digits, where 1 - x has lost them
+            # log |1 - x|, which t multiplies: exact to all digits, where 1 - x has lost some
             self._log = np.log1p(np.where(x < 1, -x, x - 2))
 
     def _coordinates(self, w: ArrayLike) -> Array:
@@ -188,7 +188,7 @@ class Adaptation:
             steps: (n_steps,), numbers of steps.
 
         Returns:
-            (n_steps,); the tasks' features are as given.
+            (n_steps,); the tasks' features are the ones they have.
 
         Raises:
             InnerlrError: a change of another shape, numbers of steps that are not whole.
@@ -224,7 +224,7 @@ def loss_gap(
     w: ArrayLike,
     other: ArrayLike,
     steps: ArrayLike,
-    rate: float,
+    eta: float,
 ) -> Array:
     """Summed loss of `w` minus that of `other` after t adaptation steps, Fig. 5a.
 
@@ -233,13 +233,13 @@ def loss_gap(
         optima: (tasks, dim).
         w, other: (dim,), two initial weights, such as w_maml and w_erm.
         steps: (n_steps,), numbers of steps, up to 1e6 at the same cost.
-        rate: eta, the adaptation learning rate (loss without 1/2).
+        eta: rate of the further adaptation (loss without 1/2).
 
     Returns:
         (n_steps,), negative where `w` adapts better.
 
     Raises:
-        InnerlrError: shapes that do not agree, a rate that is not positive, steps not whole.
+        InnerlrError: shapes that do not agree, an eta that is not positive, steps not whole.
 
     Example:
         >>> import numpy as np
@@ -247,7 +247,7 @@ def loss_gap(
         >>> loss_gap(features, optima, [1.0], [2.0], [0, 1], 0.25)  # 4 (1 - 4), 4 (1 - 4) / 4
         array([-12.,  -3.])
     """
-    return Adaptation(features, optima, rate).loss_gap(w, other, steps)
+    return Adaptation(features, optima, eta).loss_gap(w, other, steps)
 
 
 def distance_gap(
@@ -256,7 +256,7 @@ def distance_gap(
     w: ArrayLike,
     other: ArrayLike,
     steps: ArrayLike,
-    rate: float,
+    eta: float,
 ) -> Array:
     """F_t(w) - F_t(other), Fig. 5b: mean squared distances to the task optima (Definition 1).
 
@@ -265,13 +265,13 @@ def distance_gap(
         optima: (tasks, dim).
         w, other: (dim,), two initial weights, such as w_maml and w_erm.
         steps: (n_steps,), numbers of steps, up to 1e6 at the same cost.
-        rate: eta, the adaptation learning rate (loss without 1/2).
+        eta: rate of the further adaptation (loss without 1/2).
 
     Returns:
         (n_steps,), negative where `w` is closer.
 
     Raises:
-        InnerlrError: shapes that do not agree, a rate that is not positive, steps not whole.
+        InnerlrError: shapes that do not agree, an eta that is not positive, steps not whole.
 
     Example:
         >>> import numpy as np
@@ -279,4 +279,4 @@ def distance_gap(
         >>> distance_gap(features, optima, [1.0], [2.0], [0, 1], 0.25)
         array([-3.  , -0.75])
     """
-    return Adaptation(features, optima, rate).distance_gap(w, other, steps)
+    return Adaptation(features, optima, eta).distance_gap(w, other, steps)

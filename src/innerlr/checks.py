@@ -157,7 +157,7 @@ def same_length(a: Array, b: Array, names: tuple[str, str], axis: int, label: st
 
 
 def square(value: object, name: str, axes: Sequence[str]) -> Array:
-    """`value` with the given axes, of which the last two are equally long."""
+    """`value` with the given axes; the last two are equally long."""
     array = as_array(value, name, axes)
     if array.shape[-1] != array.shape[-2]:
         raise InnerlrError(

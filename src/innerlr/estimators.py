@@ -271,7 +271,7 @@ def alpha_est(features: ArrayLike) -> float:
     """
     phi = as_array(features, "features", ("tasks", "shots", "dim"))
     variance = float(phi.var())
-    if phi.min() == phi.max():  # of which rounding leaves a variance above 0
+    if phi.min() == phi.max():  # rounding leaves a variance above 0
         raise InnerlrError(
             f"features: expected entries that differ, got {phi.flat[0]:g} everywhere: their "
             "variance is zero and (H.15) has no value. Check the feature map."

@@ -192,9 +192,16 @@ class GaussianBasis:
         return RowMoments.independent(weights @ powers)
 
 
+# tasks that a law draws at once
+BLOCK = 512
+
+
 @dataclass(frozen=True)
 class TaskLaw:
     """Noiseless tasks, eq. (2.1): a law of inputs, a feature map, optima with i.i.d. entries.
+
+    Tasks are drawn in blocks of :data:`BLOCK`: first the inputs of a block, then its optima. The
+    blocks are part of the law, so that a generator gives the same tasks however they are asked for.
 
     Args:
         inputs: law of each input.
@@ -209,23 +216,23 @@ class TaskLaw:
     shots: int
 
     def sample(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
-        """Features (n, shots, dim) and optima (n, dim) of n tasks."""
-        x = self.inputs.sample(rng, (n, *self.features.input_shape(self.shots)))
-        return self.features(x), self.optima.sample(rng, (n, self.features.dim))
+        """Features (n, shots, dim) and optima (n, dim) of n tasks: their blocks, joined."""
+        features, optima = zip(*self.blocks(rng, n), strict=True)
+        return np.concatenate(features), np.concatenate(optima)
 
-    def chunks(
-        self, rng: np.random.Generator, n: int, size: int = 512
-    ) -> Iterator[tuple[Array, Array]]:
-        """n tasks in chunks of at most `size`; memory does not grow with n."""
-        for start in range(0, n, size):
-            yield self.sample(rng, min(size, n - start))
+    def blocks(self, rng: np.random.Generator, n: int) -> Iterator[tuple[Array, Array]]:
+        """n tasks, a block at a time: features and optima; memory does not grow with n."""
+        for start in range(0, max(n, 1), BLOCK):
+            tasks = min(BLOCK, n - start)
+            x = self.inputs.sample(rng, (tasks, *self.features.input_shape(self.shots)))
+            yield self.features(x), self.optima.sample(rng, (tasks, self.features.dim))
 
     def moments(
         self, rng: np.random.Generator, n: int, *, whitener: ArrayLike | None = None
     ) -> GramMoments:
         """Sums over n sampled tasks, streamed."""
         sums = GramMoments(whitener=whitener)
-        for features, optima in self.chunks(rng, n):
+        for features, optima in self.blocks(rng, n):
             sums.update_optima(features, optima)
         return sums
 

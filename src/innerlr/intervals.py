@@ -21,11 +21,17 @@ class Interval(NamedTuple):
 
 def _t(level: float, freedom: int) -> float:
     """Quantile of Student's t for a two-sided interval."""
-    if not 0 < level < 1:
-        raise InnerlrError(f"level: expected a coverage between 0 and 1, got {level!r}.")
+    tail = _tail(level)
     from scipy import stats
 
-    return float(stats.t.ppf((1 + level) / 2, freedom))
+    return float(stats.t.ppf(1 - tail, freedom))
+
+
+def _tail(level: float) -> float:
+    """Chance beyond each end of a two-sided interval."""
+    if not 0 < level < 1:
+        raise InnerlrError(f"level: expected a coverage between 0 and 1, got {level!r}.")
+    return (1 - level) / 2
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
@@ -69,21 +75,26 @@ def geometric_interval(values: ArrayLike, level: float = 0.95) -> Interval:
 
 
 def bootstrap_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """An estimate with its bootstrap interval: Student-t with the spread of the resamples.
+    """An estimate with the percentile interval of its bootstrap resamples.
+
+    The ends are quantiles of the resamples, so that they lie where the estimate can lie: a
+    positive estimate has no negative end. The interval is widened to hold the estimate itself.
 
     Args:
         values: (1 + resamples,); the first is the estimate on the data as they are.
         level: coverage.
 
     Returns:
-        The interval; infinitely wide below two resamples, since their spread is unknown.
+        The interval. Below 2 / (1 - level) resamples (40 for 95%) the quantiles are beyond the
+        outermost resamples, and the interval is infinitely wide.
     """
     x = as_array(values, "values", ("1 + resamples",))
     estimate, resampled = float(x[0]), x[1:]
-    if len(resampled) < 2:
+    tail = _tail(level)
+    if len(resampled) * tail < 1:
         return Interval(estimate, -np.inf, np.inf)
-    half = _t(level, len(resampled) - 1) * float(resampled.std(ddof=1))
-    return Interval(estimate, estimate - half, estimate + half)
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Interval(estimate, min(float(low), estimate), max(float(high), estimate))
 
 
 def slope_interval(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Interval:

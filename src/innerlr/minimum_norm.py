@@ -32,7 +32,7 @@ def float32_pinv_rcond(rows: int, dim: int) -> float:
 
 
 def eigenvalue_cut(rcond: float | str, rows: int, dim: int) -> float:
-    """`rcond` as a number: itself, or that of the name FLOAT32_PINV.
+    """`rcond` as a number: itself, or the number that FLOAT32_PINV stands for.
 
     Never below rows eps: smaller eigenvalues of a float64 Gram are rounding.
     """

@@ -160,7 +160,7 @@ def head_alpha(
 
 def _of_modes(modes: list[tuple[Array, Array]], kind: Loss, steps: int) -> float:
     eigenvalues, weights = (np.concatenate(parts) for parts in zip(*modes, strict=True))
-    # that of 2 J'J / n, the paper's loss, comes first
+    # the curvature of the paper's loss, 2 J'J / n, comes first
     return alpha_lim_modes(1, eigenvalues, weights, steps=steps) * 2 / kind.curvature
 
 

@@ -57,7 +57,7 @@ def alpha_lim_modes(
     ratio, slope = modes[seen] / largest, q[seen] * modes[seen]
     slope = slope / slope.sum()
 
-    def falling(x: float) -> float:  # of the sign of minus the derivative at x = 2 alpha l_max / K
+    def falling(x: float) -> float:  # its sign is minus the derivative's, x = 2 alpha l_max / K
         left = 1 - x * ratio
         most = np.abs(left).max()
         return float(slope @ (left / most) ** power) if most > 0 else 0.0  # else all underflow

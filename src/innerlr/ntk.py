@@ -136,8 +136,8 @@ class TwoLayerNTK:
         for name, other in (("v", output), ("b", biases)):
             if other is not None and len(other) != len(weights):
                 raise InnerlrError(
-                    f"{name}: expected {len(weights)} values, one a row of w, got {len(other)}. "
-                    "Give all parameters of one network."
+                    f"{name}: expected {len(weights)} values, one for each row of w, "
+                    f"got {len(other)}. Give all parameters of one network."
                 )
         model._set(weights, biases, output, None if c is None else float(c))
         return model

@@ -145,7 +145,7 @@ def first_order_gap(features: ArrayLike, decay: ArrayLike) -> float:
 
 
 def first_order_gap_matrix(features: ArrayLike) -> Array:
-    """The same slope at t = 0 for any task covariance S: tr(S D), of which this returns D.
+    """The same slope at t = 0 for any task covariance S: tr(S D); this returns D.
 
     Args:
         features: (tasks, shots, dim).

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 
 from innerlr.intervals import Interval, mean_interval
 from replication.drawing import COLOURS, STAR, band, summary
-from replication.judging.claims import measure
 
 # column of the sweep: label, colour, line
 LOSSES = {
@@ -23,10 +22,10 @@ LOSSES = {
 def landscape_panel(
     axes: Axes,
     sweep: pd.DataFrame,
-    estimates: pd.DataFrame,
     panel: str,
+    limit: Interval,
+    star: Interval,
     interval: Callable[[Any], Interval] = mean_interval,
-    limit_name: str = "alpha_lim",
 ) -> pd.DataFrame:
     """Losses against the learning rate, a star at alpha_lim and a band at alpha*(N).
 
@@ -34,11 +33,11 @@ def landscape_panel(
 
     Args:
         axes: where.
-        sweep: columns panel, seed, alpha and one a loss (those of LOSSES that it has).
-        estimates: holds alpha_star of the panel, and alpha_lim.
+        sweep: columns panel, seed, alpha and one for each loss (the LOSSES that it has).
         panel: which one.
+        limit: alpha_lim there.
+        star: the minimiser of the training loss there.
         interval: from a loss over repetitions, its mean and interval.
-        limit_name: what alpha_lim is called in `estimates`.
 
     Returns:
         All that is drawn: columns panel, series, alpha, mean, low, high, n.
@@ -47,7 +46,6 @@ def landscape_panel(
     losses = _losses(axes, of_panel, interval)
     axes.set_ylim(*_heights(losses))
     axes.set_xlim(of_panel.alpha.min(), of_panel.alpha.max())
-    limit, star = (measure(estimates, panel, name) for name in (limit_name, "alpha_star"))
     _rates(axes, limit, star)
     axes.set_xlabel(r"adaptation learning rate $\alpha$")
     axes.set_ylabel("mean squared error")

@@ -198,8 +198,8 @@ def test_fewer_samples_than_features_leave_the_rest_alone() -> None:
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        ({"rate": 0.0}, "rate"),
-        ({"rate": float("nan")}, "rate"),
+        ({"eta": 0.0}, "eta"),
+        ({"eta": float("nan")}, "eta"),
         ({"a": np.ones((11, 4))}, "tasks"),
         ({"a": np.ones((12, 3))}, "dim"),
         ({"phi": np.ones((12, 0, 4))}, "empty"),
@@ -211,9 +211,9 @@ def test_fewer_samples_than_features_leave_the_rest_alone() -> None:
 )
 def test_bad_input(change: dict, part: str) -> None:
     phi, a, w = tasks()
-    good = {"phi": phi, "a": a, "w": w, "steps": [1], "rate": 0.1} | change
+    good = {"phi": phi, "a": a, "w": w, "steps": [1], "eta": 0.1} | change
     with pytest.raises(InnerlrError, match=part):
-        Adaptation(good["phi"], good["a"], good["rate"]).distance(good["w"], good["steps"])
+        Adaptation(good["phi"], good["a"], good["eta"]).distance(good["w"], good["steps"])
 
 
 def test_expected_gaps_are_the_mean_over_weights_of_the_two_covariances() -> None:

@@ -18,6 +18,7 @@ from innerlr.features import (
     TaskLaw,
     generator,
 )
+from innerlr.moments import GramMoments
 from tolerances import SAME, Z
 
 ONE = Normal(0.0, 1.0)
@@ -129,10 +130,38 @@ def test_streams_are_independent_of_each_other_and_repeatable() -> None:
     assert generator(2, "a", 1).normal(size=4).tobytes() != draws["a", 1]
 
 
-def test_chunks_cover_every_task_in_constant_memory() -> None:
+@pytest.mark.parametrize("n", [1, 511, 512, 513, 1100])
+def test_a_generator_gives_the_same_tasks_however_they_are_asked_for(n: int) -> None:
     law = laws()["matrix"]
-    sizes = [len(a) for _, a in law.chunks(np.random.default_rng(0), 1000, 300)]
-    assert sizes == [300, 300, 300, 100]
+    whole = law.sample(np.random.default_rng(0), n)
+    parts = list(law.blocks(np.random.default_rng(0), n))
+    full, rest = divmod(n, 512)
+    assert [len(a) for _, a in parts] == [512] * full + [rest] * (rest > 0)
+    for i in (0, 1):
+        np.testing.assert_array_equal(whole[i], np.concatenate([part[i] for part in parts]))
+    # a block's inputs are drawn before its optima, and the next block after both
+    rng = np.random.default_rng(0)
+    for features, optima in parts:
+        inputs = law.inputs.sample(rng, (len(optima), *law.features.input_shape(law.shots)))
+        np.testing.assert_array_equal(features, law.features(inputs))
+        np.testing.assert_array_equal(optima, law.optima.sample(rng, optima.shape))
+
+
+def test_no_tasks_at_all_are_refused() -> None:
+    with pytest.raises(InnerlrError, match="empty"):
+        laws()["matrix"].sample(np.random.default_rng(0), 0)
+
+
+def test_sums_are_those_of_the_sampled_tasks() -> None:
+    law = laws()["matrix"]
+    sums = law.moments(np.random.default_rng(3), 1100)
+    whole = GramMoments()
+    whole.update_optima(*law.sample(np.random.default_rng(3), 1100))
+    assert sums.alpha_lim() == pytest.approx(whole.alpha_lim(), rel=SAME)
+
+
+def test_sums_over_many_tasks_take_constant_memory() -> None:
+    law = laws()["matrix"]
     peaks = []
     for n in (2_000, 20_000):
         tracemalloc.start()

@@ -44,8 +44,8 @@ KEYS = [
     *(
         "seeds",
         "panels",
-        "readings",
-        "alternatives",
+        "specifications",
+        "named",
         "change",
         "a",
         "b",

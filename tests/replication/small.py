@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from replication.experiment import Experiment
 from replication.families import make
 from replication.judging.entries import entries
+from replication.quantity import Estimates, Quantity
 from replication.settings.config import Config
 
 CLAIMS = entries()
@@ -27,18 +30,18 @@ SMALL: dict[str, dict] = {
     "fig05": {"tasks": 60, "fresh_tasks": 60, "seeds": 2, "grid_points": 12},
     "fig06": {"dim": 7},
     "fig07": {"seeds": 2, "grid_points": 21, "tasks": 60},
-    "fig08": {"log2_tasks": [2, 4, 5, 6], "trials": 2},
+    "fig08": {"log2_tasks": [2, 4, 5, 6], "seeds": 2},
     "fig09": {"seeds": 2, "grid_points": 12},
-    "fig11": {"trials": 5, "grid_points": 13},
+    "fig11": {"seeds": 5, "grid_points": 13},
     "h3": {"seeds": 2, "grid_points": 12},
     "theory": {
         "seeds": 2,
-        "draws": 2,
-        "cases": 20,
+        "seeds_per_group": 2,
+        "lemma_seeds": 20,
         "grid_points": 12,
         "log2_tasks": [2, 4, 5],
         "gap_dims": [1, 3],
-        "path": {"tasks": 40, "draws": 3},
+        "path": {"tasks": 40, "seeds": 3},
         "network": {"test_tasks": 4},
     },
 }
@@ -70,6 +73,24 @@ def pooled(estimates: pd.DataFrame, panel: str) -> pd.Series:
 
 # half-width of a 95% Student-t interval of two values, over half their distance
 TWO = 12.7062047361747
+
+
+def estimated(values: Mapping[str, Mapping[Quantity[Any], Any]], **keys: Any) -> pd.DataFrame:
+    """A table of estimates, in the columns that experiments give it.
+
+    Args:
+        values: by panel and quantity: a list has a value for each seed, a number is of all of them
+            together, and an :class:`Estimated` too, with its interval.
+        **keys: values of the keys that all of the quantities vary by.
+    """
+    found = Estimates()
+    for panel, quantities in values.items():
+        for of, value in quantities.items():
+            given = replace(of, function=lambda value: value)
+            each = dict(enumerate(value)) if isinstance(value, Sequence) else {None: value}
+            for seed, one in each.items():
+                found.at(panel, seed, **keys)(given, one)
+    return found.table()
 
 
 def scalars(values: Mapping[str, Mapping[str, float | Sequence[float]]]) -> pd.DataFrame:

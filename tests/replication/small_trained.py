@@ -24,13 +24,13 @@ SMALL_OMNIGLOT: dict[str, Any] = {
     "test_tasks": 3,
     "final_tasks": 4,
     "seeds": 2,
-    "readings": {
+    "specifications": {
         "iterations": 2,
         "seeds": 1,
         "forward_norm": ["none", "l2"],
         "sigma2": ["cov", "trace"],
-        "rates": [0.1, 2.0, "alpha_lim", "learned"],
-        "alternatives": {"steps_1": {"steps": 1}},
+        "alphas": [0.1, 2.0, "alpha_lim", "learned"],
+        "named": {"inner_steps_1": {"inner_steps": 1}},
     },
 }
 

@@ -43,7 +43,7 @@ def model(**change: Any) -> Anil:
             noise = torch.randn(WIDTH, generator=generator, dtype=DOUBLE)
             parameter.add_(0.2 * noise + (0.1 * i))
         network.head_bias.add_(0.1 * torch.randn(WAYS, generator=generator, dtype=DOUBLE))
-    settings = {"ways": WAYS, "shots": 1, "steps": 5, "forward_norm": "none", "rate": 0.4}
+    settings = {"ways": WAYS, "shots": 1, "inner_steps": 5, "forward_norm": "none", "alpha": 0.4}
     return Anil(network, **(settings | change))
 
 
@@ -95,8 +95,8 @@ def looped(made: Anil, x: Tensor, rate: Tensor | float) -> tuple[Plain, Tensor]:
         w, b = plain.weight, plain.bias
         y_s = torch.arange(WAYS).repeat_interleave(shots)
         y_q = torch.arange(WAYS).repeat_interleave(task.shape[1] - shots)
-        for _ in range(made.steps):
-            reduction = "sum" if made.per_rate > 1 else "mean"
+        for _ in range(made.inner_steps):
+            reduction = "sum" if made.per_alpha > 1 else "mean"
             inner = F.cross_entropy(f_s @ w + b, y_s, reduction=reduction)
             g_w, g_b = torch.autograd.grad(inner, [w, b], create_graph=True)
             w, b = w - rate * g_w, b - rate * g_b
@@ -120,13 +120,16 @@ def gradients(made: Anil) -> list[Tensor]:
     "change",
     [
         {},
-        {"steps": 1},
+        {"inner_steps": 1},
         {"batch_norm": "separate"},
-        {"inner_loss": "sum", "rate": 0.1},
+        {"inner_loss": "sum", "alpha": 0.1},
         {"shots": 2},
         *({"forward_norm": how} for how in get_args(ForwardNorm)),
-        {"rate": "alpha_lim", "inner_loss": "sum"},
-        *({"rate": "online", "forward_norm": "l2sqrtd", "sigma2": how} for how in get_args(Sigma2)),
+        {"alpha": "alpha_lim", "inner_loss": "sum"},
+        *(
+            {"alpha": "online", "forward_norm": "l2sqrtd", "sigma2": how}
+            for how in get_args(Sigma2)
+        ),
     ],
     ids=str,
 )
@@ -135,7 +138,7 @@ def test_a_meta_batch_is_the_loop_over_its_tasks(change: dict) -> None:
     x = images(shots=made.shots)
     outcome = made(x, update=True)
     outcome.loss.backward()
-    rate = float(made.buffer) if made.buffered else float(made.rate)
+    rate = float(made.buffer) if made.buffered else float(made.given)
     plain, loss = looped(made, x, rate)
     close(outcome.loss, loss)
     assert len(gradients(made)) == 14
@@ -188,7 +191,7 @@ def test_bfloat16_takes_that_convolution_alone(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_learned_rate_has_the_loop_s_gradient() -> None:
-    made = model(rate="learned", first_rate=0.3)
+    made = model(alpha="learned", first_alpha=0.3)
     x = images()
     made(x).loss.backward()
     rate = torch.tensor(0.3, dtype=DOUBLE, requires_grad=True)
@@ -321,7 +324,7 @@ def test_the_trace_reading_is_the_library_s_limit() -> None:
 
 
 def test_the_buffer_keeps_nine_tenths_and_only_training_updates_it() -> None:
-    made = model(rate="online", sigma2="cov")
+    made = model(alpha="online", sigma2="cov")
     first, second = images(seed=0), images(seed=7)
     made(first, update=True)
     one = float(made.buffer)
@@ -334,10 +337,10 @@ def test_the_buffer_keeps_nine_tenths_and_only_training_updates_it() -> None:
 
 
 def test_our_own_estimate_is_that_of_the_features_the_head_sees() -> None:
-    made, x = model(rate="alpha_lim", forward_norm="l2", inner_loss="sum"), images()
+    made, x = model(alpha="alpha_lim", forward_norm="l2", inner_loss="sum"), images()
     made(x, update=True)
     support, query = (normalised(f, "l2") for f in made.features(x))
-    settings = {"classes": WAYS, "loss": "cross_entropy", "steps": made.steps}
+    settings = {"classes": WAYS, "loss": "cross_entropy", "steps": made.inner_steps}
     expected = head_alpha(support, query, **settings)
     assert float(made.buffer) == made.alpha() == pytest.approx(expected, rel=tolerances.SAME)
 

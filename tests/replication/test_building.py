@@ -153,11 +153,14 @@ def features_of(values: dict[str, Any]) -> dict[str, Any]:
             features_of(GAUSSIAN | {"centres": [0, 1, 2], "widths": [1]}),
             ["widths: expected 3 values", "got 1"],
         ),
-        ({"fig10a": {"tasks": {"name": "sin"}}}, ["fig10a.tasks.name", "Did you mean 'sine'"]),
-        ({"fig10a": {"tasks": {"name": "quadratic", "nois": 1.0}}}, ["Did you mean 'noise'"]),
         (
-            {"fig10a": {"tasks": {"name": "sine", "phase": [0.0, 1.0]}}},
-            ["fig10a.tasks.amplitude: missing"],
+            {"fig10a": {"task_family": {"name": "sin"}}},
+            ["fig10a.task_family.name", "Did you mean 'sine'"],
+        ),
+        ({"fig10a": {"task_family": {"name": "quadratic", "nois": 1.0}}}, ["Did you mean 'noise'"]),
+        (
+            {"fig10a": {"task_family": {"name": "sine", "phase": [0.0, 1.0]}}},
+            ["fig10a.task_family.amplitude: missing"],
         ),
     ],
 )

@@ -32,7 +32,7 @@ from replication.training.maml import Plan
 
 def anil(**change: Any) -> Anil:
     network = ConvNet(4, 2, head_init=0.1, generator=torch.Generator().manual_seed(0))
-    given = {"ways": 2, "shots": 1, "steps": 1, "forward_norm": "none", "rate": 0.1}
+    given = {"ways": 2, "shots": 1, "inner_steps": 1, "forward_norm": "none", "alpha": 0.1}
     return Anil(network, **(given | change))
 
 
@@ -53,7 +53,7 @@ MISSPELT: dict[str, tuple[Callable[[], object], str]] = {
     "precision": (lambda: anil(precision="bf16"), "precision: unknown 'bf16'.*'bfloat16'"),
     "forward_norm": (lambda: anil(forward_norm="l2sqrt"), "forward_norm: .*'l2sqrt'.*'l2sqrtd'"),
     "sigma2": (lambda: anil(sigma2="covsun"), "sigma2: unknown 'covsun'.*'covsum'"),
-    "rate": (lambda: anil(rate="onlin"), "rate: unknown 'onlin'.*'online'"),
+    "alpha": (lambda: anil(alpha="onlin"), "alpha: unknown 'onlin'.*'online'"),
     "of no type": (lambda: anil(inner_loss=None), "inner_loss: unknown None. Valid: 'mean', 'sum'"),
     "convolutions": (lambda: convolutions("tf23"), "precision: unknown 'tf23'.*'tf32'"),
     "device": (lambda: device.resolve("cuba"), "device: unknown 'cuba'.*'cuda'"),

@@ -65,7 +65,7 @@ def test_config_checks_the_users_file(
 
 @pytest.mark.parametrize(
     ("option", "parts"),
-    [("--reference", ["## fig08", "| `trials` | `10` | paper:"]), ("--schema", ["$schema", "h3"])],
+    [("--reference", ["## fig08", "| `seeds` | `10` | paper:"]), ("--schema", ["$schema", "h3"])],
 )
 def test_config_prints_what_is_made_on_demand(
     option: str, parts: list[str], capsys: pytest.CaptureFixture[str]

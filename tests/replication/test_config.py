@@ -6,6 +6,7 @@ import copy
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -21,6 +22,7 @@ from replication.settings.laws import ExponentialLaw
 from replication.settings.section import Section
 
 ROOT = Path(__file__).resolve().parents[2]
+CHANGELOG = ROOT / "CHANGELOG.md"
 
 
 @pytest.fixture(autouse=True)
@@ -88,12 +90,12 @@ def test_each_commented_setting_can_be_used(setting: str, users: Path) -> None:
 def test_the_users_file_lies_between_the_defaults_and_what_is_given(
     users: Path, tmp_path: Path
 ) -> None:
-    users.write_text("preset: mine\nseed: 1\nfig08: {trials: 4, search_cap: 5.0}\n")
+    users.write_text("preset: mine\nseed: 1\nfig08: {seeds: 4, search_cap: 5.0}\n")
     given = tmp_path / "given.yaml"
-    given.write_text("seed: 2\nfig08: {trials: 5}\n")
+    given.write_text("seed: 2\nfig08: {seeds: 5}\n")
     made = config.load_over([str(given)], {"seed": 3})
     assert (made.preset, made.seed) == ("mine", 3)
-    assert (made.fig08.trials, made.fig08.search_cap) == (5, 5.0)
+    assert (made.fig08.seeds, made.fig08.search_cap) == (5, 5.0)
     assert made.fig08.log2_tasks == config.Config().fig08.log2_tasks
     users.unlink()
     assert config.load_over([]) == config.Config()
@@ -142,34 +144,51 @@ def test_the_schema_accepts_the_defaults_and_refuses_what_load_refuses() -> None
 ERRORS = [
     ({"fig8": {}}, ["fig8", "unknown key", "'fig08'"]),
     (
-        {"table2": {"readings": {"alternatives": {"x": {"pretrainin": 3}}}}},
-        ["table2: reading 'x': pretrainin: unknown key. Did you mean 'pretraining'?"],
+        {"table2": {"specifications": {"named": {"x": {"pretraining_iteration": 3}}}}},
+        [
+            "table2: specification 'x': pretraining_iteration: unknown key. "
+            "Did you mean 'pretraining_iterations'?"
+        ],
     ),
     (
         {
             "fig09": {
-                "readings": {"alternatives": {"x": {"panels": {"a": {"features": {"wdth": 3}}}}}}
+                "specifications": {"named": {"x": {"panels": {"a": {"features": {"wdth": 3}}}}}}
             }
         },
-        ["fig09: reading 'x': panels.a.features.wdth: unknown key. Did you mean 'widths'?"],
+        ["fig09: specification 'x': panels.a.features.wdth: unknown key. Did you mean 'widths'?"],
     ),
     (
-        {"fig08": {"readings": {"alternatives": {"x": {"panels": {"b": {"shots": 0}}}}}}},
-        ["fig08: reading 'x': panels.b.shots: expected greater than 0; got 0."],
+        {"fig08": {"specifications": {"named": {"x": {"panels": {"b": {"shots": 0}}}}}}},
+        ["fig08: specification 'x': panels.b.shots: expected greater than 0; got 0."],
     ),
     (
-        {"fig10b": {"tasks": {"phase": [3.0, 1.0]}}},
-        ["fig10b.tasks: phase must be [low, high], got [3.0, 1.0]."],
+        {"fig10b": {"task_family": {"phase": [3.0, 1.0]}}},
+        ["fig10b.task_family: phase must be [low, high], got [3.0, 1.0]."],
     ),
     ({"fig10b": {"shots": 0}}, ["fig10b.shots", "greater than 0", "0"]),
     (
         {"fig10b": {"network": {"activation": "rely"}}},
         ["fig10b.network.activation", "'relu'", "'rely'"],
     ),
-    ({"fig08": {"trial": 3}}, ["fig08.trial", "'trials'"]),
-    ({"fig08": {"trials": "ten"}}, ["fig08.trials", "integer", "'ten'"]),
-    ({"fig08": {"trials": 2.5}}, ["fig08.trials", "integer", "2.5"]),
-    ({"fig08": {"trials": 1}}, ["fig08.trials", "greater than or equal to 2"]),
+    ({"fig08": {"sead": 3}}, ["fig08.sead", "'seeds'"]),
+    ({"fig08": {"trials": 3}}, ["fig08.trials: this key is called `seeds` now."]),
+    ({"fig08": {"readings": {}}}, ["fig08.readings: this key is called `specifications` now."]),
+    (
+        {"fig05": {"specifications": {"alternatives": {}}}},
+        ["fig05.specifications.alternatives: this key is called `named` now."],
+    ),
+    (
+        {"fig03": {"schemes": {"default": {"rate": 0.1}}, "steps": 3}},
+        ["schemes.default.rate: this key is called `alpha`", "steps: this key is called `inner_st"],
+    ),
+    (
+        {"theory": {"path": {"draws": 3}, "draws": 2}},
+        ["theory.path.draws: this key is called `seeds`", "draws: this key is called `seeds_per_g"],
+    ),
+    ({"fig08": {"seeds": "ten"}}, ["fig08.seeds", "integer", "'ten'"]),
+    ({"fig08": {"seeds": 2.5}}, ["fig08.seeds", "integer", "2.5"]),
+    ({"fig08": {"seeds": 1}}, ["fig08.seeds", "greater than or equal to 2"]),
     ({"seed": -1}, ["seed", "greater than or equal to 0"]),
     (
         {"h3": {"panels": {"a": {"inputs": {"name": "unifrm"}}}}},
@@ -238,8 +257,8 @@ preset: 1e5
 fig02: {rcond: 1e-8, alphas: {first: -3e-4}}
 fig05: {max_steps: 1e+6, alpha: 1.e-3, laws: {normal: {name: normal, mean: 1e0, spread: 2e0}}}
 table2: {alphas: [1e-3, 5e-3, 1e-2, 5e-2, 8e-2, 1e-1, 0.15, 0.2, 0.3, 0.4, 5e-1]}
-fig03: {readings: {rates: [1e-1, learned], alternatives: {x: {learning_rate: 3e-4}}}}
-fig10a: {readings: {alternatives: {x: {outer_rate: 1e-4}}}}
+fig03: {specifications: {alphas: [1e-1, learned], named: {x: {outer_lr: 3e-4}}}}
+fig10a: {specifications: {named: {x: {outer_lr: 1e-4}}}}
 experiments: {x: {function: 'm:f', options: {name: 1e5}}}
 """
     change = yaml.safe_load(text)
@@ -251,10 +270,10 @@ experiments: {x: {function: 'm:f', options: {name: 1e5}}}
     assert (made.fig05.max_steps, made.fig05.alpha) == (1_000_000, 1e-3)
     assert made.fig05.laws["normal"].mean == 1.0
     assert made.table2.alphas == Table2().alphas
-    assert made.fig03.readings.rates == [0.1, "learned"]
-    assert made.fig10a.reading("x").outer_rate == 1e-4
-    with pytest.raises(InnerlrError, match=r"fig08.trials: expected a valid integer; got 0.01"):
-        config.load(merged({"fig08": {"trials": "1e-2"}}))
+    assert made.fig03.specifications.alphas == [0.1, "learned"]
+    assert made.fig10a.specification("x").outer_lr == 1e-4
+    with pytest.raises(InnerlrError, match=r"fig08.seeds: expected a valid integer; got 0.01"):
+        config.load(merged({"fig08": {"seeds": "1e-2"}}))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -286,10 +305,10 @@ def test_no_experiment_of_the_users_own_has_the_name_of_a_rule() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("fig08: {trial: 3}", "fig08.trial: unknown key. Did you mean 'trials'?"),
+        ("fig08: {seed: 3}", "fig08.seed: unknown key. Did you mean 'seeds'?"),
         (
-            "fig08: {readings: {claims: [nope]}}",
-            "fig08.readings.claims: no claim on it begins with 'nope'. Valid: 'fig08a-",
+            "fig08: {specifications: {claims: [nope]}}",
+            "fig08.specifications.claims: no claim on it begins with 'nope'. Valid: 'fig08a-",
         ),
     ],
 )
@@ -313,3 +332,20 @@ def test_snakemake_refuses_what_is_misspelt_before_building_the_dag(
     assert expected in said
     assert "Traceback" not in said
     assert "Job stats" not in said
+
+
+def _sections(of: type[Section] = Section) -> Iterator[type[Section]]:
+    for section in of.__subclasses__():
+        yield section
+        yield from _sections(section)
+
+
+def test_the_changelog_lists_the_former_names_of_keys() -> None:
+    experiments()  # imports the sections of all families
+    renamed = {item for section in _sections() for item in vars(section).get("former", {}).items()}
+    rows = re.findall(r"^\| .* \| `(\w+)` \| `(\w+)` \|$", CHANGELOG.read_text("utf-8"), re.M)
+    assert set(rows) == renamed
+    for section in _sections():
+        for former, key in vars(section).get("former", {}).items():
+            assert former not in section.model_fields
+            assert key in section.model_fields

@@ -20,11 +20,17 @@ from replication.images.glyphs import stand_in
 from replication.settings.config import Config
 from replication.settings.section import Section
 
-RATES = {"iterations": 4, "seeds": 2, "test_tasks": 6, "test_folds": 3, "estimate_tasks": 4}
+RATES = {"iterations": 4, "seeds": 2, "test_tasks": 6, "test_seeds": 3, "estimate_tasks": 4}
 TRAINED: dict[str, dict[str, Any]] = {
     "fig03": SMALL_OMNIGLOT,
     **dict.fromkeys(("fig10a", "fig10b", "fig12"), RATES),
-    "table2": {"seeds": 2, "pretraining": 4, "tasks": 40, "test_tasks": 30, "query": 16},
+    "table2": {
+        "seeds": 2,
+        "pretraining_iterations": 4,
+        "tasks": 40,
+        "test_tasks": 30,
+        "query_shots": 16,
+    },
 }
 
 
@@ -104,8 +110,8 @@ def test_a_hidden_key_that_is_read_is_found() -> None:
     shown = Fig05().for_stage("features") | {"optima": {"name": "normal"}}
     cfg = guarded(Fig05(), shown)
     assert cfg.tasks == Fig05().tasks
-    with pytest.raises(HiddenKey, match="rate"):
-        cfg.rate  # noqa: B018
+    with pytest.raises(HiddenKey, match="eta"):
+        cfg.eta  # noqa: B018
     with pytest.raises(HiddenKey, match=r"optima\.mean"):
         cfg.optima.mean  # noqa: B018
     with pytest.raises(HiddenKey, match="panels"):

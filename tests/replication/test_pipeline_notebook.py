@@ -1,4 +1,4 @@
-"""Figure notebooks as pages."""
+"""Figure notebooks as pages, and captions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import nbformat.v4 as nb
 import pytest
 
 from innerlr.errors import InnerlrError
-from replication.pipeline.notebook import run, to_html
+from replication.families import Family, families
+from replication.pipeline.notebook import caption, run, to_html
+from replication.settings.config import Config
 
 
 def test_formulas_of_a_notebook_need_no_script_to_be_shown() -> None:
@@ -50,3 +52,27 @@ def test_a_failing_cell_is_named_with_its_error(tmp_path: Path) -> None:
 def test_a_kernel_that_is_killed_is_named(tmp_path: Path) -> None:
     said = failing(tmp_path, "import os\nos.kill(os.getpid(), 9)")
     assert "its kernel was ended while it ran" in said
+
+
+FIGURES = [(family, figure) for family in families().values() for figure in family.figures]
+
+
+@pytest.mark.parametrize(("family", "figure"), FIGURES, ids=[figure for _, figure in FIGURES])
+def test_the_numbers_of_a_caption_are_those_of_the_run(family: Family, figure: str) -> None:
+    config = Config()
+    sections = {name: getattr(config, name).for_stage("figure") for name in family.figures[figure]}
+    template = family.folder / f"captions/{figure}.rst"
+    said = caption(str(template), [], sections)
+    assert "{" not in said
+    assert "}" not in said
+
+
+def test_a_caption_has_the_values_of_the_run_and_names_those_that_are_not(tmp_path: Path) -> None:
+    template = tmp_path / "fig08.rst"
+    template.write_text("Mean over {fig08[seeds]:,} trials, {fig08[panels][a][shots]} samples.\n")
+    sections = {"fig08": {"seeds": 1234, "panels": {"a": {"shots": 5}}}}
+    assert caption(str(template), [], sections) == "Mean over 1,234 trials, 5 samples.\n\n"
+    for wrong in ("{fig08[seed]}", "{fig09[seeds]}", "{fig08[seeds][a]}", "{", "{fig08[panels]:g}"):
+        template.write_text(wrong)
+        with pytest.raises(InnerlrError, match=r"fig08\.rst: a number in braces .*'fig08'"):
+            caption(str(template), [], sections)

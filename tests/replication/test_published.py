@@ -24,7 +24,7 @@ FACTOR = 2.0
 def test_finns_sine_setting_reaches_the_published_order_of_error() -> None:
     torch.set_num_threads(1)
     seeds, network = 3, MLP(1, (40, 40), init="truncated_normal")
-    plan = Plan(ITERATIONS, shots=5, query=5)
+    plan = Plan(ITERATIONS, shots=5, query_shots=5)
     law = SineTasks((0.1, 5.0), (0.0, np.pi))
     first = [network.initial(np.random.default_rng(seed)) for seed in range(seeds)]
     stack = [torch.cat(values).float() for values in zip(*first, strict=True)]

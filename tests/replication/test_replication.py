@@ -139,8 +139,8 @@ def test_the_report_says_which_run_made_what_and_where_it_differs(root: Path) ->
     longer["fig03"]["iterations"] = usual["fig03"]["iterations"] * 10
     longer["fig03"]["images"]["directory"] = "pictures"
     # not made by that run, and shown of none
-    longer["fig08"]["trials"] = 99
-    longer["fig03"]["readings"]["iterations"] = 99
+    longer["fig08"]["seeds"] = 99
+    longer["fig03"]["specifications"]["iterations"] = 99
     # a key of that time
     longer["fig03"]["gone"] = 1
     about = {"revision": "0123456789abcdef", "machines": ["x86_64"], "data": ["directory"]}

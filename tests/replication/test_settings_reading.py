@@ -23,6 +23,7 @@ from replication.pipeline.targets import Targets
 from replication.settings import config, files
 from replication.settings.messages import cut, quoted
 from replication.settings.reading import DEPTH, VALUES, read, read_lines
+from replication.settings.section import without
 
 PANEL = "{inputs: {name: uniform, low: 0.0, high: 1.0}, optima: {name: exponential, scale: 1.0}"
 GAUSSIAN = "{name: gaussian_basis, dim: 3, centres: [0.0, 1.0], widths: 1.0}"
@@ -31,7 +32,7 @@ GAUSSIAN = "{name: gaussian_basis, dim: 3, centres: [0.0, 1.0], widths: 1.0}"
 WRONG: dict[str, tuple[str | bytes, int, str, list[str]]] = {
     # twice the same
     "section twice": (
-        "preset: mine\nfig08:\n  trials: 3\nfig09:\n  {}\nfig08:\n  search_cap: 30.0\n",
+        "preset: mine\nfig08:\n  seeds: 3\nfig09:\n  {}\nfig08:\n  search_cap: 30.0\n",
         *(6, "fig08"),
         ["a second time", "line 2"],
     ),
@@ -64,7 +65,7 @@ WRONG: dict[str, tuple[str | bytes, int, str, list[str]]] = {
     "no date": ("fig12: {seeds: 2020-99-99}\n", 1, "fig12.seeds", ["a date"]),
     "a date": ("fig12: {seeds: 2020-01-01}\n", 1, "fig12.seeds", ["a date"]),
     "the equals sign": ("preset: =", 1, "preset", ["something else"]),
-    "a tag": ("fig08: {trials: !!binary aGk=}", 1, "fig08.trials", ["!!binary"]),
+    "a tag": ("fig08: {seeds: !!binary aGk=}", 1, "fig08.seeds", ["!!binary"]),
     "an object": ("seed: !!python/name:os.system", 1, "seed", ["!!python/name:os.system"]),
     "a tag that does not fit": ("seed: !!int x", 1, "seed", ["an integer", "'x'"]),
     # numbers
@@ -76,8 +77,8 @@ WRONG: dict[str, tuple[str | bytes, int, str, list[str]]] = {
     "infinite, of ours": ("fig09: {grid_factor: .inf}", 1, "fig09.grid_factor", ["finite"]),
     "no number": ("fig11: {noise: .nan}", 1, "fig11.noise", ["finite"]),
     "no number in a reading": (
-        "fig08: {readings: {change: {search_cap: -.inf}}}",
-        *(1, "fig08.readings.change.search_cap"),
+        "fig08: {specifications: {scale: {search_cap: -.inf}}}",
+        *(1, "fig08.specifications.scale.search_cap"),
         ["finite"],
     ),
     "infinite as text": ("fig09: {grid_factor: 1e999}", 1, "fig09.grid_factor", ["finite"]),
@@ -100,7 +101,7 @@ WRONG: dict[str, tuple[str | bytes, int, str, list[str]]] = {
         *(4, "fig08.panels.z.features"),
         ["centres: expected 3 values", "got 2"],
     ),
-    "one and the same rate": ("fig11: {rates: {first: 0.5}}", 1, "fig11.rates", ["differ"]),
+    "one and the same rate": ("fig11: {alphas: {first: 0.5}}", 1, "fig11.alphas", ["differ"]),
     "no variance": ("fig04a: {variance: {first: 0.0}}", 1, "fig04a.variance", ["0 < first"]),
     "fewer samples than features": (
         "fig08: {panels: {c: {shots: 2}}}",
@@ -145,8 +146,8 @@ WRONG: dict[str, tuple[str | bytes, int, str, list[str]]] = {
     "nested": ("fig08: " + "[" * 100_000, 1, "fig08", [f"{DEPTH} deep"]),
     "a list of sections": ("- fig08\n- fig09", 1, "top level", ["mapping of sections", "list"]),
     "two documents": ("seed: 1\n---\nseed: 2", 2, "top level", ["one document"]),
-    "no YAML": ("preset: mine\nfig08: {trials: 3", 2, "", ["not valid YAML"]),
-    "tabs": ("fig08:\n\ttrials: 3", 2, "", ["not valid YAML", "trials: 3"]),
+    "no YAML": ("preset: mine\nfig08: {seeds: 3", 2, "", ["not valid YAML"]),
+    "tabs": ("fig08:\n\tseeds: 3", 2, "", ["not valid YAML", "seeds: 3"]),
     "a long key": (f"{'x' * 900}: 3", 1, "xxx", ["900", "200 characters"]),
     "a long name of a folder": (f"preset: {'x' * 150}", 1, "preset", ["at most 100 characters"]),
     "a long value": (f"seed: {'x' * 1_000_000}", 1, "seed", ["integer", "..."]),
@@ -213,9 +214,9 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_last_file_that_sets_a_value_is_named(tmp_path: Path) -> None:
     first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
-    first.write_text("seed: 1\nfig08: {trials: 1}\n")
-    second.write_text("fig08:\n  trials: 0\n")
-    with pytest.raises(InnerlrError, match=r"second\.yaml, line 2: fig08\.trials"):
+    first.write_text("seed: 1\nfig08: {seeds: 1}\n")
+    second.write_text("fig08:\n  seeds: 0\n")
+    with pytest.raises(InnerlrError, match=r"second\.yaml, line 2: fig08\.seeds"):
         config.load_over([str(first), str(second)])
     # as Snakemake does with --config, which no file has
     with pytest.raises(InnerlrError, match=r"^config: seed: expected"):
@@ -255,7 +256,7 @@ def test_the_slower_parser_reads_the_same(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("replication.settings.reading._Loader", yaml.SafeLoader)
     assert read_lines(path) == fast
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("fig08: {trials: 3")
+    wrong.write_text("fig08: {seeds: 3")
     with pytest.raises(InnerlrError, match=r"wrong\.yaml, line 1: is not valid YAML"):
         read(str(wrong))
 
@@ -330,7 +331,7 @@ def _small_file(path: Path) -> dict[str, str]:
     for name in CLOSED:
         values = small.section(name) | ({"log2_tasks": [2, 4]} if name == "fig08" else {})
         values |= {"max_steps": 1000} if name == "fig05" else {}
-        texts[name] = yaml.safe_dump({name: {k: v for k, v in values.items() if k != "readings"}})
+        texts[name] = yaml.safe_dump({name: without(values, "specifications")})
     path.write_text("".join(texts.values()))
     return texts
 
@@ -338,7 +339,7 @@ def _small_file(path: Path) -> dict[str, str]:
 def _is_large(node: Any) -> bool:
     """Whether a size in a section takes long; those that no machine holds are refused."""
     if isinstance(node, dict):
-        return any(_is_large(value) for key, value in node.items() if key != "readings")
+        return any(_is_large(value) for key, value in node.items() if key != "specifications")
     if isinstance(node, list):
         return len(node) > 40 or any(map(_is_large, node))
     return isinstance(node, int) and node > 1000

@@ -134,15 +134,15 @@ def test_a_table_without_rows_is_refused() -> None:
 def test_choices_of_a_section_are_its_alternatives_by_dotted_key() -> None:
     section = Config().fig12
     choices = section.choices()
-    assert list(choices) == ["primary", *section.readings.alternatives]
+    assert list(choices) == ["primary", *section.specifications.named]
     assert choices["primary"] == {}
-    assert choices["slope_mean_0"] == {"tasks.slope_mean": 0.0}
-    assert choices["five_shots"] == {"shots": 5, "query": 25}
+    assert choices["slope_mean_0"] == {"task_family.slope_mean": 0.0}
+    assert choices["five_shots"] == {"shots": 5, "query_shots": 25}
 
 
 def test_a_star_is_every_key_of_a_mapping() -> None:
     section = Config().fig02
-    changed = section.reading("init_he_normal")
+    changed = section.specification("init_he_normal")
     assert {panel.init for panel in changed.panels.values()} == {"he_normal"}
     assert [panel.title for panel in changed.panels.values()] == [
         panel.title for panel in section.panels.values()
@@ -155,7 +155,7 @@ def test_pages_hold_every_claim_once_and_fit(name: str) -> None:
     section = getattr(Config(), name)
     claims = [claim for claim in EVERY_CLAIM if claim.get("experiment") == name]
     if name == "theory":
-        claims = [c for c in claims if c["id"].startswith(tuple(section.readings.claims))]
+        claims = [c for c in claims if c["id"].startswith(tuple(section.specifications.claims))]
     made = pages(claims, section.choices())
     ids = [claim["id"] for page in made for claim in page]
     assert sorted(ids) == sorted(claim["id"] for claim in claims)

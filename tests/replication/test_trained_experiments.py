@@ -28,7 +28,7 @@ class Interrupted(Checkpoint):
 
 @pytest.mark.parametrize("name", ["fig10a", "table2"])
 def test_a_run_that_was_cut_off_ends_the_same(name: str, tmp_path: Any) -> None:
-    small = {"iterations": 120} if name == "fig10a" else {"pretraining": 120, "seeds": 2}
+    small = {"iterations": 120} if name == "fig10a" else {"pretraining_iterations": 120, "seeds": 2}
     experiment = make(name, getattr(Config(), name).model_dump() | small, 7)
     run = experiment.cfg.runs()[0]
     whole = experiment.training(run, device=CPU)
@@ -46,7 +46,7 @@ def test_a_run_that_was_cut_off_ends_the_same(name: str, tmp_path: Any) -> None:
 @pytest.mark.parametrize("section", [Fig12(), Fig10a(), Table2()])
 def test_keys_that_training_does_not_read_keep_the_networks(section: Any) -> None:
     kept = section.for_stage("training")
-    assert not {"test_tasks", "readings"} & set(kept)
+    assert not {"test_tasks", "specifications"} & set(kept)
     changed = section.model_copy(update={"test_tasks": 17})
     assert changed.for_stage("training") == kept
     assert changed.for_stage("features") != section.for_stage("features")

@@ -63,15 +63,15 @@ def training(
 
 CASES = {
     "sine as Finn": (MLP(1, (40, 40)), Plan(1, meta_batch=5)),
-    "many query samples: all formed": (MLP(1, (40, 40)), Plan(1, meta_batch=3, query=256)),
+    "many query samples: all formed": (MLP(1, (40, 40)), Plan(1, meta_batch=3, query_shots=256)),
     "five steps": (MLP(1, (60,)), Plan(1, meta_batch=4, inner_steps=5)),
     "three steps, low rank": (MLP(2, (30, 20)), Plan(1, meta_batch=4, shots=3, inner_steps=3)),
     "first order": (
         MLP(1, (16, 12)),
         Plan(1, meta_batch=4, shots=4, inner_steps=3, first_order=True),
     ),
-    "tanh": (MLP(2, (7, 5), "tanh"), Plan(1, meta_batch=3, shots=2, query=3, inner_steps=2)),
-    "softplus": (MLP(2, (7, 5), "softplus"), Plan(1, meta_batch=3, shots=2, query=3)),
+    "tanh": (MLP(2, (7, 5), "tanh"), Plan(1, meta_batch=3, shots=2, query_shots=3, inner_steps=2)),
+    "softplus": (MLP(2, (7, 5), "softplus"), Plan(1, meta_batch=3, shots=2, query_shots=3)),
     "empirical risk": (MLP(1, (8, 8)), Plan(1, meta_batch=3, inner_steps=0)),
     "linear": (MLP(3, ()), Plan(1, meta_batch=3, inner_steps=2)),
 }
@@ -118,7 +118,7 @@ def test_low_rank_and_formed_layers_are_both_covered_above() -> None:
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_stack_is_each_model_trained_alone(optimizer: str) -> None:
     network = MLP(1, (12, 12))
-    plan = Plan(30, meta_batch=4, shots=3, query=4, optimizer=optimizer, inner_steps=2)
+    plan = Plan(30, meta_batch=4, shots=3, query_shots=4, optimizer=optimizer, inner_steps=2)
     rates = [0.0, 0.01, 0.02, 0.03]
     together = training(network, plan, rates).run()
     for model in range(len(rates)):
@@ -194,7 +194,7 @@ def test_resumed_training_is_the_uninterrupted_one_bit_for_bit(
     tmp_path: Path, at: int, optimizer: str
 ) -> None:
     network = MLP(1, (10, 10))
-    plan = Plan(210, meta_batch=3, shots=3, query=3, optimizer=optimizer)
+    plan = Plan(210, meta_batch=3, shots=3, query_shots=3, optimizer=optimizer)
     rates = [0.01, 0.03]
     whole = training(network, plan, rates, dtype=torch.float32).run(snapshots=[0, 100])
     resumed = cut_off(network, plan, at, tmp_path / "run.pt", torch.float32)
@@ -207,7 +207,7 @@ def test_resumed_training_is_the_uninterrupted_one_bit_for_bit(
 def test_checkpoints_are_written_at_the_interval_with_progress(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    network, plan = MLP(1, (4,)), Plan(250, meta_batch=2, shots=2, query=2)
+    network, plan = MLP(1, (4,)), Plan(250, meta_batch=2, shots=2, query_shots=2)
     checkpoint = Checkpoint(tmp_path / "run.pt", {}, interval=0.0)
     training(network, plan, [0.01]).run(checkpoint=checkpoint, title="sine")
     state = checkpoint.load()
@@ -229,7 +229,9 @@ def test_a_stored_stack_comes_back() -> None:
 
 def test_a_pool_of_tasks_repeats_them_and_fresh_tasks_do_not() -> None:
     for pool, count in ((4, 4), (0, 60)):
-        batches = TaskBatches(SINE, Plan(9, meta_batch=20, shots=2, query=1, pool=pool), streams())
+        batches = TaskBatches(
+            SINE, Plan(9, meta_batch=20, shots=2, query_shots=1, pool=pool), streams()
+        )
         seen = {tuple(row) for step in (0, 1, 2) for row in batches(step)[1][0].tolist()}
         assert len(seen) == count
 
@@ -265,7 +267,7 @@ def test_a_linear_network_converges_to_the_closed_form() -> None:
     """w_maml of GramMoments on the features (x, 1)."""
     tasks = SameTasks(np.random.default_rng(1), 20, 12)
     plan = Plan(
-        1500, meta_batch=20, shots=5, query=7, inner_steps=1, optimizer="sgd", outer_rate=0.1
+        1500, meta_batch=20, shots=5, query_shots=7, inner_steps=1, optimizer="sgd", outer_lr=0.1
     )
     rates = [0.0, 0.05, 0.1]
     stack = training(MLP(3, ()), plan, rates, tasks=tasks).run()

@@ -70,7 +70,9 @@ def test_the_kinds_of_readings_do_not_overlap() -> None:
     assert "fig06" not in made.open
     assert made.tables_of_readings("fig08") == [RESULTS / "readings/fig08.csv"]
     assert RESULTS / "readings/table2/primary.csv" in made.tables_of_readings("table2")
-    assert len(made.trained_for_readings("fig03")) == len(made.reading_runs("fig03")) > 50
+    assert (
+        len(made.trained_for_specifications("fig03")) == len(made.specification_runs("fig03")) > 50
+    )
 
 
 def test_every_claim_on_an_open_experiment_is_on_one_page() -> None:
@@ -88,9 +90,9 @@ def test_every_claim_on_an_open_experiment_is_on_one_page() -> None:
 
 
 def test_readings_on_claims_that_do_not_exist_are_one_clear_error() -> None:
-    readings = {"claims": ["fig08-rat"], "alternatives": {"few": {"trials": 3}}}
+    readings = {"claims": ["fig08-rat"], "named": {"few": {"seeds": 3}}}
     made = targets(fig08={"readings": readings})
-    with pytest.raises(InnerlrError, match=r"fig08.readings.claims: no claim .* 'fig08-rat'"):
+    with pytest.raises(InnerlrError, match=r"fig08.specifications.claims: no claim .* 'fig08-rat'"):
         made.claims_of_readings("fig08")
 
 

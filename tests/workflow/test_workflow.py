@@ -192,7 +192,7 @@ def test_a_parameter_reruns_only_what_depends_on_it(project: Project) -> None:
         **dict.fromkeys(("claims_table", "table", "all"), 1),
         "total": 7,
     }
-    change.write_text("fig08: {trials: 4}\n")
+    change.write_text("fig08: {seeds: 4}\n")
     jobs = counts(project.snakemake("-n", *SMOKE, str(change)))
     assert jobs["data"] == jobs["features"] == jobs["figure"] == 1
     assert jobs["total"] == 9
@@ -266,7 +266,7 @@ def test_readings_judge_every_claim_and_are_in_the_report(project: Project) -> N
     claims = entries()
     for name in ("fig01", "fig03", "fig10b"):
         table = pd.read_csv(folder / f"tables/{name}_readings.csv")
-        starts = tuple(getattr(Config(), name).readings.claims or [""])
+        starts = tuple(getattr(Config(), name).specifications.claims or [""])
         mine = {claim["id"] for claim in claims if claim.get("experiment") == name}
         mine = {claim for claim in mine if claim.startswith(starts)}
         assert set(table.id) == mine

@@ -19,7 +19,7 @@ rule closed_readings:
         code=lambda wc: TARGETS.code("closed_readings", wc.closed),
         experiment="{closed}",
         sections=lambda wc: {
-            reading: TARGETS.reading_section(wc.closed, reading)
+            reading: TARGETS.specification_section(wc.closed, reading)
             for reading in TARGETS.choices(wc.closed)
         },
         seed=SEED,
@@ -46,7 +46,7 @@ rule trained_reading:
     params:
         code=lambda wc: TARGETS.code("trained_reading", wc.trained),
         experiment="{trained}",
-        section=lambda wc: TARGETS.reading_section(wc.trained, wc.reading),
+        section=lambda wc: TARGETS.specification_section(wc.trained, wc.reading),
         seed=SEED,
         device=DEVICE,
         checkpoints=str(RESULTS / "checkpoints/readings/{trained}/{reading}"),
@@ -58,7 +58,7 @@ rule trained_reading:
 
 rule shared_readings:
     input:
-        trained=lambda wc: TARGETS.trained_for_readings(wc.shared),
+        trained=lambda wc: TARGETS.trained_for_specifications(wc.shared),
         caption=lambda wc: TARGETS.family_file(wc.shared, f"captions/{wc.shared}_rates.rst"),
     output:
         estimates=RESULTS / "readings/{shared}.csv",
@@ -86,8 +86,8 @@ rule shared_readings:
     params:
         code=lambda wc: TARGETS.code_of_drawing("shared_readings", wc.shared),
         experiment="{shared}",
-        section=lambda wc: TARGETS.config.section(wc.shared).for_readings(),
-        runs=lambda wc: TARGETS.reading_runs(wc.shared),
+        section=lambda wc: TARGETS.config.section(wc.shared).for_specifications(),
+        runs=lambda wc: TARGETS.specification_runs(wc.shared),
         seed=SEED,
     message:
         "{wildcards.shared}: estimates under every reading, and every scheme by itself"
@@ -114,7 +114,7 @@ rule readings_table:
     params:
         code=TARGETS.code("readings_table"),
         experiment="{open}",
-        readings=lambda wc: list(TARGETS.choices(wc.open)),
+        specifications=lambda wc: list(TARGETS.choices(wc.open)),
         claims=lambda wc: TARGETS.claims_of_readings(wc.open),
     message:
         "{wildcards.open}: the claims under every reading"

@@ -23,7 +23,7 @@ def compare(first: str | Path, second: str | Path, *, rtol: float) -> list[str]:
     Args:
         first, second: folders of two runs of one preset.
         rtol: allowed difference, relative to the largest magnitude in the column; of a long table
-            to that of the same NAMES, since its columns hold ranks beside rates.
+            to a column of the same NAMES, since its columns hold ranks beside rates.
 
     Returns:
         One line a difference; empty when the runs agree.
@@ -48,7 +48,7 @@ def _tables(first: Path, second: Path, rtol: float) -> list[str]:
         return [f"{len(a)} rows of {list(a.columns)} against {len(b)} of {list(b.columns)}"]
     lines = []
     for column in a.columns:
-        if column == "digest":  # of raw bits: equal on one machine only
+        if column == "digest":  # digests of raw bits are equal on one machine only
             continue
         x, y = a[column], b[column]
         numbers = pd.api.types.is_numeric_dtype(x) and pd.api.types.is_numeric_dtype(y)

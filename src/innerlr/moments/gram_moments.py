@@ -342,7 +342,7 @@ class GramMoments:
     def alpha_empirical(self, bounds: tuple[float, float] | None = None) -> float:
         """argmin over alpha of `training_loss`, by the zero of its exact derivative.
 
-        By the envelope theorem the derivative is that of the loss at fixed w = w_maml(alpha). It
+        By the envelope theorem w = w_maml(alpha) is held fixed in the derivative of the loss. It
         is bracketed on a grid of 513 rates and refined by Brent's method; of several minima the
         lowest is returned.
 

@@ -18,8 +18,8 @@ GRID = 513
 def lowest(sums: Sums, low: float, high: float) -> float:
     """The learning rate in (low, high) of the least training loss, by its exact derivative.
 
-    By the envelope theorem the derivative is that of the loss at fixed w = w_maml(alpha). It is
-    bracketed on a grid and refined by Brent's method; of several minima the lowest is returned.
+    By the envelope theorem w = w_maml(alpha) is held fixed in the derivative of the loss. It
+    is bracketed on a grid and refined by Brent's method; of several minima the lowest is returned.
 
     Raises:
         NoInteriorMinimum: the loss is smallest at an end.

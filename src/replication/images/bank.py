@@ -185,33 +185,33 @@ class TaskSampler:
     Args:
         images: (classes, drawers, height, width), of the split alone.
         ways: classes a task.
-        shots, queries: drawings of each class to adapt on and to be tested on.
+        shots, query_shots: drawings of each class to adapt on and to be tested on.
         rng: its own generator, whose state is the sampler's.
 
     Raises:
-        InnerlrError: more ways than classes, or fewer drawings than shots + queries.
+        InnerlrError: more ways than classes, or fewer drawings than shots + query_shots.
     """
 
     def __init__(
-        self, images: Images, ways: int, shots: int, queries: int, rng: np.random.Generator
+        self, images: Images, ways: int, shots: int, query_shots: int, rng: np.random.Generator
     ) -> None:
         classes, drawers = images.shape[:2]
-        for value, name in ((ways, "ways"), (shots, "shots"), (queries, "queries")):
+        for value, name in ((ways, "ways"), (shots, "shots"), (query_shots, "query_shots")):
             positive(value, name, integer=True)
         if ways > classes:
             raise InnerlrError(
                 f"tasks: {ways} ways were asked for, the split has {classes} classes (characters "
                 "x 4 rotations). Lower ways or enlarge images.split."
             )
-        if shots + queries > drawers:
+        if shots + query_shots > drawers:
             raise InnerlrError(
-                f"tasks: {shots} shots + {queries} queries were asked for, each class has "
-                f"{drawers} images. Lower shots or queries."
+                f"tasks: {shots} shots + {query_shots} query_shots were asked for, each class has "
+                f"{drawers} images. Lower shots or query_shots."
             )
-        self.images, self.ways, self.each, self.rng = images, ways, shots + queries, rng
+        self.images, self.ways, self.each, self.rng = images, ways, shots + query_shots, rng
 
     def indices(self, tasks: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Classes (tasks, ways), without repetition, and drawers (tasks, ways, shots + queries)."""
+        """Classes (tasks, ways), none twice, and drawers (tasks, ways, shots + query_shots)."""
         classes, drawers = self.images.shape[:2]
         return (
             distinct(self.rng, classes, (tasks, self.ways)),
@@ -219,6 +219,6 @@ class TaskSampler:
         )
 
     def sample(self, tasks: int) -> Images:
-        """(tasks, ways, shots + queries, height, width); class i of a task has label i."""
+        """(tasks, ways, shots + query_shots, height, width); class i of a task has label i."""
         classes, drawers = self.indices(tasks)
         return self.images[classes[..., None], drawers]

@@ -12,7 +12,10 @@ import pandas as pd
 from innerlr.checks import Array
 from innerlr.errors import InnerlrError, nearest
 from innerlr.intervals import Interval, mean_interval, share_interval
+from replication import measuring
+from replication.families import family_of
 from replication.judging.entries import EACH, bounds, check, describe
+from replication.quantity import Quantity, registered
 
 CLAIMS_TITLE = "The paper's claims and their verdicts"
 COLUMNS = ["id", "place", "quantity", "expected", "measured", "low", "high", "verdict", "reason"]
@@ -27,6 +30,7 @@ def judge(
     experiment: str,
     section: Mapping[str, Any],
     data_source: str = "generated",
+    known: Mapping[str, Quantity[Any]] | None = None,
 ) -> pd.DataFrame:
     """A verdict on every claim.
 
@@ -38,6 +42,7 @@ def judge(
         experiment: its name.
         section: its section of the configuration, against which `needs` is held.
         data_source: of the data it was measured on, as records name it.
+        known: the quantities by name; those of the experiment's family if None.
 
     Returns:
         Columns COLUMNS, in the order of the claims. An exact value has no low and high; of a
@@ -48,10 +53,15 @@ def judge(
         InnerlrError: a claim that is not well-formed, or whose quantity was not measured.
     """
     rows = []
+    if known is None and "interval" in estimates:
+        known = registry(experiment)
     for claim in claims:
         check(claim)
-        where = (estimates, str(claim["panel"]), claim["quantity"])
-        interval = worst(*where, claim["expected"]) if claim.get(EACH) else measure(*where)
+        if known is not None:
+            interval = measured(claim, estimates, known)
+        else:
+            where = (estimates, str(claim["panel"]), claim["quantity"])
+            interval = worst(*where, claim["expected"]) if claim.get(EACH) else measure(*where)
         decides = Interval(interval.mean, *[interval.mean] * 2) if claim.get(EACH) else interval
         short = shortfall(claim["needs"], section, data_source)
         verdict = UNJUDGED if short else verdict_of(decides, claim["expected"])
@@ -69,6 +79,52 @@ def judge(
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def registry(experiment: str) -> Mapping[str, Quantity[Any]]:
+    """The quantities that an experiment's family measures, by name."""
+    return registered(family_of(experiment).module("quantities"))
+
+
+def measured(
+    claim: Mapping[str, Any], estimates: pd.DataFrame, known: Mapping[str, Quantity[Any]]
+) -> Interval:
+    """What a claim is judged by: its quantity with its interval, or with its range over seeds.
+
+    Args:
+        claim: its entry.
+        estimates: the table of its experiment.
+        known: the quantities of its family.
+
+    Raises:
+        InnerlrError: a quantity that is not registered, or was not measured there.
+    """
+    name, panel, at = claim["quantity"], str(claim["panel"]), claim.get("at", {})
+    if name not in known:
+        raise InnerlrError(
+            f"claims.yaml: {claim['id']}: no quantity {name!r}. {nearest(name, known)}"
+        )
+    try:
+        if not claim.get(EACH):
+            return measuring.measure(estimates, known[name], panel, at)
+        values = measuring.select(estimates, name, panel, at).value.to_numpy(dtype=float)
+    except InnerlrError as error:
+        raise InnerlrError(f"claims.yaml: {claim['id']}: {error}") from error
+    return farthest(values, claim["expected"])
+
+
+def farthest(values: Array, expected: Mapping[str, Any]) -> Interval:
+    """The value that is farthest from what is expected, with the least and the largest.
+
+    Args:
+        values: (seeds,).
+        expected: as in claims.yaml.
+    """
+    if np.isnan(values).any():
+        return Interval(np.nan, np.nan, np.nan)
+    low, high = bounds(expected)
+    beyond = np.maximum(low - values, values - high)
+    return Interval(float(values[beyond.argmax()]), float(values.min()), float(values.max()))
 
 
 def spelt_out(claims: Sequence[Mapping[str, Any]], verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -217,11 +273,7 @@ def worst(
 ) -> Interval:
     """The repetition that is farthest from what is expected, with the least and the largest."""
     found = _values(estimates, panel, quantity).value.to_numpy(dtype=float)
-    if np.isnan(found).any():
-        return Interval(np.nan, np.nan, np.nan)
-    low, high = bounds(expected)
-    beyond = np.maximum(low - found, found - high)
-    return Interval(float(found[beyond.argmax()]), float(found.min()), float(found.max()))
+    return farthest(found, expected)
 
 
 def _values(estimates: pd.DataFrame, panel: str, quantity: str) -> pd.DataFrame:

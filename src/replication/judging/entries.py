@@ -29,9 +29,11 @@ KEYS = {
     "reason",
     "needs",
 }
+# a claim may have it: the values of the keys that its quantity varies by
+AT = "at"
 # a claim may have it: the statement is about every repetition, and the worst one decides
 EACH = "each"
-# of a statement that other claims spell out
+# the keys of a statement that other claims spell out
 SUMMARY_KEYS = {"id", "place", "claim", "of", "reason"}
 
 
@@ -130,7 +132,7 @@ def check(claim: Mapping[str, Any]) -> None:
     where = f"claims.yaml: {claim.get('id', claim)}"
     keys = SUMMARY_KEYS if "of" in claim else KEYS
     for key in claim:
-        if key not in keys and (key != EACH or "of" in claim):
+        if key not in keys and (key not in (AT, EACH) or "of" in claim):
             raise InnerlrError(f"{where}: unknown key {key!r}. {nearest(key, keys)}")
     missing = keys - set(claim)
     if missing:

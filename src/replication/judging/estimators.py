@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from innerlr.intervals import Interval, geometric_interval
-from innerlr.io.files import read_table
+from replication import measuring
 from replication.families import family_of
 from replication.judging.claims import measure
+from replication.measuring import places, read_estimates
+from replication.quantity import registered
 
 ESTIMATORS_TITLE = "Every estimate of the adaptation learning rate"
 
@@ -58,7 +60,7 @@ def every_estimate(files: Mapping[str, str | Path]) -> pd.DataFrame:
     Returns:
         The rows of :func:`estimators_table`, experiment by experiment.
     """
-    tables = [estimators_table(x, read_table(path), declared(x)) for x, path in files.items()]
+    tables = [estimators_table(x, read_estimates(path), declared(x)) for x, path in files.items()]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -74,13 +76,15 @@ def estimators_table(experiment: str, estimates: pd.DataFrame, family: Declared)
         Columns experiment, panel, estimator, alpha (the mean), low and high. Exact ones have no
         low and high; where rates spread by factors, means are geometric.
     """
+    if "interval" in estimates:
+        return _of_registered(experiment, estimates)
     labels = {**ESTIMATORS, **family.estimators}
     rows = []
     kept = estimates[estimates.quantity.isin(labels)]
     for (panel, quantity), group in kept.groupby(["panel", "quantity"]):
         label = labels[str(quantity)]
         if quantity == "alpha_lim" and "exact" in label:
-            # of the law, not of its draws
+            # it belongs to the law, not to its draws
             interval = Interval(float(group.value.iloc[0]), np.nan, np.nan)
         elif family.geometric and quantity != "alpha_star" and (group.seed >= 0).all():
             interval = rate_interval(estimates, str(panel), str(quantity))
@@ -88,6 +92,19 @@ def estimators_table(experiment: str, estimates: pd.DataFrame, family: Declared)
             interval = measure(estimates, str(panel), str(quantity))
         rows.append((experiment, panel, label, *interval))
     return pd.DataFrame(rows, columns=["experiment", "panel", "estimator", "alpha", "low", "high"])
+
+
+def _of_registered(experiment: str, estimates: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for quantity in registered(family_of(experiment).module("quantities")).values():
+        if not quantity.estimator:
+            continue
+        for panel, at in places(estimates, quantity):
+            where = ", ".join([panel, *(f"{key} {value:g}" for key, value in at.items())])
+            interval = measuring.measure(estimates, quantity, panel, at)
+            rows.append((experiment, where, quantity.estimator, *interval))
+    columns = ["experiment", "panel", "estimator", "alpha", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).sort_values(["panel", "estimator"], kind="stable")
 
 
 def rate_interval(estimates: pd.DataFrame, panel: str, quantity: str) -> Interval:

@@ -32,7 +32,7 @@ VERDICTS = ("claims.csv", "tables/claims.html")
 ESTIMATORS = tuple(f"tables/estimators.{kind}" for kind in ("csv", "tex", "html"))
 # a file was made from an experiment if its record names one of these
 STAGE = re.compile(r"(?:sweeps|estimates|claims)/([^/]+)\.csv$")
-# of one of several pages
+# one of several pages
 PAGE = re.compile(r"-\d+(?=\.\w+$)")
 
 
@@ -48,11 +48,11 @@ def keep(
     Of several runs a later one takes the place of an earlier one for the experiments that it has
     judged: their figures, tables, verdicts and estimates. Specification curves are of the last
     run that drew them. Beside them stand each run's configuration, as config-<run>.yaml, what came
-    from it, in runs.yaml, and the time that it took, in compute.csv; a run of which nothing is left
+    from it, in runs.yaml, and the time that it took, in compute.csv; a run that left nothing
     is not named.
 
     Args:
-        runs: folders of results, each of which verifies.
+        runs: folders of results; each must verify.
         reference: the folder to replace.
         entries: every claim, in whose order the verdicts are.
         update: whether the runs that `reference` is of come before `runs`, so that what these have

@@ -79,7 +79,7 @@ def robustness(root: Path) -> pd.DataFrame:
     tables, config = [], Config()
     for path in sorted((root / REFERENCE / "tables").glob("*_readings.csv")):
         table = pd.read_csv(path)[["id", "reading", *NUMBERS, "verdict"]]
-        readings = getattr(config, path.stem.removesuffix("_readings")).readings
+        readings = getattr(config, path.stem.removesuffix("_readings")).specifications
         tables.append(table[table.id.str.startswith(tuple(readings.claims or [""]))])
     if not tables:
         return pd.DataFrame(columns=["primary", "readings", *VERDICTS])
@@ -285,7 +285,7 @@ def _reports(experiments: Iterable[str]) -> dict[str, ModuleType]:
 def _robust(found: pd.DataFrame) -> str:
     """A sentence on how much hangs on the assumptions."""
     if found.empty:
-        return "The reference results have no readings; `snakemake readings` makes them."
+        return "The reference results have no readings; `snakemake specifications` makes them."
     touched = found[found.readings > 0]
     same = [row[row.primary] == row.readings for _, row in touched.iterrows()]
     turned = (
@@ -366,7 +366,9 @@ def _runs(root: Path) -> list[list[str]]:
         parts = [key for key in ("seed", *run["experiments"]) if key in current]
         ours, theirs = ({key: values.get(key) for key in parts} for values in (current, config))
         # readings shown of another run have its settings
-        elsewhere = {f"{key}.readings" for key in parts if f"{key}_readings" not in run["shown"]}
+        elsewhere = {
+            f"{key}.specifications" for key in parts if f"{key}_readings" not in run["shown"]
+        }
         body.append(
             [
                 f"`{run['run']}`",

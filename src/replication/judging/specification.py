@@ -44,7 +44,7 @@ def specification_curves(
     Args:
         readings: columns id, reading, quantity, measured, low, high, verdict, as
             :func:`replication.judging.claims.under_readings` makes them.
-        claims: the entries of claims.yaml that `readings` are about, of which `expected` is used.
+        claims: the entries of claims.yaml that `readings` are about; `expected` is used.
         choices: of each reading, the keys it changes and their values there; none for the primary.
 
     Returns:

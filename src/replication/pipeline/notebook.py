@@ -135,9 +135,24 @@ def to_html(executed: str, *, title: str) -> str:
     return str(body).replace("</head>", f"{_STYLE}</head>", 1)
 
 
-def caption(template: str, claims: Sequence[str]) -> str:
-    """The figure's caption (reStructuredText) with the verdicts below it."""
-    lines = [Path(template).read_text().rstrip(), ""]
+def caption(template: str, claims: Sequence[str], sections: Mapping[str, Mapping[str, Any]]) -> str:
+    """The figure's caption (reStructuredText) with the verdicts below it.
+
+    Args:
+        template: the caption's file; `{fig08[seeds]}` stands for a value of a section.
+        claims: files of verdicts.
+        sections: of the figure's experiments.
+
+    Raises:
+        InnerlrError: the caption names a value that no section has.
+    """
+    text = Path(template).read_text(encoding="utf-8").rstrip()
+    try:
+        lines = [text.format(**sections), ""]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InnerlrError(
+            f"{template}: a number in braces is no value of {sorted(sections)}: {error}."
+        ) from error
     judged = pd.concat([pd.read_csv(path) for path in claims]) if claims else pd.DataFrame()
     if len(judged):
         lines += ["**Claims**", ""]

@@ -172,14 +172,14 @@ class Targets:
 
     def claims_of_readings(self, experiment: str) -> list[Mapping[str, Any]]:
         """The claims that an experiment's readings bear on."""
-        starts = self.config.section(experiment).readings.claims
+        starts = self.config.section(experiment).specifications.claims
         return beginning_with(
-            self.claims(experiment), starts, f"config: {experiment}.readings.claims"
+            self.claims(experiment), starts, f"config: {experiment}.specifications.claims"
         )
 
-    def reading_section(self, experiment: str, reading: str) -> dict[str, Any]:
+    def specification_section(self, experiment: str, reading: str) -> dict[str, Any]:
         """The section of an experiment under one reading."""
-        changed = self.config.section(experiment).reading(reading)
+        changed = self.config.section(experiment).specification(reading)
         values: dict[str, Any] = changed.for_stage("estimates")
         return values
 
@@ -191,7 +191,7 @@ class Targets:
     @cached_property
     def shared(self) -> list[str]:
         """Open experiments whose readings share their training jobs."""
-        return [name for name in self.open if self.reading_runs(name)]
+        return [name for name in self.open if self.specification_runs(name)]
 
     @cached_property
     def trained_apart(self) -> list[str]:
@@ -203,14 +203,14 @@ class Targets:
         """Open experiments in which nothing is trained."""
         return [name for name in self.open if not self.runs(name)]
 
-    def reading_runs(self, experiment: str) -> list[str]:
+    def specification_runs(self, experiment: str) -> list[str]:
         """Training jobs that all readings of an experiment share."""
         section = self.config.section(experiment)
-        return section.reading_runs() if isinstance(section, TrainedSection) else []
+        return section.specification_runs() if isinstance(section, TrainedSection) else []
 
-    def trained_for_readings(self, experiment: str) -> list[Path]:
+    def trained_for_specifications(self, experiment: str) -> list[Path]:
         """What the training jobs make that all readings of an experiment share."""
-        return self._of_runs(experiment, self.reading_runs(experiment))
+        return self._of_runs(experiment, self.specification_runs(experiment))
 
     def tables_of_readings(self, experiment: str) -> list[Path]:
         """The estimates under the readings: one file of all, or one each if each is trained."""
@@ -241,7 +241,7 @@ class Targets:
 
     @property
     def readings(self) -> list[Path]:
-        """All that the target `readings` makes."""
+        """All that the target `specifications` makes."""
         tables = [self.results / f"tables/{name}_readings.csv" for name in self.open]
         rates = [path for name in self.shared for path in self.rates(name)]
         return [*tables, *rates, *(path for name in self.curves for path in self.picture(name))]

@@ -4,18 +4,18 @@ from typing import Literal
 
 Device = Literal["auto", "cpu", "cuda"]
 
-# of multilayer perceptrons: see replication.training.mlp and .maml
+# choices for multilayer perceptrons: see replication.training.mlp and .maml
 Activation = Literal["relu", "tanh", "softplus"]
 NetworkInit = Literal["pytorch", "truncated_normal", "lecun_normal", "he_normal"]
 Optimizer = Literal["adam", "sgd"]
 
-# of ANIL: see replication.training.anil
+# choices for ANIL: see replication.training.anil
 ForwardNorm = Literal["none", "l2", "l2sqrtd", "layernorm"]
 Sigma2 = Literal["gram", "covsum", "cov", "var", "trace"]
-RateName = Literal["online", "alpha_lim", "learned"]
+AlphaName = Literal["online", "alpha_lim", "learned"]
 InnerLoss = Literal["mean", "sum"]
 BatchNorm = Literal["together", "separate"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 
-# of images: see replication.images.bank
+# choices for images: see replication.images.bank
 Resize = Literal["nearest", "lanczos"]

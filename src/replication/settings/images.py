@@ -11,7 +11,7 @@ from replication.settings.types import Count
 
 
 class OmniglotSplit(Section):
-    """Characters of each split; each is four classes, one a rotation."""
+    """Characters of each split; each is four classes, one for each rotation."""
 
     train: Count = 1100
     validation: Annotated[int, Field(ge=0, le=10**8)] = 100

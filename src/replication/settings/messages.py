@@ -43,7 +43,7 @@ def place_of(problem: Any, raw: Mapping[str, Any]) -> tuple[str | int, ...]:
         elif problem["type"] == "missing" and part == problem["loc"][-1]:
             location.append(part)
     if not location and problem["type"] == "value_error":
-        # that of the whole configuration names its section itself
+        # an error of the whole configuration names its section itself
         section = problem["msg"].removeprefix("Value error, ").partition(":")[0]
         location = [section] if section in raw else []
     return tuple(location)
@@ -58,8 +58,13 @@ def _explained(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> 
     location = place_of(problem, raw)
     where = cut(".".join(map(str, location))) or "top level"
     if problem["type"] == "extra_forbidden":
-        valid = _valid_keys(problem["loc"][:-1], model)
-        return f"{where}: unknown key. {nearest(cut(str(problem['loc'][-1])), valid)}"
+        sections = _sections_at(problem["loc"][:-1], model)
+        key = str(problem["loc"][-1])
+        for section in sections:
+            if new := section.new_name(key):
+                return f"{where}: this key is called `{new}` now."
+        valid = sorted({name for section in sections for name in section.model_fields})
+        return f"{where}: unknown key. {nearest(cut(key), valid)}"
     if problem["type"] == "missing":
         return f"{where}: missing. Add it, for example `{location[-1]}: ...`."
     if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
@@ -68,9 +73,9 @@ def _explained(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> 
         if given is None:
             return f"{where}: missing `name`. Valid: {', '.join(filter(None, tags)) or 'see docs'}."
         return f"{where}.name: unknown {quoted(given)}. {nearest(cut(str(given)), tags)}"
-    if problem["type"] == "value_error":  # of a whole section, and says what it got
+    if problem["type"] == "value_error":  # it is about a whole section, and says what it got
         text = problem["msg"].removeprefix("Value error, ")
-        # that of the whole configuration names its section itself
+        # an error of the whole configuration names its section itself
         before = f"{where}: " if problem["loc"] else ""
         return before + text + ("" if text.endswith((".", "?")) else ".")
     message = _SHOULD.sub("", problem["msg"]).replace("match pattern", "the pattern")
@@ -80,8 +85,8 @@ def _explained(problem: Any, raw: Mapping[str, Any], model: type[BaseModel]) -> 
     return said
 
 
-def _valid_keys(location: tuple[Any, ...], model: type[BaseModel]) -> list[str]:
-    """Keys of the section at a pydantic error location below `model`."""
+def _sections_at(location: tuple[Any, ...], model: type[BaseModel]) -> list[Any]:
+    """The section classes that a pydantic error location below `model` may be in."""
     models: list[Any] = [model]
     for part in location:
         found: list[Any] = []
@@ -90,7 +95,7 @@ def _valid_keys(location: tuple[Any, ...], model: type[BaseModel]) -> list[str]:
                 found.append(candidate)
         if found:
             models = found
-    return sorted({name for model in models for name in getattr(model, "model_fields", {})})
+    return [model for model in models if hasattr(model, "model_fields")]
 
 
 def _annotation(model: Any, part: Any) -> Any:

@@ -345,7 +345,7 @@ class _Reader:
 
     def _number(self, event: Any, tag: str, place: Place) -> float:
         word = event.value
-        # of a whole number, before Python reads it: it refuses more than 4300 digits
+        # checked before Python reads it, which refuses more than 4300 digits
         if tag == "int" and len(word) > 80:
             self._refuse(event, place, f"expected a number below 2^63, got {len(word):,} digits")
         number = self._made(event, tag, place)

@@ -19,7 +19,7 @@ from pydantic import (
 
 from replication.settings.messages import explain
 from replication.settings.sources import Source, ours
-from replication.settings.types import Distinct, ReadingName, Seeds
+from replication.settings.types import Distinct, Seeds, SpecificationName
 
 # 1e-8, which YAML 1.1 reads as text for want of a dot
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
@@ -59,7 +59,9 @@ class Section(BaseModel):
     sources: ClassVar[dict[str, Source]] = {}
     # keys that the data and features stages do not read: changing one reruns from the sweep on
     late: ClassVar[frozenset[str]] = frozenset()
-    # of an experiment's section: the module and the class of its family that compute it
+    # keys that had another name before: old name to new name
+    former: ClassVar[dict[str, str]] = {}
+    # the module and the class of its family that compute an experiment's section
     computed_by: ClassVar[str] = ""
 
     @model_validator(mode="before")
@@ -70,10 +72,18 @@ class Section(BaseModel):
         numeric = _numeric(cls)
         return {key: _as_number(v) if key in numeric else v for key, v in values.items()}
 
+    @classmethod
+    def new_name(cls, key: str) -> str | None:
+        """What a key of former versions is called now; none if there never was such a key."""
+        return next(
+            (s.__dict__["former"][key] for s in cls.__mro__ if key in s.__dict__.get("former", {})),
+            None,
+        )
+
     def check_whole(self) -> None:
         """Raise ValueError if the section as configured cannot be run.
 
-        A job may be given a part of it, of which less is asked.
+        A job may be given a part of it, which need not be whole.
         """
 
     def for_stage(self, stage: str) -> dict[str, Any]:
@@ -89,64 +99,75 @@ class Section(BaseModel):
         return values if stage == "figure" else _without_titles(values)
 
 
-class Readings(Section):
-    """Readings of what a section leaves open, run one by one by the target `readings`.
+class Specifications(Section):
+    """Specifications of what a section leaves open, run one by one by the target `specifications`.
 
     Both keys hold values of the section, nested as there; "*" stands for every key of a mapping.
     """
 
-    change: dict[str, Any] = {}
-    alternatives: dict[ReadingName, dict[str, Any]] = {}
+    scale: dict[str, Any] = {}
+    named: dict[SpecificationName, dict[str, Any]] = {}
     claims: Distinct[str] = []
+
+    former: ClassVar[dict[str, str]] = {"change": "scale", "alternatives": "named"}
 
 
 PRIMARY = "primary"
 
 
 class OpenSection(Section):
-    """A section of values that the paper leaves open, with other readings of them."""
+    """A section of values that the paper leaves open, with other specifications of them."""
 
-    readings: Readings = Readings()
+    specifications: Specifications = Specifications()
+
+    former: ClassVar[dict[str, str]] = {"readings": "specifications"}
 
     sources: ClassVar[dict[str, Source]] = {
-        "readings.change": ours("what all readings change, for speed; see the target readings"),
-        "readings.alternatives": ours("other values of what is assumed, a reading each"),
-        "readings.claims": ours("beginnings of the claims the readings bear on; none: all"),
+        "specifications.scale": ours(
+            "what all specifications change, for speed; see the target specifications"
+        ),
+        "specifications.named": ours("other values of what is assumed, a specification each"),
+        "specifications.claims": ours(
+            "beginnings of the claims the specifications bear on; none: all"
+        ),
     }
 
-    def alternatives(self) -> dict[str, dict[str, Any]]:
-        """What each reading but the primary one changes, nested as in the section."""
-        return self.readings.alternatives
+    def named(self) -> dict[str, dict[str, Any]]:
+        """What each specification but the primary one changes, nested as in the section."""
+        return self.specifications.named
 
     def choices(self) -> dict[str, dict[str, Any]]:
-        """What each reading changes, the primary one first: dotted keys to their values there."""
-        flat = {name: dict(dotted(values)) for name, values in self.alternatives().items()}
+        """What each specification changes, the primary one first: values by dotted key."""
+        flat = {name: dict(dotted(values)) for name, values in self.named().items()}
         return {PRIMARY: {}, **flat}
 
-    def reading(self, name: str) -> Self:
+    def specification(self, name: str) -> Self:
         """The section under one of its alternatives; `primary` changes only what all change."""
         return type(self).model_validate(self._changed(name))
 
     def _changed(self, name: str) -> dict[str, Any]:
         values = self.model_dump()
-        for change in (self.readings.change, self.alternatives().get(name, {})):
+        for change in (self.specifications.scale, self.named().get(name, {})):
             values = _with_change(values, change)
-        return values | {"readings": {}}
+        return values | {"specifications": {}}
 
     def check_whole(self) -> None:
         super().check_whole()
-        if not isinstance(self.readings, Readings) or self.readings == Readings():
+        if (
+            not isinstance(self.specifications, Specifications)
+            or self.specifications == Specifications()
+        ):
             return
-        for name in [PRIMARY, *self.alternatives()]:
+        for name in [PRIMARY, *self.named()]:
             try:
-                self.reading(name)
+                self.specification(name)
             except ValidationError as error:
                 what = explain(error.errors()[0], self._changed(name), type(self))
-                raise ValueError(f"reading {name!r}: {what}") from error
+                raise ValueError(f"specification {name!r}: {what}") from error
 
     def for_stage(self, stage: str) -> dict[str, Any]:
         # no stage reads them: a new one reruns nothing
-        return without(super().for_stage(stage), "readings")
+        return without(super().for_stage(stage), "specifications")
 
 
 class TrainedSection(OpenSection):
@@ -167,16 +188,16 @@ class TrainedSection(OpenSection):
             values = without(values, *self.late, *self.after_training)
         return values
 
-    def reading_runs(self) -> list[str]:
-        """Training jobs that all readings share; none where each reading trains its own networks.
+    def specification_runs(self) -> list[str]:
+        """Training jobs that all specifications share; none where each trains its own networks.
 
-        Those of an experiment that has such jobs give its readings and a picture of their rates:
-        its class has `readings` and `rates`, its family's draw.py `rates_and_accuracy`.
+        An experiment with such jobs tells its specifications and a picture of their rates: its
+        class has `specifications` and `rates`, its family's draw.py `rates_and_accuracy`.
         """
         return []
 
-    def for_readings(self) -> dict[str, Any]:
-        """What the shared readings read of the section."""
+    def for_specifications(self) -> dict[str, Any]:
+        """What the shared specifications read of the section."""
         return self.model_dump()
 
     def for_run(self, run: str) -> dict[str, Any]:

@@ -11,15 +11,15 @@ Entry = TypeVar("Entry")
 Values = TypeVar("Values", bound=Sequence[Any])
 
 # Bounds of sizes keep out slips (a key held down, 1e12 tasks), far above all that is ever run.
-Count = Annotated[int, Field(gt=0, le=10**8)]  # of tasks, steps
-Samples = Annotated[int, Field(gt=0, le=10**6)]  # of a task
-Dim = Annotated[int, Field(gt=0, le=10**5)]  # of features: a Gram matrix has its square
-Width = Annotated[int, Field(gt=0, le=10**7)]  # of one hidden layer
+Count = Annotated[int, Field(gt=0, le=10**8)]  # tasks, steps
+Samples = Annotated[int, Field(gt=0, le=10**6)]  # samples of a task
+Dim = Annotated[int, Field(gt=0, le=10**5)]  # features: a Gram matrix has its square
+Width = Annotated[int, Field(gt=0, le=10**7)]  # units of one hidden layer
 Seeds = Annotated[int, Field(gt=0, le=10**4)]  # a job each where networks are trained
 Repetitions = Annotated[int, Field(gt=0, le=10**6)]
 # fewer than 12 points draw no curve
 GridPoints = Annotated[int, Field(ge=12, le=10**5)]
-Log2 = Annotated[int, Field(gt=0, le=26)]  # of numbers of tasks
+Log2 = Annotated[int, Field(gt=0, le=26)]  # exponents of numbers of tasks
 
 _SMALLEST, _LARGEST = 1e-20, 1e12
 
@@ -52,4 +52,4 @@ Several = Annotated[list[Entry], Field(min_length=1, max_length=1000), NotRepeat
 # names of files and columns are made of it
 PanelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
 Named = Annotated[dict[PanelName, Entry], Field(min_length=1)]
-ReadingName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]
+SpecificationName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]

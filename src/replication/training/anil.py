@@ -20,16 +20,16 @@ from innerlr.checks import choice
 from innerlr.errors import InnerlrError
 from innerlr.models import head_alpha
 from replication.settings.choices import (
+    AlphaName,
     BatchNorm,
     ForwardNorm,
     InnerLoss,
     Precision,
-    RateName,
     Sigma2,
 )
 
-STEP: dict[str, Any] = {"stride": 2, "padding": 1}  # of a convolution
-EPS = 1e-5  # of batch and layer norm
+STEP: dict[str, Any] = {"stride": 2, "padding": 1}  # every convolution's
+EPS = 1e-5  # batch and layer norm add it to a variance
 IN_CACHE = 1 << 21  # bytes that a block takes in at once on a CPU
 
 
@@ -85,7 +85,7 @@ class ConvNet(nn.Module):
         rows, filters, size = self._first_layer(images)
         few = _at_once(n * math.prod(size) * filters.shape[-1], dtype, images.device)
         firsts = (x.to(dtype).split(few) for x in (rows, filters))
-        outputs = [  # of a block, one tensor a task
+        outputs = [  # a block's, one tensor for each task
             output
             for part in zip(*firsts, strict=True)
             for output in self._normed(1, _FirstTwo.apply(*part, kernels[0], size), n)
@@ -164,10 +164,12 @@ class _FirstTwo(torch.autograd.Function):
         rows, filters, kernel = ctx.saved_tensors
         x = _first_output(rows, filters, ctx.size)
         of_x, of_kernel = _slopes(slope, x, kernel)
-        torch.ops.aten.threshold_backward.grad_input(of_x, x, 0, grad_input=of_x)  # of the ReLU
+        torch.ops.aten.threshold_backward.grad_input(
+            of_x, x, 0, grad_input=of_x
+        )  # through the ReLU
         of_x = of_x.permute(0, 2, 3, 1).reshape(len(rows), -1, math.prod(ctx.size), x.shape[1])
         of_filters = rows @ of_x.flatten(1, 2)
-        # of the images, for whoever asks for it
+        # gradient with respect to the images, only if requested
         of_rows = filters @ of_x.flatten(1, 2).mT if ctx.needs_input_grad[0] else None
         return of_rows, of_filters, of_kernel, None
 
@@ -242,10 +244,10 @@ def adapt(
     targets: Tensor,
     weight: Tensor,
     bias: Tensor,
-    rate: Tensor | float,
-    steps: int,
+    alpha: Tensor | float,
+    inner_steps: int,
 ) -> tuple[Tensor, Tensor]:
-    """The head after `steps` gradient steps on the mean cross-entropy, differentiable to any order.
+    """The head after gradient steps on the mean cross-entropy, differentiable to any order.
 
     With E = (softmax(F W + b) - Y) / n the gradient is F'E in W and 1'E in b.
 
@@ -254,35 +256,35 @@ def adapt(
         targets: (n, ways), Y, one-hot, the same for all tasks.
         weight: (d, ways), W at the start.
         bias: (ways,), b at the start.
-        rate: the adaptation learning rate.
-        steps: how many.
+        alpha: the adaptation learning rate.
+        inner_steps: how many.
 
     Returns:
         W (tasks, d, ways) and b (tasks, 1, ways).
     """
     tasks, n = features.shape[:2]
     w, b = weight.expand(tasks, -1, -1), bias.expand(tasks, 1, -1)
-    for _ in range(steps):
+    for _ in range(inner_steps):
         error = (torch.softmax(torch.baddbmm(b, features, w), -1) - targets) / n
-        w = w - rate * (features.mT @ error)
-        b = b - rate * error.sum(1, keepdim=True)
+        w = w - alpha * (features.mT @ error)
+        b = b - alpha * error.sum(1, keepdim=True)
     return w, b
 
 
-def ideal_loss(rate: float, steps: int, ways: int, length: float) -> float:
+def ideal_loss(alpha: float, inner_steps: int, ways: int, length: float) -> float:
     """Loss left where a class' features are all the same and orthogonal to every other class'.
 
     After one step from a head of zeros, no features of that length leave less if their cosines are
     not negative, as after a ReLU. The number of shots does not matter.
 
     Args:
-        rate, steps: of the inner loop.
+        alpha, inner_steps: of the inner loop.
         ways: classes.
         length: of the features that the head sees.
     """
     features = length * torch.eye(ways, dtype=torch.float64)
     start = torch.zeros(ways, ways, dtype=torch.float64), torch.zeros(ways, dtype=torch.float64)
-    w, b = adapt(features[None], torch.eye(ways, dtype=torch.float64), *start, rate, steps)
+    w, b = adapt(features[None], torch.eye(ways, dtype=torch.float64), *start, alpha, inner_steps)
     return float(F.cross_entropy((features @ w + b)[0], torch.arange(ways)))
 
 
@@ -348,17 +350,17 @@ class Anil(nn.Module):
     Args:
         network: features and initial head.
         ways, shots: of a task; the first `shots` images of each class are its support.
-        steps: of the inner loop.
+        inner_steps: of the inner loop.
         forward_norm: of the features before the head.
-        rate: a number; "online", the paper's estimate in a buffer; "alpha_lim", ours in a buffer,
+        alpha: a number; "online", the paper's estimate in a buffer; "alpha_lim", ours in a buffer,
             :func:`innerlr.head_alpha` of the features that the head sees; "learned", a parameter
             that is trained with the rest (Meta-SGD's scalar).
         sigma2: reading of the online estimate.
         keep: share of the old value when the buffer is updated; it starts at the first estimate.
-        inner_loss: mean | sum, the loss that `rate` is for; a rate on the sum is worth ways x shots
-            times itself, but alpha_lim is always for the mean.
+        inner_loss: mean | sum, the loss that `alpha` is for; a rate on the sum is worth ways x
+            shots times itself, but alpha_lim is always for the mean.
         batch_norm: together | separate, whether support and query images share batch statistics.
-        first_rate: where a learned rate starts.
+        first_alpha: where a learned rate starts.
         precision: float32, or bfloat16 for the convolutions; tf32 is for whoever trains it to set
             (:func:`replication.training.device.convolutions`).
 
@@ -375,14 +377,14 @@ class Anil(nn.Module):
         *,
         ways: int,
         shots: int,
-        steps: int,
+        inner_steps: int,
         forward_norm: ForwardNorm,
-        rate: float | RateName,
+        alpha: float | AlphaName,
         sigma2: Sigma2 = "covsum",
         keep: float = 0.9,
         inner_loss: InnerLoss = "mean",
         batch_norm: BatchNorm = "together",
-        first_rate: float = 0.1,
+        first_alpha: float = 0.1,
         precision: Precision = "float32",
     ) -> None:
         super().__init__()
@@ -391,24 +393,24 @@ class Anil(nn.Module):
         choice(inner_loss, "inner_loss", get_args(InnerLoss))
         choice(batch_norm, "batch_norm", get_args(BatchNorm))
         choice(precision, "precision", get_args(Precision))
-        if isinstance(rate, str):
-            choice(rate, "rate", get_args(RateName))
-        self.network, self.ways, self.shots, self.steps = network, ways, shots, steps
-        self.forward_norm, self.rate, self.sigma2, self.keep = forward_norm, rate, sigma2, keep
-        self.per_rate = ways * shots if inner_loss == "sum" and rate != "alpha_lim" else 1
-        self.buffered = rate in ("online", "alpha_lim")
+        if isinstance(alpha, str):
+            choice(alpha, "alpha", get_args(AlphaName))
+        self.network, self.ways, self.shots, self.inner_steps = network, ways, shots, inner_steps
+        self.forward_norm, self.given, self.sigma2, self.keep = forward_norm, alpha, sigma2, keep
+        self.per_alpha = ways * shots if inner_loss == "sum" and alpha != "alpha_lim" else 1
+        self.buffered = alpha in ("online", "alpha_lim")
         self.batch_norm, self.precision = batch_norm, precision
         dtype = network.head_weight.dtype
         self.register_buffer("targets", torch.eye(ways, dtype=dtype).repeat_interleave(shots, 0))
         self.register_buffer("buffer", torch.tensor(math.nan, dtype=torch.float64))
-        if rate == "learned":
-            self.learned = nn.Parameter(torch.tensor(first_rate, dtype=dtype))
+        if alpha == "learned":
+            self.learned = nn.Parameter(torch.tensor(first_alpha, dtype=dtype))
 
     def alpha(self) -> Tensor | float:
         """The rate in use, on the mean loss."""
-        if self.rate == "learned":
-            return self.learned * self.per_rate
-        return (self.buffer if self.buffered else float(self.rate)) * self.per_rate
+        if self.given == "learned":
+            return self.learned * self.per_alpha
+        return (self.buffer if self.buffered else float(self.given)) * self.per_alpha
 
     def observe(self, raw: Tensor, support: Tensor, query: Tensor) -> None:
         """The online update of the buffer, 0.9 of the old value and 0.1 of the new estimate.
@@ -417,22 +419,22 @@ class Anil(nn.Module):
             raw: (tasks, ways shots, d), features of the support images.
             support, query: (tasks, ..., d), features as the head sees them.
         """
-        if self.rate == "online":
+        if self.given == "online":
             value = estimate(raw, support, self.sigma2)
         else:
             value = self.buffer.new_tensor(
                 head_alpha(
-                    support, query, classes=self.ways, loss="cross_entropy", steps=self.steps
+                    support, query, classes=self.ways, loss="cross_entropy", steps=self.inner_steps
                 )
             )
         kept = self.keep * self.buffer + (1 - self.keep) * value
         self.buffer.copy_(torch.where(self.buffer.isnan(), value, kept))
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw features of support (tasks, ways shots, d) and query (tasks, ways queries, d).
+        """Raw features of support (tasks, ways shots, d) and query (tasks, ways query_shots, d).
 
         Args:
-            images: (tasks, ways, shots + queries, height, width), ink in [0, 1].
+            images: (tasks, ways, shots + query_shots, height, width), ink in [0, 1].
         """
         tasks, ways, each, *size = images.shape
         if self.batch_norm == "separate":
@@ -449,7 +451,7 @@ class Anil(nn.Module):
         """Adapt to every task and classify its queries.
 
         Args:
-            images: (tasks, ways, shots + queries, height, width), ink in [0, 1].
+            images: (tasks, ways, shots + query_shots, height, width), ink in [0, 1].
             update: whether the online estimate takes these tasks in, before they are adapted to.
         """
         raw, raw_query = self.features(images)
@@ -458,11 +460,11 @@ class Anil(nn.Module):
             self.observe(raw, support, query)
         elif self.buffered and self.buffer.isnan():
             raise InnerlrError(
-                f"rate: {self.rate!r} has no estimate yet. Pass update=True for the first "
+                f"alpha: {self.given!r} has no estimate yet. Pass update=True for the first "
                 "meta-batch."
             )
         alpha, head = self.alpha(), (self.network.head_weight, self.network.head_bias)
-        w, b = adapt(support, self.targets, *head, alpha, self.steps)
+        w, b = adapt(support, self.targets, *head, alpha, self.inner_steps)
         logits = torch.baddbmm(b, query, w)
         labels = torch.arange(self.ways, device=images.device)
         labels = labels.repeat_interleave(query.shape[1] // self.ways).repeat(len(images))

@@ -39,11 +39,11 @@ class Plan:
         iterations: outer steps.
         meta_batch: tasks an outer step.
         shots: K, support samples a task, of the inner steps.
-        query: samples a task on which the outer loss is taken, drawn apart from the support.
+        query_shots: samples a task on which the outer loss is taken, drawn apart from the support.
         inner_steps: 0 is empirical risk minimisation on the query samples.
         first_order: take the inner gradients as constants (FOMAML).
         optimizer: adam or sgd, of the outer steps.
-        outer_rate: its learning rate.
+        outer_lr: its learning rate.
         pool: how many tasks there are, each with fixed samples; 0 for fresh tasks every step.
 
     Raises:
@@ -53,17 +53,17 @@ class Plan:
     iterations: int
     meta_batch: int = 25
     shots: int = 10
-    query: int = 10
+    query_shots: int = 10
     inner_steps: int = 1
     first_order: bool = False
     optimizer: Optimizer = "adam"
-    outer_rate: float = 1e-3
+    outer_lr: float = 1e-3
     pool: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "meta_batch", "shots", "query"):
+        for name in ("iterations", "meta_batch", "shots", "query_shots"):
             positive(getattr(self, name), name, integer=True)
-        positive(self.outer_rate, "outer_rate")
+        positive(self.outer_lr, "outer_lr")
         for name in ("inner_steps", "pool"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -92,7 +92,7 @@ class TaskBatches:
     ) -> None:
         self._tasks, self._plan, self._streams = tasks, plan, streams
         self._dtype, self._device = dtype, device
-        self._rows = plan.shots + plan.query
+        self._rows = plan.shots + plan.query_shots
         self._block = -1
         self._x = self._y = torch.empty(0)
         # block -1 is no block of steps
@@ -158,7 +158,7 @@ def adapted_losses(
 def needed_bytes(network: MLP, plan: Plan, models: int, itemsize: int = 4) -> int:
     """About how much memory an outer step of a second-order plan takes."""
     steps = 1 if plan.first_order else plan.inner_steps
-    rows = max(steps, 1) * plan.shots + plan.query
+    rows = max(steps, 1) * plan.shots + plan.query_shots
     return models * plan.meta_batch * rows * sum(network.hidden) * KEPT * itemsize
 
 
@@ -246,7 +246,7 @@ class Training:
                 f"{tuple(self.rates.shape)}."
             )
         _check_memory(network, plan, min(len(first), AT_ONCE), first.element_size())
-        rate = plan.outer_rate
+        rate = plan.outer_lr
         self.optimizer: torch.optim.Optimizer = (
             torch.optim.Adam(self.parameters, lr=rate, fused=True)
             if plan.optimizer == "adam"

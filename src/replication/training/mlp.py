@@ -275,7 +275,7 @@ class _Layer:
         return g.view(models, tasks, rows, -1)
 
     def step(self, inputs: Tensor, gradient: Tensor) -> None:
-        """Descend: `gradient` is that of the loss in the layer's output, times the rate."""
+        """Descend: `gradient` is the gradient of the loss in the layer's output, times the rate."""
         if not self.formed:
             self.updates.append((inputs.flatten(0, 1), gradient.flatten(0, 1)))
             return

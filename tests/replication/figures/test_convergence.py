@@ -7,7 +7,7 @@ from small import experiment, pooled, stages
 
 
 def test_the_shrinking_of_the_spread_has_an_interval_over_trials() -> None:
-    _, _, sweep, estimates = stages(experiment("fig08", trials=10))
+    _, _, sweep, estimates = stages(experiment("fig08", seeds=10))
     for panel, curves in sweep.groupby("panel"):
         spread = curves.groupby("tasks").error.std()
         found = pooled(estimates, str(panel))

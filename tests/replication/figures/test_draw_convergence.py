@@ -12,7 +12,7 @@ from replication.figures.convergence.draw import draw, findings
 SECTION = {
     "panels": {"a": {"title": "First"}, "b": {"title": "Second"}},
     "log2_tasks": [2, 4, 6],
-    "trials": 3,
+    "seeds": 3,
     "search_cap": 30,
 }
 # mean error by N of panel a, a power of N with exponent -1/2 from N = 16 on; b's is twice that

@@ -19,7 +19,7 @@ SECTION: dict[str, Any] = {
         "exponential": {"scale": 1.0},
     },
     "alpha": 4e-4,
-    "rate": 1e-4,
+    "eta": 1e-4,
     "max_steps": 1000,
     "seeds": 2,
 }
@@ -85,7 +85,7 @@ def test_what_is_expected_is_black_whatever_the_law() -> None:
 
 def test_the_step_at_which_the_sign_changes() -> None:
     assert crossing_step(SECTION) == pytest.approx(2)
-    assert crossing_step({"alpha": 1e-4, "rate": 1e-5}) == pytest.approx(5)
+    assert crossing_step({"alpha": 1e-4, "eta": 1e-5}) == pytest.approx(5)
 
 
 def test_laws_as_they_are_written() -> None:

@@ -25,7 +25,7 @@ RISKS = {
     ("fixed", 0): [1.5, 1.2, 1.8, 15.0],
     ("fixed", 1): [3.3, 3.0, 3.6, 30.0],
 }
-SECTION = {"fixed_test_rate": 0.2, "other_test_rates": [0.4, 0.125]}
+SECTION = {"fixed_test_alpha": 0.2, "other_test_alphas": [0.4, 0.125]}
 
 
 def sweep() -> pd.DataFrame:

@@ -12,14 +12,14 @@ from matplotlib import pyplot as plt
 from replication.figures.omniglot import draw
 from replication.figures.omniglot.experiment import PUBLISHED
 
-SCHEME = {"forward_norm": "l2sqrtd", "inner_loss": "mean", "rate": 0.1, "sigma2": "covsum"}
+SCHEME = {"forward_norm": "l2sqrtd", "inner_loss": "mean", "alpha": 0.1, "sigma2": "covsum"}
 SECTION: dict[str, Any] = {
     "ways": 20,
     "shots": 3,
     "drawn_iterations": 10,
     "schemes": {
         "default": SCHEME | {"title": "0.1 on the mean"},
-        "online": SCHEME | {"title": "", "rate": "online", "sigma2": "cov", "inner_loss": "sum"},
+        "online": SCHEME | {"title": "", "alpha": "online", "sigma2": "cov", "inner_loss": "sum"},
     },
 }
 ACCURACIES = {

@@ -64,13 +64,14 @@ def test_with_losses_it_is_a_landscape() -> None:
     assert (limit["mean"], limit["alpha"]) == pytest.approx((0.2, 0.2))
 
 
-def test_a_files_curve_is_its_own_with_the_spread_of_the_resamples() -> None:
-    losses = sweep([4, 2, 3], [6, 4, 5], [8, 6, 7])
+def test_a_files_curve_is_its_own_with_the_quantiles_of_the_resamples() -> None:
+    # the first seed is the file as it is; resamples are 0, 1, ..., 40 above a curve
+    losses = sweep([24, 22, 23], *([4 + i, 2 + i, 3 + i] for i in range(41)))
     _, shown = draw(losses, scalars({"a": OF_FILE}), FILE, "mine")
     loss = shown[shown.series == "training_loss"]
-    # the first seed is the file as it is; two resamples are 2 apart: sd sqrt(2)
-    assert loss["mean"].tolist() == [4, 2, 3]
-    np.testing.assert_allclose(loss.high - loss["mean"], TWO * np.sqrt(2))
+    assert loss["mean"].tolist() == [24, 22, 23]
+    assert loss.low.tolist() == pytest.approx([5, 3, 4])
+    assert loss.high.tolist() == pytest.approx([43, 41, 42])
 
 
 def test_without_losses_the_estimates_stand_alone() -> None:

@@ -36,7 +36,7 @@ RANGES = {
     "range_all_low": 0.003,
     "range_all_high": 30.0,
 }
-SECTION = {"iterations": 10, "meta_batch": 25, "seeds": 2, "fixed_test_rate": 0.01}
+SECTION = {"iterations": 10, "meta_batch": 25, "seeds": 2, "fixed_test_alpha": 0.01}
 
 
 def sweep_of(*strategies: str) -> pd.DataFrame:

@@ -118,7 +118,9 @@ def test_the_excluded_interval_is_shaded(axes: Axes) -> None:
 
 def test_bounds_are_a_median_with_its_range(axes: Axes) -> None:
     rows = [("0.5", 25, 2, 0.5), ("0.5", 500, 2, 1.0), ("0.5", 975, 2, 1.75)]
-    panel = panel_of(axes, "d", curves(*rows), feature_dims=[2], feature_spreads=[0.5], cases=30)
+    panel = panel_of(
+        axes, "d", curves(*rows), feature_dims=[2], feature_spreads=[0.5], lemma_seeds=30
+    )
     figure.bounds(panel)
     # the first of the spreads stands a little left of its d
     assert bars(axes, "spread 0.5").tolist() == [pytest.approx([1.86, 1.0, 0.5, 1.75])]
@@ -136,7 +138,7 @@ def test_the_guide_of_example_1_is_the_power_minus_one(axes: Axes) -> None:
 
 
 def test_shares_near_zero_have_their_intervals(axes: Axes) -> None:
-    path = CFG.path.model_copy(update={"feature_scales": [2.0], "draws": 7})
+    path = CFG.path.model_copy(update={"feature_scales": [2.0], "seeds": 7})
     estimates = {
         f"{law}_{what}_at_2": (share, share - 0.1, share + 0.25)
         for law, start in (("central", 0.2), ("uncentral", 0.4))
@@ -181,7 +183,7 @@ def test_the_first_lemma_is_on_top(axes: Axes) -> None:
     for i, name in enumerate(figure.NAMES):
         estimates[f"{name}_as_stated"] = (0.0, 0.0, 0.1)
         estimates[f"{name}_changed"] = (0.1 * i, 0.1 * i - 0.05, 0.1 * i + 0.08)
-    panel = panel_of(axes, "l", curves(), estimates, cases=9)
+    panel = panel_of(axes, "l", curves(), estimates, lemma_seeds=9)
     figure.lemmas(panel)
     ticks = [tick.get_text() for tick in axes.get_yticklabels()]
     assert ticks[-1] == "Lemma 1\npointwise only"
@@ -197,8 +199,14 @@ def test_the_first_lemma_is_on_top(axes: Axes) -> None:
 
 @pytest.fixture(scope="module")
 def small() -> tuple[TheorySection, pd.DataFrame, pd.DataFrame]:
-    change = {"seeds": 2, "draws": 2, "cases": 20, "grid_points": 12, "log2_tasks": [2, 3]}
-    change |= {"path": {"tasks": 30, "draws": 3}, "network": {"test_tasks": 4}}
+    change = {
+        "seeds": 2,
+        "seeds_per_group": 2,
+        "lemma_seeds": 20,
+        "grid_points": 12,
+        "log2_tasks": [2, 3],
+    }
+    change |= {"path": {"tasks": 30, "seeds": 3}, "network": {"test_tasks": 4}}
     cfg = TheorySection.model_validate(change)
     made = Theory("theory", cfg, 3)
     features = made.features()

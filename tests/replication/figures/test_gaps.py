@@ -12,7 +12,7 @@ def test_the_expected_gaps_of_figure_5_are_the_mean_over_drawn_optima() -> None:
     made = experiment("fig05", seeds=1, alpha=2e-3)
     features = made.features()
     law, n = made._law("exponential"), made.cfg.tasks  # type: ignore[attr-defined]
-    ((phi, _),) = law.chunks(made.rng(2, 0, 0), n)
+    ((phi, _),) = law.blocks(made.rng(2, 0, 0), n)
     gram = phi.swapaxes(1, 2) @ phi
     step = np.eye(made.cfg.dim) - 2 * made.cfg.alpha / made.cfg.shots * gram
     a = np.random.default_rng(0).normal(0, np.sqrt(3), (4000, n, made.cfg.dim))
@@ -57,7 +57,7 @@ def test_the_gaps_of_figure_5_are_those_of_plain_descent() -> None:
         w = np.repeat(start[None], len(phi), axis=0)
         for _ in range(20):
             residual = np.einsum("nkd,nd->nk", phi, w - a)
-            w = w - 2 * made.cfg.rate / phi.shape[1] * np.einsum("nkd,nk->nd", phi, residual)
+            w = w - 2 * made.cfg.eta / phi.shape[1] * np.einsum("nkd,nk->nd", phi, residual)
         adapted.append(w)
     loss = [float((np.einsum("nkd,nd->nk", phi, w - a) ** 2).sum()) for w in adapted]
     distance = [float(((w - a) ** 2).sum(1).mean()) for w in adapted]

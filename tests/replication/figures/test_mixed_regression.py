@@ -12,8 +12,8 @@ from replication.figures.mixed_regression.problem import MixedRegression, _wisha
 PROBLEM = MixedRegression(
     tasks=40,
     dim=6,
-    train_shots=4,
-    validation_shots=9,
+    shots=4,
+    query_shots=9,
     test_shots=5,
     noise=0.3,
     task_spread=0.5,
@@ -63,7 +63,7 @@ def test_the_exact_test_risk_is_that_of_simulated_tasks(rate: float) -> None:
 
 
 def test_the_minimiser_of_the_mean_risk_has_its_interval_over_sets() -> None:
-    made = experiment("fig11", trials=20, grid_points=41)
+    made = experiment("fig11", seeds=20, grid_points=41)
     features = made.features()
     sweep = made.sweep(features)
     estimates = made.estimates(features, sweep)
@@ -83,7 +83,7 @@ def test_the_minimiser_of_the_mean_risk_has_its_interval_over_sets() -> None:
 
 
 def test_the_spread_over_fixed_rates_is_that_of_the_lowest_risks() -> None:
-    made = experiment("fig11", other_test_rates=[0.1, 0.5])
+    made = experiment("fig11", other_test_alphas=[0.1, 0.5])
     features = made.features()
     estimates = made.estimates(features, made.sweep(features))
     found = estimates[(estimates.panel == "both") & (estimates.seed == 3)]
@@ -91,7 +91,7 @@ def test_the_spread_over_fixed_rates_is_that_of_the_lowest_risks() -> None:
     # with another rate fixed the experiment is that strategy
     lowest = []
     for rate in (0.1, 0.2, 0.5):
-        curves = experiment("fig11", fixed_test_rate=rate).sweep(features)
+        curves = experiment("fig11", fixed_test_alpha=rate).sweep(features)
         of_set = curves[curves.trial == 3].groupby("strategy").test_risk.min()
         lowest.append(of_set["fixed"])
         expected = of_set["fixed"] / of_set["shared"] - 1
@@ -118,8 +118,8 @@ def test_alpha_lim_of_normal_inputs_is_the_split_form() -> None:
     rng = np.random.default_rng(3)
     from innerlr import alpha_lim_split
 
-    support = rng.normal(size=(40_000, PROBLEM.train_shots, PROBLEM.dim))
-    query = rng.normal(size=(40_000, PROBLEM.validation_shots, PROBLEM.dim))
+    support = rng.normal(size=(40_000, PROBLEM.shots, PROBLEM.dim))
+    query = rng.normal(size=(40_000, PROBLEM.query_shots, PROBLEM.dim))
     # relative Monte-Carlo error about 1 / sqrt(40000)
     assert alpha_lim_split(support, query) == pytest.approx(PROBLEM.alpha_lim(), rel=0.02)
 

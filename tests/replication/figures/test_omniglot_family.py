@@ -113,7 +113,7 @@ def test_a_run_that_was_cut_off_ends_the_same_to_the_bit(
 
 
 def test_schemes_share_the_initial_weights_tasks_and_test_tasks(images: dict[str, Any]) -> None:
-    schemes = {"one": {"rate": 0.1}, "same": {"rate": 0.1}, "summed": {"rate": 0.02}}
+    schemes = {"one": {"alpha": 0.1}, "same": {"alpha": 0.1}, "summed": {"alpha": 0.02}}
     schemes["summed"] |= {"inner_loss": "sum"}  # 0.02 x 5 ways is 0.1
     made = experiment(images, schemes=schemes)
     first, *others = (made.training(f"{name}-seed0", device=CPU)["history"] for name in schemes)
@@ -123,7 +123,7 @@ def test_schemes_share_the_initial_weights_tasks_and_test_tasks(images: dict[str
 
 
 def test_it_learns(images: dict[str, Any]) -> None:
-    change = {"iterations": 90, "evaluate_every": 90, "test_tasks": 40, "learning_rate": 0.01}
+    change = {"iterations": 90, "evaluate_every": 90, "test_tasks": 40, "outer_lr": 0.01}
     made = experiment(images, **change)
     history = made.training("online-seed0", device=CPU)["history"]
     accuracy = dict(zip(HISTORY, history[-1], strict=True))["test_accuracy"]
@@ -144,7 +144,7 @@ class Reads(TorchDispatchMode):
 def test_training_waits_for_the_device_at_evaluations_only(
     images: dict[str, Any], scheme: str
 ) -> None:
-    schemes = {**SCHEMES, "learned": {"rate": "learned"}}
+    schemes = {**SCHEMES, "learned": {"alpha": "learned"}}
     counts = []
     for steps in (1, 5):
         every = {"iterations": 2 * steps, "evaluate_every": steps}
@@ -204,7 +204,7 @@ def test_curves_and_numbers(images: dict[str, Any], trained: dict[str, Any]) -> 
 
 def test_a_scheme_is_held_to_the_one_it_names_or_to_the_first() -> None:
     def held_to(**bases: str | None) -> dict[str, str]:
-        schemes = {name: {"rate": 0.1, "against": base} for name, base in bases.items()}
+        schemes = {name: {"alpha": 0.1, "baseline": base} for name, base in bases.items()}
         return Fig03.model_validate({"schemes": schemes}).held_to()
 
     assert held_to(a=None, b=None, c=None) == {"b": "a", "c": "a"}
@@ -242,7 +242,7 @@ def test_the_gap_is_that_of_the_last_tenth() -> None:
 
 def test_the_table_of_readings(images: dict[str, Any]) -> None:
     made = experiment(images)
-    runs = made.cfg.reading_runs()
+    runs = made.cfg.specification_runs()
     # the primary forward normalisation, default rates and sigma^2 are always among them
     assert len(runs) == 3 * (5 + 3) + 2
     trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
@@ -251,8 +251,8 @@ def test_the_table_of_readings(images: dict[str, Any]) -> None:
     row = frame.loc["l2_cov"]
     assert (row.forward_norm, row.rate, row.sigma2) == ("l2", "online", "cov")
     assert frame.setting["l2_cov"] == ""
-    assert frame.setting["steps_1_online"] == "steps = 1"
-    assert frame.steps["steps_1_online"] == 1
+    assert frame.setting["inner_steps_1_online"] == "inner_steps = 1"
+    assert frame.inner_steps["inner_steps_1_online"] == 1
     ours = frame.loc["none_alpha_lim"]
     assert (ours.rate, ours.alpha > 0) == ("alpha_lim", True)
     learned = frame.alpha["none_learned"]
@@ -262,9 +262,9 @@ def test_the_table_of_readings(images: dict[str, Any]) -> None:
 
 def test_a_reading_is_one_pair_of_schemes(images: dict[str, Any]) -> None:
     made = experiment(images)
-    runs = made.cfg.reading_runs()
+    runs = made.cfg.specification_runs()
     trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
-    frame, rates = made.readings(trained), made.rates(trained).set_index("scheme")
+    frame, rates = made.specifications(trained), made.rates(trained).set_index("scheme")
     pairs = made.cfg.pairs()
     assert list(dict.fromkeys(frame.reading)) == list(pairs)
     assert next(iter(pairs)) == "primary"
@@ -276,8 +276,8 @@ def test_a_reading_is_one_pair_of_schemes(images: dict[str, Any]) -> None:
     choices = made.cfg.choices()
     assert choices["primary"] == {}
     assert choices["l2_cov_against_0.1"]["schemes.online.sigma2"] == "cov"
-    assert choices["steps_1"] == {"steps": 1}
-    schemes = made.cfg.readings.schemes(made.cfg.schemes)
+    assert choices["inner_steps_1"] == {"inner_steps": 1}
+    schemes = made.cfg.specifications.schemes(made.cfg.schemes)
     default, online = list(made.cfg.schemes.values())[:2]
     assert schemes[pairs["primary"].default].scheme == default
     assert schemes[pairs["primary"].online].scheme == online
@@ -287,7 +287,7 @@ def test_the_picture_of_the_readings_shows_every_reading(images: dict[str, Any])
     from replication.figures.omniglot import draw
 
     made = experiment(images)
-    runs = made.cfg.reading_runs()
+    runs = made.cfg.specification_runs()
     trained = {run: of_run(images, run).training(run, device=CPU) for run in runs}
     frame = made.rates(trained)
     _, shown = draw.rates_and_accuracy(frame)
@@ -304,13 +304,14 @@ def test_without_images_it_says_so() -> None:
 def test_what_a_job_reads_does_not_depend_on_other_jobs() -> None:
     base = Fig03()
     other = Fig03.model_validate(
-        base.model_dump() | {"seeds": 5, "readings": {"iterations": 9}, "drawn_iterations": 10}
+        base.model_dump()
+        | {"seeds": 5, "specifications": {"iterations": 9}, "drawn_iterations": 10}
     )
     assert base.for_run("online-seed0") == other.for_run("online-seed0")
     reading = base.for_run("reading-none_cov-seed0")
-    assert reading["iterations"] == base.readings.iterations
+    assert reading["iterations"] == base.specifications.iterations
     assert reading["schemes"]["reading-none_cov"]["sigma2"] == "cov"
-    assert base.for_run("reading-steps_1_default-seed0")["steps"] == 1
+    assert base.for_run("reading-inner_steps_1_default-seed0")["inner_steps"] == 1
 
 
 def test_the_data_sheet_needs_no_images() -> None:
@@ -321,12 +322,21 @@ def test_the_data_sheet_needs_no_images() -> None:
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        ({"schemes": {"x": {"rate": "onlin"}}}, ["fig03.schemes.x.rate"]),
-        ({"schemes": {"x": {"rate": 0.0}}}, ["fig03.schemes.x.rate", "greater than 0"]),
-        ({"schemes": {"x": {"rate": 1, "against": "x"}}}, ["schemes.x.against", "itself"]),
-        ({"schemes": {"x": {"rate": 1, "against": "y"}}}, ["schemes.x.against", "no scheme 'y'"]),
-        ({"readings": {"alternatives": {"y": {"step": 1}}}}, ["unknown key 'step'", "'steps'"]),
-        ({"readings": {"alternatives": {"y": {"steps": 0}}}}, ["y.steps", "greater than 0"]),
+        ({"schemes": {"x": {"alpha": "onlin"}}}, ["fig03.schemes.x.alpha"]),
+        ({"schemes": {"x": {"alpha": 0.0}}}, ["fig03.schemes.x.alpha", "greater than 0"]),
+        ({"schemes": {"x": {"alpha": 1, "baseline": "x"}}}, ["schemes.x.baseline", "itself"]),
+        (
+            {"schemes": {"x": {"alpha": 1, "baseline": "y"}}},
+            ["schemes.x.baseline", "no scheme 'y'"],
+        ),
+        (
+            {"specifications": {"named": {"y": {"inner_step": 1}}}},
+            ["y.inner_step: unknown key", "'inner_steps'"],
+        ),
+        (
+            {"specifications": {"named": {"y": {"inner_steps": 0}}}},
+            ["y.inner_steps", "greater than 0"],
+        ),
         ({"images": {"split": {"test": 0}}}, ["fig03.images.split.test", "greater than 0"]),
     ],
     ids=str,

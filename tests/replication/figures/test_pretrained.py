@@ -18,7 +18,13 @@ from replication.training.maml import TrainedStack
 
 @pytest.fixture(scope="module")
 def table2_stages() -> Any:
-    small = {"seeds": 2, "pretraining": 60, "tasks": 60, "test_tasks": 40, "query": 64}
+    small = {
+        "seeds": 2,
+        "pretraining_iterations": 60,
+        "tasks": 60,
+        "test_tasks": 40,
+        "query_shots": 64,
+    }
     return stages("table2", **small)
 
 
@@ -28,7 +34,7 @@ def test_table2_errors_are_those_of_the_adapted_last_layer(table2_stages: Any) -
     for panel in ("a", "b"):
         network = [p[1:2].double() for p in TrainedStack.from_arrays(trained[panel]).snapshot(-1)]
         rng = experiment.rng(2, 1)
-        x, y = experiment.tasks(panel).draw(rng, cfg.tasks, cfg.shots + cfg.query)
+        x, y = experiment.tasks(panel).draw(rng, cfg.tasks, cfg.shots + cfg.query_shots)
         phi = experiment._hidden(network, x)
         k, alpha = cfg.shots, 0.05
         rate = half[panel] * alpha
@@ -59,7 +65,13 @@ def test_half_the_loss_is_twice_the_rate() -> None:
         name: {"phase": [0.0, 3.0], "loss": loss} for name, loss in (("a", "full"), ("b", "half"))
     }
     alphas = [0.01 * i for i in range(1, 13)]
-    small = {"seeds": 1, "pretraining": 30, "tasks": 40, "test_tasks": 20, "query": 32}
+    small = {
+        "seeds": 1,
+        "pretraining_iterations": 30,
+        "tasks": 40,
+        "test_tasks": 20,
+        "query_shots": 32,
+    }
     *_, sweep, estimates = stages("table2", panels=panels, alphas=alphas, **small)
     full = sweep[sweep.panel == "a"].set_index("alpha")
     halved = sweep[sweep.panel == "b"].set_index("alpha")
@@ -69,7 +81,13 @@ def test_half_the_loss_is_twice_the_rate() -> None:
 
 
 def test_a_bias_is_one_more_feature() -> None:
-    small = {"seeds": 1, "pretraining": 5, "tasks": 30, "test_tasks": 25, "query": 16}
+    small = {
+        "seeds": 1,
+        "pretraining_iterations": 5,
+        "tasks": 30,
+        "test_tasks": 25,
+        "query_shots": 16,
+    }
     experiment, trained, *_ = stages("table2", bias=True, **small)
     parameters = [p[:1].double() for p in TrainedStack.from_arrays(trained["a"]).snapshot(-1)]
     features = experiment._hidden(parameters, np.zeros((2, 3, 1)))
@@ -88,7 +106,13 @@ def test_a_turned_basis_drops_only_what_carries_nothing() -> None:
 
 
 def test_a_network_without_a_unit_that_fires_is_counted_and_predicts_zero() -> None:
-    small = {"seeds": 2, "pretraining": 20, "tasks": 30, "test_tasks": 50, "query": 16}
+    small = {
+        "seeds": 2,
+        "pretraining_iterations": 20,
+        "tasks": 30,
+        "test_tasks": 50,
+        "query_shots": 16,
+    }
     experiment, trained, *_ = stages("table2", **small)
     for arrays in trained.values():
         arrays["parameter3"][:, 0] = -1e6  # the biases of one network's last hidden layer

@@ -25,7 +25,7 @@ from replication.training.maml import TrainedStack
 
 @pytest.fixture(scope="module")
 def fig12() -> Any:
-    small = {"iterations": 50, "seeds": 2, "test_tasks": 6, "test_folds": 3, "estimate_tasks": 8}
+    small = {"iterations": 50, "seeds": 2, "test_tasks": 6, "test_seeds": 3, "estimate_tasks": 8}
     return stages("fig12", **small)
 
 
@@ -35,7 +35,7 @@ def test_test_losses_are_those_of_a_plain_loop(fig12: Any, strategy: str) -> Non
     cfg = experiment.cfg
     stack = TrainedStack.from_arrays(trained["seed1"])
     _, x, y = next(iter(experiment._test_tasks(CPU)))
-    count = cfg.test_tasks * cfg.test_folds
+    count = cfg.test_tasks * cfg.test_seeds
     last = sweep[(sweep.panel == strategy) & (sweep.seed == 1)].set_index("alpha").test_loss
     for alpha in (-0.002, 0.0, 0.01):
         i = cfg.alphas.index(alpha)
@@ -44,7 +44,7 @@ def test_test_losses_are_those_of_a_plain_loop(fig12: Any, strategy: str) -> Non
             network,
             *(x[0, :count], y[0, :count]),
             shots=cfg.shots,
-            rate=alpha if strategy == "shared" else cfg.fixed_test_rate,
+            rate=alpha if strategy == "shared" else cfg.fixed_test_alpha,
             steps=cfg.inner_steps,
         )
         # float32 throughout
@@ -80,7 +80,7 @@ def test_divergence_is_counted_and_never_dropped(fig12: Any) -> None:
 def test_the_tangent_estimate_is_that_of_the_features_themselves(fig12: Any) -> None:
     experiment, trained, _, _, estimates = fig12
     cfg, network = experiment.cfg, TrainedStack.from_arrays(trained["seed0"]).snapshot(0)
-    x, _ = experiment.tasks.draw(experiment.rng(3), cfg.estimate_tasks, cfg.shots + cfg.query)
+    x, _ = experiment.tasks.draw(experiment.rng(3), cfg.estimate_tasks, cfg.shots + cfg.query_shots)
     one = [p[:1].double() for p in network]
     support = torch.from_numpy(x[:, : cfg.shots])
     rows = support.reshape(1, -1, 1)
@@ -181,11 +181,16 @@ def test_all_networks_diverged_is_an_error() -> None:
 
 def test_a_reading_changes_what_it_says_and_no_more() -> None:
     section = Config().fig10a
-    reading = section.reading("five_shots")
+    reading = section.specification("five_shots")
     changed = {k: v for k, v in reading.model_dump().items() if v != section.model_dump()[k]}
-    of_all = section.readings.change
-    assert changed == {"shots": 5, "query": 25, **of_all, "readings": changed["readings"]}
-    assert section.reading("primary").shots == section.shots
+    of_all = section.specifications.scale
+    assert changed == {
+        "shots": 5,
+        "query_shots": 25,
+        **of_all,
+        "specifications": changed["specifications"],
+    }
+    assert section.specification("primary").shots == section.shots
 
 
 def test_the_claims_are_judged_under_every_reading(fig12: Any) -> None:

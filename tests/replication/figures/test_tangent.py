@@ -109,11 +109,11 @@ def test_readings_of_figure_2_share_their_draws() -> None:
     """Another sigma~ of (H.15) moves the star and nothing else."""
     alternatives = {"sd": {"sigma2": "psi_sd"}, "scaled": {"scaled": True}}
     without = {"scaling": {"curves": []}}  # as in the default configuration
-    readings = {"change": without, "alternatives": alternatives}
-    section = experiment("fig02", readings=readings).cfg
+    specifications = {"scale": without, "named": alternatives}
+    section = experiment("fig02", specifications=specifications).cfg
     tables = {}
     for name in section.choices():
-        made = make("fig02", section.reading(name).for_stage("estimates"), 5)
+        made = make("fig02", section.specification(name).for_stage("estimates"), 5)
         tables[name] = made.all_stages().set_index(["panel", "seed", "quantity"]).value
     primary, sd = tables["primary"], tables["sd"]
     for quantity in ("alpha_star", "alpha_lim_sampled", "h15_psi_sd", "loss_at_star"):

@@ -109,7 +109,7 @@ def test_network_features_are_the_tangents_of_that_network() -> None:
 
 def test_statements_hold_as_stated_and_fail_when_changed() -> None:
     """Panel (l). Lemma 2 and (D.4) fail as stated; a weaker premise breaks four."""
-    made = lemmas.features(setting(cases=300))
+    made = lemmas.features(setting(lemma_seeds=300))
     stated = {name: made[f"l/{name}"][0] for name in lemmas.LEMMAS}
     changed = {name: made[f"l/{name}"][1] for name in lemmas.LEMMAS}
     fail = {"lemma_2", "d_4"}
@@ -322,7 +322,7 @@ def test_a_network_s_loss_and_initial_weights() -> None:
 
 
 def test_the_derivative_of_proposition_5_leaves_the_second_order() -> None:
-    orders = derivative.features(setting(cases=5))["l/taylor"]
+    orders = derivative.features(setting(lemma_seeds=5))["l/taylor"]
     assert orders == pytest.approx(np.full(5, 2.0), abs=0.02)  # the third order, at 1e-3
 
 

@@ -91,7 +91,7 @@ def test_variations_of_a_trajectory_are_readings(name: str) -> None:
     in_panel = experiment(name).all_stages()
     in_panel = in_panel[in_panel.quantity == "ratio_nearest_to_lim"]
     of_count = in_panel[in_panel.panel == "1|count=150"].value.to_list()
-    reading = make(name, section.reading("count_150").for_stage("estimates"), 5).all_stages()
+    reading = make(name, section.specification("count_150").for_stage("estimates"), 5).all_stages()
     assert not reading.panel.str.contains("|", regex=False).any()
     chosen = reading[(reading.panel == "1") & (reading.quantity == "ratio_nearest_to_lim")]
     assert chosen.value.to_list() == of_count

@@ -199,7 +199,7 @@ def findings(sweep: pd.DataFrame, estimates: pd.DataFrame, section: Mapping[str,
     Args:
         sweep: as for :func:`draw`.
         estimates: holds relative_error_at_last of each panel.
-        section: of the configuration; keys panels, trials, search_cap.
+        section: of the configuration; keys panels, seeds, search_cap.
     """
     first, last = int(sweep.tasks.min()), int(sweep.tasks.max())
     mean = sweep.groupby(["panel", "tasks"])[list(READINGS)].mean()
@@ -217,7 +217,7 @@ def findings(sweep: pd.DataFrame, estimates: pd.DataFrame, section: Mapping[str,
         at_first="; ".join(at_first),
         at_last=", ".join(at_last),
         gain=", ".join(gain),
-        trials=section["trials"],
+        trials=section["seeds"],
         searches=len(sweep),
         cap=section["search_cap"],
         capped=len(capped),

@@ -35,7 +35,7 @@ class Convergence(Experiment):
             (p, panel, 2**power, trial)
             for p, panel in enumerate(self.cfg.panels)
             for power in self.cfg.log2_tasks
-            for trial in range(self.cfg.trials)
+            for trial in range(self.cfg.seeds)
         ]
 
     def data(self) -> pd.DataFrame:
@@ -91,7 +91,7 @@ class Convergence(Experiment):
         for panel, of_panel in sweep.groupby("panel"):
             largest = of_panel[of_panel.tasks == of_panel.tasks.max()]
             smallest = of_panel[of_panel.tasks == of_panel.tasks.min()]
-            for trial in range(self.cfg.trials):
+            for trial in range(self.cfg.seeds):
                 last = largest[largest.trial == trial].iloc[0]
                 first = smallest[smallest.trial == trial].iloc[0]
                 rows += long(

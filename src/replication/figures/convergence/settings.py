@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from replication.settings.laws import NORMAL_3, UNIFORM_5, UniformLaw
-from replication.settings.section import OpenSection, Readings
+from replication.settings.section import OpenSection, Specifications
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.tasks import (
     ENTRYWISE,
@@ -53,11 +53,11 @@ class Fig08(OpenSection):
         ),
     }
     log2_tasks: Several[Log2] = list(range(1, 14))
-    trials: Annotated[int, Field(ge=2, le=10**6)] = 10
+    seeds: Annotated[int, Field(ge=2, le=10**6)] = 10
     search_cap: Positive = 20.0
 
-    readings: Readings = Readings(
-        alternatives={
+    specifications: Specifications = Specifications(
+        named={
             "b_scalar": {"panels": {"b": {"features": {"gaussian_input": "scalar"}}}},
             "b_d20_K50": {"panels": {"b": {"features": {"dim": 20}, "shots": 50}}},
             "b_width_1.11": {"panels": {"b": {"features": {"widths": 1.11}}}},
@@ -83,6 +83,7 @@ class Fig08(OpenSection):
                 raise ValueError(f"panels.{name}, log2_tasks: {error}") from error
         return self
 
+    former: ClassVar[dict[str, str]] = {"trials": "seeds"}
     late: ClassVar[frozenset[str]] = frozenset(["search_cap"])
     sources: ClassVar[dict[str, Source]] = {
         "panels.*.title": ours("the panel's heading"),
@@ -103,7 +104,7 @@ class Fig08(OpenSection):
             "'based on Taylor series' (H.4.2), read as that of exp", "ones"
         ),
         "log2_tasks": paper("Fig. 8, 2^1 to 2^13"),
-        "trials": paper("H.4.2, 'an average of 10 sampling trials'"),
+        "seeds": paper("H.4.2, 'an average of 10 sampling trials'"),
         "search_cap": ours(
             "alpha* is searched between 0 and search_cap alpha_lim; at small N the minimum may "
             "lie beyond, and such trials are counted"

@@ -34,7 +34,7 @@ def draw(sweep: pd.DataFrame, section: Mapping[str, Any]) -> tuple[Figure, pd.Da
 
     Args:
         sweep: columns panel, seed, tasks, steps, loss_gap, distance_gap.
-        section: of the configuration; keys laws, alpha, rate, max_steps.
+        section: of the configuration; keys laws, alpha, eta, max_steps.
 
     Returns:
         The figure, and all that it shows: columns panel, series, tasks, steps, mean, low, high, n.
@@ -70,7 +70,7 @@ def draw(sweep: pd.DataFrame, section: Mapping[str, Any]) -> tuple[Figure, pd.Da
 
 def crossing_step(section: Mapping[str, Any]) -> float:
     """t = alpha / (2 eta), at which the training loss gap of small rates changes its sign."""
-    return float(section["alpha"] / (2 * section["rate"]))
+    return float(section["alpha"] / (2 * section["eta"]))
 
 
 def written(laws: Mapping[str, Any], law: str) -> str:
@@ -157,7 +157,7 @@ def findings(estimates: pd.DataFrame, section: Mapping[str, Any]) -> Findings:
 
     Args:
         estimates: columns panel (the law), seed, quantity, value.
-        section: of the configuration; keys laws, alpha, rate, max_steps, seeds.
+        section: of the configuration; keys laws, alpha, eta, max_steps, seeds.
     """
     laws = section["laws"]
 

@@ -72,7 +72,7 @@ class AdaptationGap(Experiment):
     def _change(self, name: str, cell: tuple[int, ...]) -> Array:
         """Covariance of w_m less that of w_r, over the training tasks' optima: (dim, dim)."""
         law = self._law(name)
-        parts = [AdaptedSums.of(phi) for phi, _ in law.chunks(self.rng(*cell), self.cfg.tasks)]
+        parts = [AdaptedSums.of(phi) for phi, _ in law.blocks(self.rng(*cell), self.cfg.tasks)]
         first, second = (sum(getattr(p, key) for p in parts) for key in ("first", "second"))
         sums = AdaptedSums(np.asarray(first), np.asarray(second), self.cfg.shots, self.cfg.shots)
         w_erm, w_maml = sums.covariance([0.0, self.cfg.alpha])
@@ -91,8 +91,8 @@ class AdaptationGap(Experiment):
             ):
                 # loss and distance, as drawn and as expected
                 drawn, expected = np.zeros((2, len(self.steps))), np.zeros((2, len(self.steps)))
-                for phi, a in self._law(name).chunks(self.rng(i, seed, stream), n):
-                    tasks = Adaptation(phi, a, self.cfg.rate)
+                for phi, a in self._law(name).blocks(self.rng(i, seed, stream), n):
+                    tasks = Adaptation(phi, a, self.cfg.eta)
                     drawn[0] += tasks.loss_gap(w_maml, w_erm, self.steps)
                     drawn[1] += tasks.distance_gap(w_maml, w_erm, self.steps) * len(a) / n
                     if kind == "fresh":
@@ -104,7 +104,7 @@ class AdaptationGap(Experiment):
                 for label, (loss, distance) in shown.items():
                     if not np.isfinite([loss, distance]).all():
                         raise InnerlrError(
-                            f"{self.name}.rate: at {self.cfg.rate} the loss of {name} leaves the "
+                            f"{self.name}.eta: at {self.cfg.eta} the loss of {name} leaves the "
                             "range of float64. Give a smaller rate, or inputs of smaller spread."
                         )
                     curve = {"steps": self.steps.astype(int), "loss_gap": loss}

@@ -12,7 +12,7 @@ from replication.settings.laws import (
     Law,
     NormalLaw,
 )
-from replication.settings.section import OpenSection, Readings
+from replication.settings.section import OpenSection, Specifications
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.types import Count, Dim, GridPoints, Named, Positive, Samples, Seeds
 
@@ -32,20 +32,21 @@ class Fig05(OpenSection):
     tasks: Count = 5000
     fresh_tasks: Count = 5000
     alpha: Positive = 1e-4
-    rate: Positive = 1e-5
+    eta: Positive = 1e-5
     max_steps: Count = 100_000
     grid_points: GridPoints = 61
     seeds: Seeds = 10
-    readings: Readings = Readings(
-        change={"seeds": 5},
-        alternatives={
+    specifications: Specifications = Specifications(
+        scale={"seeds": 5},
+        named={
             "normal_sd": {"laws": {"normal": {"spread_is": "sd"}}},
             "optima_1": {"optima": {"spread": 1.0}},
             "steps_1e6": {"max_steps": 1_000_000},
         },
     )
 
-    late: ClassVar[frozenset[str]] = frozenset(["rate", "max_steps", "grid_points", "fresh_tasks"])
+    former: ClassVar[dict[str, str]] = {"rate": "eta"}
+    late: ClassVar[frozenset[str]] = frozenset(["eta", "max_steps", "grid_points", "fresh_tasks"])
     sources: ClassVar[dict[str, Source]] = {
         "laws": paper("section 5.3: U(-5, 5), N(0, 2), Exp(1)"),
         "laws.normal.spread_is": VARIANCE_READING,
@@ -55,7 +56,7 @@ class Fig05(OpenSection):
         "tasks": paper("H.3"),
         "fresh_tasks": paper("H.3"),
         "alpha": paper("section 5.3"),
-        "rate": paper("section 5.3"),
+        "eta": paper("section 5.3"),
         "max_steps": assumed("the axis is not legible; far enough for the gaps to close", "1e6"),
         "grid_points": ours("numbers of steps, evenly in log t, and t = 0"),
         "seeds": ours("independent draws of all tasks; intervals are over them"),

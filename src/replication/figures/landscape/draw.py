@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from innerlr.intervals import Interval, mean_interval
 from replication import drawing
-from replication.judging.claims import measure
+from replication.figures.landscape import quantities as q
 from replication.loss_landscape import landscape_panel
+from replication.measuring import measure
 from replication.prose import between
 
 # reading of alpha*(N) in the estimates: what it minimises
@@ -27,7 +28,7 @@ def draw_pairs(
 
     Args:
         sweep: columns panel, seed, alpha, training_loss, population_risk.
-        estimates: columns panel, seed, quantity, value; holds alpha_lim and alpha_star.
+        estimates: as the experiment makes them.
         section: of the configuration; key panels, the title of each.
 
     Returns:
@@ -36,10 +37,15 @@ def draw_pairs(
     figure, grid = drawing.panels(2, 2, height=2.1)
     shown = []
     for axes, (name, panel) in zip(grid.flat, section["panels"].items(), strict=True):
-        shown.append(landscape_panel(axes, sweep, estimates, name))
+        shown.append(landscape_panel(axes, sweep, name, *_rates(estimates, name)))
         drawing.letter(axes, name, panel["title"])
     drawing.legend_below(figure, grid[0, 0], columns=4)
     return figure, pd.concat(shown)
+
+
+def _rates(estimates: pd.DataFrame, panel: str) -> tuple[Interval, Interval]:
+    """alpha_lim and the minimiser of the training loss of a panel."""
+    return measure(estimates, q.alpha_lim, panel), measure(estimates, q.alpha_star, panel)
 
 
 class PairsFindings(NamedTuple):
@@ -61,10 +67,10 @@ class PairsFindings(NamedTuple):
 def pairs_findings(estimates: pd.DataFrame, section: Mapping[str, Any]) -> PairsFindings:
     """What the words below Fig. 9 say; arguments as for :func:`draw_pairs`."""
     panels = section["panels"]
-    ratios = {name: measure(estimates, name, "ratio_lim_to_star") for name in panels}
+    ratios = {name: measure(estimates, q.ratio_lim_to_star, name) for name in panels}
     return PairsFindings(
         ratios="; ".join(f"({name}) {between(ratio, '.4f')}" for name, ratio in ratios.items()),
-        limits={name: measure(estimates, name, "alpha_lim").mean for name in panels},
+        limits={name: measure(estimates, q.alpha_lim, name).mean for name in panels},
         tasks=", ".join(sorted({str(panel["tasks"]) for panel in panels.values()})),
         draws=section["seeds"],
     )
@@ -76,7 +82,7 @@ def draw_minimisers(
     """The landscape of section H.3, and beside it the minimisers of every draw of all tasks.
 
     Args:
-        sweep, estimates: as for :func:`draw_pairs`; the estimates hold alpha_star_risk too.
+        sweep, estimates: as for :func:`draw_pairs`.
         section: of the configuration; key panels, with one panel and its title.
 
     Returns:
@@ -86,7 +92,7 @@ def draw_minimisers(
     ((name, panel),) = section["panels"].items()
     figure, grid = drawing.panels(1, 2, height=2.5, width_ratios=[1.6, 1])
     left, right = grid[0]
-    landscape = landscape_panel(left, sweep, estimates, name)
+    landscape = landscape_panel(left, sweep, name, *_rates(estimates, name))
     drawing.letter(left, name, panel["title"])
     left.legend(loc="upper left", bbox_to_anchor=(0.4, 1.02))
     ratios = _minimisers(right, estimates, name)
@@ -95,7 +101,7 @@ def draw_minimisers(
 
 def _minimisers(axes: Axes, estimates: pd.DataFrame, panel: str) -> pd.DataFrame:
     """A dot a draw for each reading of alpha*(N) over alpha_lim, and their means."""
-    limit = measure(estimates, panel, "alpha_lim").mean
+    limit = measure(estimates, q.alpha_lim, panel).mean
     shown = []
     for x, quantity in enumerate(MINIMISERS):
         ratio = estimates[estimates.quantity == quantity].value.to_numpy() / limit
@@ -155,8 +161,8 @@ def minimisers_findings(estimates: pd.DataFrame, section: Mapping[str, Any]) -> 
         shots=panel["shots"],
         dim=panel["features"]["dim"],
         draws=section["seeds"],
-        limit=measure(estimates, name, "alpha_lim").mean,
-        over_loss_minimiser=measure(estimates, name, "ratio_lim_to_star"),
-        over_risk_minimiser=measure(estimates, name, "ratio_lim_to_star_risk"),
-        excess=measure(estimates, name, "excess_loss_at_lim"),
+        limit=measure(estimates, q.alpha_lim, name).mean,
+        over_loss_minimiser=measure(estimates, q.ratio_lim_to_star, name),
+        over_risk_minimiser=measure(estimates, q.ratio_lim_to_star_risk, name),
+        excess=measure(estimates, q.excess_loss_at_lim, name),
     )

@@ -11,14 +11,15 @@ from replication.experiment import (
     SAMPLE,
     Arrays,
     Experiment,
-    long,
     prefixed,
     sheet_row,
     table,
     unprefixed,
 )
+from replication.figures.landscape import quantities as q
 from replication.figures.landscape.settings import Landscape as LandscapeSection
 from replication.minimisers import alpha_star, alpha_star_risk
+from replication.quantity import Estimates
 
 
 class Landscape(Experiment):
@@ -75,7 +76,7 @@ class Landscape(Experiment):
         return table(frames, ["panel", "seed", "alpha"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        rows = []
+        found = Estimates()
         for panel, spec in self.cfg.panels.items():
             population = unprefixed(f"{panel}/population", features)
             limit = spec.build().alpha_lim()
@@ -86,24 +87,19 @@ class Landscape(Experiment):
                 risk = alpha_star_risk(sums, population, cap)
                 best, at_limit = sums.training_loss([star, limit])
                 est, *bounds = features[f"{panel}/{seed}/sampled"]
-                rows += long(
-                    panel,
-                    seed,
-                    {
-                        "alpha_lim": limit,
-                        "alpha_lim_sampled": sums.alpha_lim(),
-                        "alpha_star": star,
-                        "alpha_star_capped": capped,
-                        "alpha_star_risk": risk,
-                        "alpha_est": est,
-                        "corollary1_printed_lower": bounds[0],
-                        "corollary1_printed_upper": bounds[1],
-                        "corollary1_printed_upper_appendix": bounds[2],
-                        "corollary1_lower": bounds[3],
-                        "corollary1_upper": bounds[4],
-                        "ratio_lim_to_star": limit / star,
-                        "ratio_lim_to_star_risk": limit / risk,
-                        "excess_loss_at_lim": at_limit / best - 1,
-                    },
-                )
-        return table(rows, ["panel", "seed"])
+                add = found.at(panel, seed)
+                add(q.alpha_lim, limit)
+                add(q.alpha_lim_sampled, sums.alpha_lim())
+                add(q.alpha_star, star)
+                add(q.alpha_star_capped, capped)
+                add(q.alpha_star_risk, risk)
+                add(q.alpha_est, est)
+                add(q.corollary1_printed_lower, bounds[0])
+                add(q.corollary1_printed_upper, bounds[1])
+                add(q.corollary1_printed_upper_appendix, bounds[2])
+                add(q.corollary1_lower, bounds[3])
+                add(q.corollary1_upper, bounds[4])
+                add(q.ratio_lim_to_star, limit, star)
+                add(q.ratio_lim_to_star_risk, limit, risk)
+                add(q.excess_loss_at_lim, at_limit, best)
+        return found.table()

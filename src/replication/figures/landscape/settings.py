@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from pydantic import model_validator
 
 from replication.settings.laws import NORMAL_3, UNIFORM_5, ChiSquareLaw, NormalLaw, ZipfLaw
-from replication.settings.section import OpenSection, Readings
+from replication.settings.section import OpenSection, Specifications
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.tasks import ENTRYWISE, RandomMatrixFeatures, TasksSpec, gaussian_basis
 from replication.settings.types import Count, GridPoints, Named, Positive, Seeds
@@ -98,9 +98,9 @@ class Fig09(Landscape):
             tasks=3000,
         ),
     }
-    readings: Readings = Readings(
-        change={"seeds": 5},
-        alternatives={
+    specifications: Specifications = Specifications(
+        scale={"seeds": 5},
+        named={
             "scalar": {"panels": {"*": {"features": {"gaussian_input": "scalar"}}}},
             "width_narrow": {
                 "panels": {"*": {"features": {"widths": 1.11}}, "d": {"features": {"widths": 1.56}}}

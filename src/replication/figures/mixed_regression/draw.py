@@ -36,7 +36,7 @@ def draw(
     Args:
         sweep: columns strategy, trial, rate_b, test_risk.
         estimates: columns panel, seed, quantity, value; holds alpha_lim_b and best_rate_b_theory.
-        section: of the configuration; key fixed_test_rate.
+        section: of the configuration; key fixed_test_alpha.
 
     Returns:
         The figure, and all that it shows: columns panel, series (a strategy or a suggested rate),
@@ -46,7 +46,7 @@ def draw(
     paired = paired_differences(risks, rates["alpha_lim"])
     labels = {
         "shared": r"shared, $\alpha_r = \alpha_t$",
-        "fixed": rf"fixed $\alpha_r = {section['fixed_test_rate']:g}$",
+        "fixed": rf"fixed $\alpha_r = {section['fixed_test_alpha']:g}$",
     }
     figure, grid = drawing.panels(2, 2, height=2.7)
     both, difference = grid[1]
@@ -211,14 +211,14 @@ def findings(sweep: pd.DataFrame, estimates: pd.DataFrame, section: Mapping[str,
 
     Args:
         sweep, estimates: as for :func:`draw`.
-        section: keys fixed_test_rate, other_test_rates.
+        section: keys fixed_test_alpha, other_test_alphas.
     """
     risks, rates = risks_by_strategy(sweep), suggested_rates(estimates)
     paired = paired_differences(risks, rates["alpha_lim"])
-    test_rate = section["fixed_test_rate"]
+    test_rate = section["fixed_test_alpha"]
     others = {
         rate: measure(estimates, "both", f"fixed_over_shared_at_{rate:g}").mean
-        for rate in sorted({test_rate, *section["other_test_rates"]})
+        for rate in sorted({test_rate, *section["other_test_alphas"]})
     }
     over_shared = _of_sets(estimates, "both", "fixed_over_shared")
     minimisers = _of_sets(estimates, "fixed", "best_rate_b")

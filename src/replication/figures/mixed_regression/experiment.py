@@ -26,8 +26,8 @@ class MixedRegression(Experiment):
         return Problem(
             tasks=c.tasks,
             dim=c.dim,
-            train_shots=c.train_shots,
-            validation_shots=c.validation_shots,
+            shots=c.shots,
+            query_shots=c.query_shots,
             test_shots=c.test_shots,
             noise=c.noise,
             task_spread=c.task_spread,
@@ -36,14 +36,14 @@ class MixedRegression(Experiment):
     @property
     def grid(self) -> Array:
         """Training rates in Bernacchia's convention."""
-        return self.cfg.rates.values(self.cfg.grid_points)
+        return self.cfg.alphas.values(self.cfg.grid_points)
 
     def _strategies(self) -> dict[str, Array]:
-        return {"shared": self.grid, "fixed": np.full(len(self.grid), self.cfg.fixed_test_rate)}
+        return {"shared": self.grid, "fixed": np.full(len(self.grid), self.cfg.fixed_test_alpha)}
 
     def data(self) -> pd.DataFrame:
         rows = []
-        for trial in range(self.cfg.trials):
+        for trial in range(self.cfg.seeds):
             draws = self.rng(trial).normal(size=self.cfg.dim)
             rows.append({"trial": trial, "first_draw": draws[0], "tasks": self.cfg.tasks})
         return table(rows, ["trial"])
@@ -52,7 +52,7 @@ class MixedRegression(Experiment):
         """The state of every training set's moments, stacked along a first axis of trials."""
         states = [
             self.problem.training_set(self.rng(trial)).to_arrays()
-            for trial in self.progress(range(self.cfg.trials))
+            for trial in self.progress(range(self.cfg.seeds))
         ]
         return {name: np.stack([state[name] for state in states]) for name in states[0]}
 
@@ -63,7 +63,7 @@ class MixedRegression(Experiment):
 
     def sweep(self, features: Arrays) -> pd.DataFrame:
         frames = []
-        for trial in self.progress(range(self.cfg.trials)):
+        for trial in self.progress(range(self.cfg.seeds)):
             w = self._trained(features, trial)
             for strategy, test_rate in self._strategies().items():
                 frames.append(
@@ -95,8 +95,8 @@ class MixedRegression(Experiment):
 
     def _lowest_fixed(self, features: Arrays) -> dict[float, Array]:
         """The lowest risk of each set at each fixed test rate."""
-        rates = sorted({self.cfg.fixed_test_rate, *self.cfg.other_test_rates})
-        trained = [self._trained(features, trial) for trial in range(self.cfg.trials)]
+        rates = sorted({self.cfg.fixed_test_alpha, *self.cfg.other_test_alphas})
+        trained = [self._trained(features, trial) for trial in range(self.cfg.seeds)]
         at = {rate: np.full(len(self.grid), rate) for rate in rates}
         return {
             rate: np.array([self.problem.test_risk(w, at[rate]).min() for w in trained])
@@ -105,10 +105,10 @@ class MixedRegression(Experiment):
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
         problem, rows = self.problem, []
-        fine = self.cfg.rates.values(100_001)
+        fine = self.cfg.alphas.values(100_001)
         theory = {
             "shared": problem.expected_risk(fine, fine),
-            "fixed": problem.expected_risk(fine, np.full(len(fine), self.cfg.fixed_test_rate)),
+            "fixed": problem.expected_risk(fine, np.full(len(fine), self.cfg.fixed_test_alpha)),
         }
         limit = 2 * problem.alpha_lim()
         lowest: dict[str, pd.Series] = {}
@@ -137,9 +137,9 @@ class MixedRegression(Experiment):
                 )
         shared, fixed = np.asarray(lowest["shared"]), self._lowest_fixed(features)
         every = np.array(list(fixed.values()))
-        for trial in range(self.cfg.trials):
+        for trial in range(self.cfg.seeds):
             gains = {f"fixed_over_shared_at_{r:g}": fixed[r][trial] for r in fixed}
-            gains["fixed_over_shared"] = fixed[self.cfg.fixed_test_rate][trial]
+            gains["fixed_over_shared"] = fixed[self.cfg.fixed_test_alpha][trial]
             values = {name: risk / shared[trial] - 1 for name, risk in gains.items()}
             # of the rate that is fixed, each with its best training rate
             values["spread_over_test_rates"] = every[:, trial].max() / every[:, trial].min() - 1

@@ -24,8 +24,8 @@ class MixedRegression:
     Args:
         tasks: m, tasks of a meta-training set.
         dim: p.
-        train_shots: n_t, inner samples of a training task.
-        validation_shots: n_v, outer samples of a training task.
+        shots: n_t, inner samples of a training task.
+        query_shots: n_v, outer samples of a training task.
         test_shots: n_r, inner samples of a test task.
         noise: sigma, standard deviation of the targets' noise.
         task_spread: nu, |w - w0|^2 has mean nu^2.
@@ -33,21 +33,21 @@ class MixedRegression:
 
     tasks: int
     dim: int
-    train_shots: int
-    validation_shots: int
+    shots: int
+    query_shots: int
     test_shots: int
     noise: float
     task_spread: float
 
     def __post_init__(self) -> None:
-        for name in ("tasks", "dim", "train_shots", "validation_shots", "test_shots"):
+        for name in ("tasks", "dim", "shots", "query_shots", "test_shots"):
             positive(getattr(self, name), name, integer=True)
         positive(self.task_spread, "task_spread")
         if self.noise < 0:
             raise InnerlrError(f"noise: a standard deviation, expected >= 0, got {self.noise}.")
-        if self.tasks * self.validation_shots < self.dim:
+        if self.tasks * self.query_shots < self.dim:
             raise InnerlrError(
-                f"tasks * validation_shots = {self.tasks * self.validation_shots} < dim = "
+                f"tasks * query_shots = {self.tasks * self.query_shots} < dim = "
                 f"{self.dim}: overparameterised, the minimiser is not unique."
             )
 
@@ -57,7 +57,7 @@ class MixedRegression:
         w = rng.normal(0, self.task_spread / np.sqrt(p), (m, p, 1))
         sums = GramMoments()
         parts = []
-        for n in (self.train_shots, self.validation_shots):
+        for n in (self.shots, self.query_shots):
             x = rng.normal(size=(m, n, p))
             parts += [x, (x @ w)[..., 0] + rng.normal(0, self.noise, (m, n))]
         sums.update(*parts)
@@ -97,7 +97,7 @@ class MixedRegression:
             train_rate_b: (...,), alpha_t in Bernacchia's convention.
         """
         rate = np.asarray(train_rate_b, dtype=np.float64)
-        n, nv, p = self.train_shots, self.validation_shots, self.dim
+        n, nv, p = self.shots, self.query_shots, self.dim
         c = rate / n
         t = _wishart_traces(n, p)
         # tr Q^2, tr Q^4 and (tr Q^2)^2 as polynomials in c
@@ -125,7 +125,7 @@ class MixedRegression:
 
     def alpha_lim(self) -> float:
         """(H.1) in expectation, in our convention: k1 / (2 (k1 + p + 1)) for normal inputs."""
-        k1 = self.train_shots
+        k1 = self.shots
         return k1 / (2 * (k1 + self.dim + 1))
 
 

@@ -247,7 +247,7 @@ def conventions(section: Mapping[str, Any]) -> list[str]:
     labels = labels_of(section)
     return [
         f"{labels[name]}: features {scheme['forward_norm']}, loss {scheme['inner_loss']}"
-        + (f", sigma^2 read as {scheme['sigma2']}" if scheme["rate"] == "online" else "")
+        + (f", sigma^2 read as {scheme['sigma2']}" if scheme["alpha"] == "online" else "")
         for name, scheme in section["schemes"].items()
     ]
 

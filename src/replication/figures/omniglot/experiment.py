@@ -13,7 +13,7 @@ from tqdm import tqdm
 from innerlr.checks import Array
 from innerlr.errors import InnerlrError
 from replication.experiment import Arrays, TrainedExperiment, long, table
-from replication.figures.omniglot.settings import READING, AnilScheme, AnilSetting, Fig03
+from replication.figures.omniglot.settings import SPECIFICATION, AnilScheme, AnilSetting, Fig03
 from replication.images.bank import SPLITS, ImageBank, Images, TaskSampler, rotated, split
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Omniglot(TrainedExperiment):
 
     def _sampler(self, images: Images, *cell: int) -> TaskSampler:
         c = self.cfg
-        return TaskSampler(images, c.ways, c.shots, c.queries, self.rng(*cell))
+        return TaskSampler(images, c.ways, c.shots, c.query_shots, self.rng(*cell))
 
     def _model(self, scheme: AnilScheme, seed: int) -> Anil:
         import torch
@@ -91,7 +91,7 @@ class Omniglot(TrainedExperiment):
         )
         settings = scheme.trained() | {
             key: getattr(c, key)
-            for key in ("ways", "shots", "steps", "batch_norm", "first_rate", "precision")
+            for key in ("ways", "shots", "inner_steps", "batch_norm", "first_alpha", "precision")
         }
         return Anil(network, keep=c.buffer_keep, **settings)
 
@@ -126,7 +126,7 @@ class Omniglot(TrainedExperiment):
         training = self._sampler(classes["train"], TASKS, int(seed))
         held_out = self._sampler(classes["test"], TEST).sample(c.test_tasks)
         model = self._model(c.schemes[name], int(seed)).to(device)
-        optimiser = torch.optim.Adam(model.parameters(), c.learning_rate, fused=True)
+        optimiser = torch.optim.Adam(model.parameters(), c.outer_lr, fused=True)
 
         history: list[list[float]] = []
         # training loss and accuracy since the last evaluation
@@ -223,13 +223,13 @@ class Omniglot(TrainedExperiment):
 
         c = self.cfg
         length = {"l2": 1.0, "l2sqrtd": c.width**0.5}.get(c.schemes[scheme].forward_norm)
-        return {"ideal_loss": ideal_loss(alpha, c.steps, c.ways, length)} if length else {}
+        return {"ideal_loss": ideal_loss(alpha, c.inner_steps, c.ways, length)} if length else {}
 
-    def readings(self, trained: Mapping[str, Arrays]) -> pd.DataFrame:
+    def specifications(self, trained: Mapping[str, Arrays]) -> pd.DataFrame:
         """The estimates of every reading, a pair of schemes each.
 
         Args:
-            trained: of each of the section's `reading_runs()`, what :meth:`training` returned.
+            trained: what :meth:`training` returned, by the section's `specification_runs()`.
 
         Returns:
             As :meth:`estimates`, with the column `reading`; a pair's two schemes have the names of
@@ -239,7 +239,7 @@ class Omniglot(TrainedExperiment):
         tables = []
         for reading, pair in self.cfg.pairs().items():
             rows = []
-            for seed in range(self.cfg.readings.seeds):
+            for seed in range(self.cfg.specifications.seeds):
                 slow, fast = (self._ran(trained, name, seed) for name in pair[1:])
                 rows += long(base, seed, slow) + long(other, seed, fast)
                 rows += long(f"{other} against {base}", seed, against(fast, slow))
@@ -250,13 +250,13 @@ class Omniglot(TrainedExperiment):
         """Every scheme of the readings by itself, to hold an estimate against the fixed rates.
 
         Args:
-            trained: as for :meth:`readings`.
+            trained: as for :meth:`specifications`.
 
         Returns:
             Of each its setting, and means over seeds of what :func:`summarise` returns and of the
             final loss and accuracy; `setting` names what is changed, none for most.
         """
-        run, c = self.cfg.readings, self.cfg
+        run, c = self.cfg.specifications, self.cfg
         source = str(next(iter(trained.values()))["source"])
         common = {key: getattr(c, key) for key in AnilSetting.model_fields}
         rows = []
@@ -264,14 +264,15 @@ class Omniglot(TrainedExperiment):
             made = pd.DataFrame([self._ran(trained, name, seed) for seed in range(run.seeds)])
             setting = "; ".join(f"{key} = {value}" for key, value in change.items())
             labels = {"scheme": name, "setting": setting}
-            labels |= scheme.trained() | common | change
+            chosen = scheme.trained()  # its alpha is a number or a name; that of the rows is in use
+            labels |= {"rate": chosen.pop("alpha")} | chosen | common | change
             scale = {"iterations": run.iterations, "seeds": run.seeds, "data": source}
             rows.append(labels | scale | made.mean().to_dict())
         return pd.DataFrame(rows)
 
     def _ran(self, trained: Mapping[str, Arrays], name: str, seed: int) -> dict[str, float]:
         """Speed and end of one run of the readings."""
-        arrays = trained[f"{READING}{name}-seed{seed}"]
+        arrays = trained[f"{SPECIFICATION}{name}-seed{seed}"]
         ends = dict(zip(("final_loss", "final_accuracy"), map(float, arrays["final"]), strict=True))
         return summarise(arrays["history"], self.cfg.drawn_iterations) | ends
 

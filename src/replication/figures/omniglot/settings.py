@@ -10,15 +10,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from innerlr.errors import nearest
 from replication.settings.choices import (
+    AlphaName,
     BatchNorm,
     ForwardNorm,
     InnerLoss,
     Precision,
-    RateName,
     Resize,
     Sigma2,
 )
 from replication.settings.images import OmniglotImages
+from replication.settings.messages import explain
 from replication.settings.section import PRIMARY, Section, TrainedSection, without
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.types import (
@@ -27,10 +28,10 @@ from replication.settings.types import (
     Named,
     NonNegative,
     Positive,
-    ReadingName,
     Samples,
     Seeds,
     Several,
+    SpecificationName,
     Width,
 )
 
@@ -39,15 +40,17 @@ class AnilScheme(Section):
     """One way to choose the adaptation learning rate."""
 
     title: str = ""
-    rate: Positive | RateName
+    alpha: Positive | AlphaName
     sigma2: Sigma2 = "covsum"
     forward_norm: ForwardNorm = "l2sqrtd"
     inner_loss: InnerLoss = "mean"
-    against: str | None = None
+    baseline: str | None = None
+
+    former: ClassVar[dict[str, str]] = {"rate": "alpha", "against": "baseline"}
 
     def trained(self) -> dict[str, Any]:
         """What a network trained by this scheme depends on."""
-        return self.model_dump(exclude={"title", "against"})
+        return self.model_dump(exclude={"title", "baseline"})
 
 
 class AnilSetting(Section):
@@ -55,22 +58,28 @@ class AnilSetting(Section):
 
     ways: Annotated[int, Field(ge=2, le=10**4)] = 20
     shots: Samples = 1
-    queries: Samples = 1
+    query_shots: Samples = 1
     resize: Resize = "nearest"
     width: Width = 64
     head_init: NonNegative = 0.01
     batch_norm: BatchNorm = "together"
-    steps: Count = 5
+    inner_steps: Count = 5
     meta_batch: Count = 16
-    learning_rate: Positive = 1e-3
+    outer_lr: Positive = 1e-3
     buffer_keep: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    first_rate: Positive = 0.1
+    first_alpha: Positive = 0.1
     precision: Precision = "float32"
 
+    former: ClassVar[dict[str, str]] = {
+        "queries": "query_shots",
+        "steps": "inner_steps",
+        "learning_rate": "outer_lr",
+        "first_rate": "first_alpha",
+    }
     sources: ClassVar[dict[str, Source]] = {
         "ways": paper("Fig. 3, 20-way"),
         "shots": paper("Fig. 3, 1-shot"),
-        "queries": assumed("of each class; as many as shots, as Finn et al. (2017)", "5, 15"),
+        "query_shots": assumed("of each class; as many as shots, as Finn et al. (2017)", "5, 15"),
         "resize": assumed(
             "to 28 x 28; of 1-bit images, as Finn et al.'s code does in effect",
             "lanczos (on grey, as learn2learn)",
@@ -86,11 +95,11 @@ class AnilSetting(Section):
             "on a task's support and query images together, one pass as learn2learn",
             "separate (two passes, as Finn et al.'s code)",
         ),
-        "steps": assumed("Finn et al.'s 20-way", "1"),
+        "inner_steps": assumed("Finn et al.'s 20-way", "1"),
         "meta_batch": assumed("tasks a step; Finn et al.'s 20-way", "32"),
-        "learning_rate": assumed("of Adam; Finn et al.'s default", "3e-4"),
+        "outer_lr": assumed("of Adam; Finn et al.'s default", "3e-4"),
         "buffer_keep": paper("H.3, alpha <- 0.9 alpha + 0.1 alpha*"),
-        "first_rate": ours("where a learned rate starts"),
+        "first_alpha": ours("where a learned rate starts"),
         "precision": ours(
             "of the convolutions; tf32 is faster on a GPU and float32 elsewhere, bfloat16 is "
             "faster where the processor has it"
@@ -98,65 +107,67 @@ class AnilSetting(Section):
     }
 
 
-class AnilReadings(Section):
-    """What the target readings runs: shorter, one job a reading and seed."""
+class AnilSpecifications(Section):
+    """What the target specifications runs: shorter, one job a specification and seed."""
 
     iterations: Count = 100
     seeds: Seeds = 2
     forward_norm: Several[ForwardNorm] = list(get_args(ForwardNorm))
     sigma2: Several[Sigma2] = list(get_args(Sigma2))
-    rates: Several[Positive | Literal["alpha_lim", "learned"]] = [
+    alphas: Several[Positive | Literal["alpha_lim", "learned"]] = [
         *(0.02, 0.1, 0.5, 2.0, 8.0),
         "alpha_lim",
         "learned",
     ]
-    defaults: Several[Positive] = [0.1, 0.5, 2.0]
+    default_alphas: Several[Positive] = [0.1, 0.5, 2.0]
     # what the first iterations can say: not where training ends, nor how soon it gets to 80%
     claims: Distinct[str] = ["fig03-faster", "fig03-lower-loss"]
-    alternatives: dict[ReadingName, dict[str, Any]] = {
-        "steps_1": {"steps": 1},
+    named: dict[SpecificationName, dict[str, Any]] = {
+        "inner_steps_1": {"inner_steps": 1},
         "head_init_1": {"head_init": 1.0},
         "batch_norm_separate": {"batch_norm": "separate"},
         "lanczos": {"resize": "lanczos"},
         "width_32": {"width": 32},
-        "queries_5": {"queries": 5},
+        "query_shots_5": {"query_shots": 5},
         "meta_batch_32": {"meta_batch": 32},
-        "learning_rate_3e-4": {"learning_rate": 3e-4},
+        "outer_lr_3e-4": {"outer_lr": 3e-4},
+    }
+
+    former: ClassVar[dict[str, str]] = {
+        "rates": "alphas",
+        "defaults": "default_alphas",
+        "alternatives": "named",
     }
 
     @model_validator(mode="after")
-    def _alternatives_are_settings(self) -> Self:
-        for name, change in self.alternatives.items():
-            for key in change:
-                if key not in AnilSetting.model_fields:
-                    near = nearest(key, AnilSetting.model_fields)
-                    raise ValueError(f"{name}: unknown key {key!r}. {near}")
+    def _named_are_settings(self) -> Self:
+        for name, change in self.named.items():
             try:
                 AnilSetting.model_validate(change)
             except ValidationError as error:
-                problem = error.errors()[0]
-                raise ValueError(f"{name}.{problem['loc'][0]}: {problem['msg']}") from error
+                what = explain(error.errors()[0], change, AnilSetting)
+                raise ValueError(f"{name}.{what}") from error
         return self
 
-    def schemes(self, primary: Mapping[str, AnilScheme]) -> dict[str, AnilReading]:
-        """Every reading by name: the rates, the estimates, and the first two in other settings."""
+    def schemes(self, primary: Mapping[str, AnilScheme]) -> dict[str, AnilSpecification]:
+        """Every specification by name: rates, estimates, and the first two in other settings."""
         default, online = list(primary.values())[:2]
         norms = dict.fromkeys([default.forward_norm, online.forward_norm, *self.forward_norm])
         made = {}
         for norm in norms:
-            for rate in dict.fromkeys([*self.rates, *self.defaults, default.rate]):
-                scheme = default.model_copy(update={"rate": rate, "forward_norm": norm})
-                made[f"{norm}_{rate}"] = AnilReading({}, scheme)
+            for alpha in dict.fromkeys([*self.alphas, *self.default_alphas, default.alpha]):
+                scheme = default.model_copy(update={"alpha": alpha, "forward_norm": norm})
+                made[f"{norm}_{alpha}"] = AnilSpecification({}, scheme)
             for sigma2 in dict.fromkeys([online.sigma2, *self.sigma2]):
                 scheme = online.model_copy(update={"sigma2": sigma2, "forward_norm": norm})
-                made[f"{norm}_{sigma2}"] = AnilReading({}, scheme)
-        for name, change in self.alternatives.items():
+                made[f"{norm}_{sigma2}"] = AnilSpecification({}, scheme)
+        for name, change in self.named.items():
             for scheme_name, scheme in list(primary.items())[:2]:
-                made[f"{name}_{scheme_name}"] = AnilReading(change, scheme)
+                made[f"{name}_{scheme_name}"] = AnilSpecification(change, scheme)
         return made
 
 
-class AnilReading(NamedTuple):
+class AnilSpecification(NamedTuple):
     """A scheme, and what is changed of the section's setting."""
 
     change: dict[str, Any]
@@ -164,14 +175,14 @@ class AnilReading(NamedTuple):
 
 
 class AnilPair(NamedTuple):
-    """What a reading of Fig. 3 chooses, and the names of its two schemes, default and online."""
+    """What a specification of Fig. 3 chooses, and its two schemes by name: default, online."""
 
     choices: dict[str, Any]
     default: str
     online: str
 
 
-READING = "reading-"
+SPECIFICATION = "reading-"
 
 
 class Fig03(AnilSetting, TrainedSection):
@@ -180,17 +191,17 @@ class Fig03(AnilSetting, TrainedSection):
     computed_by: ClassVar[str] = "experiment:Omniglot"
     images: OmniglotImages = OmniglotImages()
     schemes: Named[AnilScheme] = {
-        "default": AnilScheme(title="default, 0.1 on the mean", rate=0.1),
-        "online": AnilScheme(title="online estimate", rate="online"),
+        "default": AnilScheme(title="default, 0.1 on the mean", alpha=0.1),
+        "online": AnilScheme(title="online estimate", alpha="online"),
         "summed": AnilScheme(
-            title="default, 0.1 on the sum", rate=0.1, forward_norm="none", inner_loss="sum"
+            title="default, 0.1 on the sum", alpha=0.1, forward_norm="none", inner_loss="sum"
         ),
         "summed_online": AnilScheme(
             title="online, not normalised",
-            rate="online",
+            alpha="online",
             sigma2="cov",
             forward_norm="none",
-            against="summed",
+            baseline="summed",
         ),
     }
     iterations: Count = 1500
@@ -199,7 +210,7 @@ class Fig03(AnilSetting, TrainedSection):
     test_tasks: Count = 64
     final_tasks: Count = 600
     seeds: Annotated[int, Field(ge=2, le=10**4)] = 3
-    readings: AnilReadings = AnilReadings()  # type: ignore[assignment]
+    specifications: AnilSpecifications = AnilSpecifications()  # type: ignore[assignment]
 
     late: ClassVar[frozenset[str]] = frozenset(["drawn_iterations"])
     sources: ClassVar[dict[str, Source]] = {
@@ -211,17 +222,17 @@ class Fig03(AnilSetting, TrainedSection):
         ),
         "images.split": assumed("1100 characters for training as Finn et al., at random", "1200"),
         "schemes.*.title": ours("the curve's label"),
-        "schemes.*.against": ours("the scheme it is held to; null: the first"),
-        "schemes.*.rate": paper("section 5.1: the default configuration, and online"),
-        "schemes.default.rate": assumed(
+        "schemes.*.baseline": ours("the scheme it is held to; null: the first"),
+        "schemes.*.alpha": paper("section 5.1: the default configuration, and online"),
+        "schemes.default.alpha": assumed(
             "'original configuration', 'the default selection method where the model and training "
             "learning rates are the same', without a number; Finn et al.'s 0.1, on the mean loss "
             "as in PyTorch",
             "2.0 (the same on Finn et al.'s summed loss), 0.5",
         ),
-        "schemes.summed.rate": ours(
-            "the second reading of 'original configuration': Finn et al.'s 0.1 on the summed loss, "
-            "as in their code"
+        "schemes.summed.alpha": ours(
+            "another specification of 'original configuration': Finn et al.'s 0.1 on the summed "
+            "loss, as in their code"
         ),
         "schemes.*.sigma2": assumed(
             "'mean of covariance of the normalized feature F'F', read as the mean entry of F'F; "
@@ -240,8 +251,8 @@ class Fig03(AnilSetting, TrainedSection):
         "test_tasks": ours("fixed tasks of unseen characters at each evaluation"),
         "final_tasks": ours("other fixed ones after training"),
         "seeds": ours("of initial weights and tasks; the same ones for every scheme"),
-        "readings": ours(
-            "every forward normalisation with every rate and every reading of sigma^2, and the "
+        "specifications": ours(
+            "every forward normalisation with every rate and every meaning of sigma^2, and the "
             "schemes above in other settings"
         ),
     }
@@ -249,11 +260,11 @@ class Fig03(AnilSetting, TrainedSection):
     @model_validator(mode="after")
     def _held_to_another_scheme(self) -> Self:
         for name, scheme in self.schemes.items():
-            if scheme.against == name:
-                raise ValueError(f"schemes.{name}.against: a scheme cannot be held to itself")
-            if scheme.against is not None and scheme.against not in self.schemes:
-                near = nearest(scheme.against, self.schemes)
-                raise ValueError(f"schemes.{name}.against: no scheme {scheme.against!r}. {near}")
+            if scheme.baseline == name:
+                raise ValueError(f"schemes.{name}.baseline: a scheme cannot be held to itself")
+            if scheme.baseline is not None and scheme.baseline not in self.schemes:
+                near = nearest(scheme.baseline, self.schemes)
+                raise ValueError(f"schemes.{name}.baseline: no scheme {scheme.baseline!r}. {near}")
         return self
 
     def check_whole(self) -> None:
@@ -270,52 +281,54 @@ class Fig03(AnilSetting, TrainedSection):
     def held_to(self) -> dict[str, str]:
         """Each scheme that is held to another, and which.
 
-        Without `against` that is the first, unless others are held to the scheme itself.
+        Without `baseline` that is the first, unless others are held to the scheme itself.
         """
         first = next(iter(self.schemes))
-        bases = {scheme.against for scheme in self.schemes.values()} | {first}
+        bases = {scheme.baseline for scheme in self.schemes.values()} | {first}
         return {
-            name: scheme.against or first
+            name: scheme.baseline or first
             for name, scheme in self.schemes.items()
-            if scheme.against or name not in bases
+            if scheme.baseline or name not in bases
         }
 
     def pairs(self) -> dict[str, AnilPair]:
-        """Every reading of the claims: an online estimate against a default rate, trained alike.
+        """Every specification of the claims: an online estimate against a default, trained alike.
 
-        The primary pair comes first, then every other forward normalisation, reading of sigma^2 and
-        default rate, and the section's own schemes in other settings.
+        The primary pair comes first, then every other forward normalisation, meaning of sigma^2
+        and default rate, and the section's own schemes in other settings.
         """
-        r, (default, online) = self.readings, list(self.schemes.values())[:2]
+        r, (default, online) = self.specifications, list(self.schemes.values())[:2]
         primary = (default.forward_norm, online.forward_norm)
         made = {
-            PRIMARY: AnilPair({}, f"{primary[0]}_{default.rate}", f"{primary[1]}_{online.sigma2}")
+            PRIMARY: AnilPair({}, f"{primary[0]}_{default.alpha}", f"{primary[1]}_{online.sigma2}")
         }
-        for norm, sigma2, rate in product(r.forward_norm, r.sigma2, r.defaults):
+        for norm, sigma2, alpha in product(r.forward_norm, r.sigma2, r.default_alphas):
             choices: dict[str, Any] = {}
             if primary != (norm, norm):
                 choices["schemes.*.forward_norm"] = norm
             if sigma2 != online.sigma2:
                 choices["schemes.online.sigma2"] = sigma2
-            if rate != default.rate:
-                choices["schemes.default.rate"] = rate
+            if alpha != default.alpha:
+                choices["schemes.default.alpha"] = alpha
             if choices:
-                name = f"{norm}_{sigma2}_against_{rate}"
-                made[name] = AnilPair(choices, f"{norm}_{rate}", f"{norm}_{sigma2}")
-        for name, change in r.alternatives.items():
+                name = f"{norm}_{sigma2}_against_{alpha}"
+                made[name] = AnilPair(choices, f"{norm}_{alpha}", f"{norm}_{sigma2}")
+        for name, change in r.named.items():
             made[name] = AnilPair(change, *(f"{name}_{s}" for s in list(self.schemes)[:2]))
         return made
 
     def choices(self) -> dict[str, dict[str, Any]]:
         return {name: pair.choices for name, pair in self.pairs().items()}
 
-    def reading_runs(self) -> list[str]:
-        names = self.readings.schemes(self.schemes)
+    def specification_runs(self) -> list[str]:
+        names = self.specifications.schemes(self.schemes)
         return [
-            f"{READING}{name}-seed{seed}" for name in names for seed in range(self.readings.seeds)
+            f"{SPECIFICATION}{name}-seed{seed}"
+            for name in names
+            for seed in range(self.specifications.seeds)
         ]
 
-    def for_readings(self) -> dict[str, Any]:
+    def for_specifications(self) -> dict[str, Any]:
         return self.model_dump(exclude={"images": {"source", "directory"}})
 
     def for_stage(self, stage: str) -> dict[str, Any]:
@@ -327,10 +340,10 @@ class Fig03(AnilSetting, TrainedSection):
         """The section as the one job `run` needs it: its own scheme in its own setting."""
         name = run.rpartition("-seed")[0]
         values = self.for_stage("training")
-        if name.startswith(READING):
-            made = self.readings.schemes(self.schemes)
-            change, scheme = made[name.removeprefix(READING)]
-            values |= change | {"iterations": self.readings.iterations}
+        if name.startswith(SPECIFICATION):
+            made = self.specifications.schemes(self.schemes)
+            change, scheme = made[name.removeprefix(SPECIFICATION)]
+            values |= change | {"iterations": self.specifications.iterations}
         else:
             scheme = self.schemes[name]
         return values | {"schemes": {name: scheme.trained()}}

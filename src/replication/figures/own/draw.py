@@ -39,7 +39,9 @@ def draw(
     figure, ((axes,),) = drawing.panels(1, 1, height=2.7)
     if has_losses(sweep):
         interval = mean_interval if section["file"] is None else bootstrap_interval
-        shown = landscape_panel(axes, sweep, estimates, "a", interval, "alpha_lim_sampled")
+        limit = measure(estimates, "a", "alpha_lim_sampled")
+        star = measure(estimates, "a", "alpha_star")
+        shown = landscape_panel(axes, sweep, "a", limit, star, interval)
         drawing.legend_below(figure, axes, columns=3)
     else:
         shown = _estimates_alone(axes, measured(estimates), section["seeds"])

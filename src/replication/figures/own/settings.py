@@ -37,7 +37,7 @@ class OwnExperiment(Section):
     file: Annotated[str, AfterValidator(_file_name)] | None = None
     function: Annotated[str, AfterValidator(_function_name)] | None = None
     options: dict[str, Any] = {}
-    seeds: Seeds = 10
+    seeds: Seeds = 50
     grid_points: GridPoints = 61
     grid_factor: Positive = 3.0
     search_cap: Positive = 20.0
@@ -53,7 +53,10 @@ class OwnExperiment(Section):
             "'module:function', called as function(rng, **options), returning the same arrays"
         ),
         "options": ours("keyword arguments of the function"),
-        "seeds": ours("calls of the function, or bootstrap resamples of the file's tasks"),
+        "seeds": ours(
+            "calls of the function; of a file, its tasks as they are and resamples of them, "
+            "40 at least for an interval"
+        ),
         "grid_points": ours("learning rates between 0 and grid_factor alpha_lim"),
         "grid_factor": ours("the right end of the axis, in units of alpha_lim"),
         "search_cap": ours("alpha* is searched between 0 and search_cap alpha_lim"),

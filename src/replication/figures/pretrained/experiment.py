@@ -93,14 +93,14 @@ class Pretrained(TrainedExperiment):
 
         c = self.cfg
         plan = Plan(
-            c.pretraining,
+            c.pretraining_iterations,
             meta_batch=c.meta_batch,
             # the risk is of all samples of a task: support and query are one
             shots=c.shots,
-            query=c.shots,
+            query_shots=c.shots,
             inner_steps=0,
             optimizer=c.optimizer,
-            outer_rate=c.pretraining_rate,
+            outer_lr=c.pretraining_lr,
         )
         first = [self.network.initial(self._cell(run, seed, WEIGHTS)) for seed in range(c.seeds)]
         stack = [torch.cat(values).float().to(device) for values in zip(*first, strict=True)]
@@ -139,7 +139,7 @@ class Pretrained(TrainedExperiment):
     def _of_network(self, panel: str, seed: int, key: str, parameters: list[Tensor]) -> Arrays:
         c = self.cfg
         rng = self._cell(panel, seed, TASKS)
-        x, y = self.tasks(panel).draw(rng, c.tasks, c.shots + c.query)
+        x, y = self.tasks(panel).draw(rng, c.tasks, c.shots + c.query_shots)
         phi = self._hidden(parameters, x)
         basis = _basis(phi)
         phi = phi @ basis
@@ -173,7 +173,7 @@ class Pretrained(TrainedExperiment):
     def _test_tasks(self, panel: str, seed: int) -> Iterator[tuple[Array, Array]]:
         c, rng = self.cfg, self._cell(panel, seed, TESTING)
         for start in range(0, c.test_tasks, CHUNK):
-            x, y = self.tasks(panel).draw(rng, CHUNK, c.shots + c.query)
+            x, y = self.tasks(panel).draw(rng, CHUNK, c.shots + c.query_shots)
             yield x[: c.test_tasks - start], y[: c.test_tasks - start]
 
     def _half(self, panel: str) -> float:

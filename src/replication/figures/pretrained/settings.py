@@ -8,13 +8,13 @@ from pydantic import Field
 
 from replication.settings.choices import Optimizer
 from replication.settings.networks import Ends, Network
-from replication.settings.section import Readings, Section, TrainedSection
+from replication.settings.section import Section, Specifications, TrainedSection
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.types import Count, Named, NotRepeated, Positive, Samples, Seeds
 
 
 class Table2Panel(Section):
-    """A panel of the figure of Table 2: a reading of the labels and of the loss."""
+    """A panel of the figure of Table 2: a specification of the labels and of the loss."""
 
     title: str = ""
     phase: Ends
@@ -38,11 +38,11 @@ class Table2(TrainedSection):
     network: Network = Network(hidden=[40, 40])
     bias: bool = False
     optimizer: Optimizer = "adam"
-    pretraining: Count = 10_000
-    pretraining_rate: Positive = 1e-3
+    pretraining_iterations: Count = 10_000
+    pretraining_lr: Positive = 1e-3
     meta_batch: Count = 25
     shots: Samples = 10
-    query: Samples = 256
+    query_shots: Samples = 256
     tasks: Count = 1000
     test_tasks: Count = 10_000
     alphas: Annotated[list[Positive], Field(min_length=11, max_length=1000), NotRepeated] = [
@@ -50,23 +50,28 @@ class Table2(TrainedSection):
     ]
     seeds: Seeds = 10
     search_cap: Positive = 20.0
-    readings: Readings = Readings(
-        change={"seeds": 5, "test_tasks": 2000},
-        alternatives={
+    specifications: Specifications = Specifications(
+        scale={"seeds": 5, "test_tasks": 2000},
+        named={
             "bias": {"bias": True},
             "init_he_normal": {"network": {"init": "he_normal"}},
             "meta_batch_1": {"meta_batch": 1},
             "meta_batch_100": {"meta_batch": 100},
-            "sgd": {"optimizer": "sgd", "pretraining_rate": 0.01},
-            "short_pretraining": {"pretraining": 1000},
-            "long_pretraining": {"pretraining": 50_000},
+            "sgd": {"optimizer": "sgd", "pretraining_lr": 0.01},
+            "short_pretraining": {"pretraining_iterations": 1000},
+            "long_pretraining": {"pretraining_iterations": 50_000},
             "half_mse": {"panels": {"a": {"loss": "half"}}},
             "phase_2pi": {"panels": {"a": {"phase": [0.0, 6.283185307179586]}}},
         },
     )
 
+    former: ClassVar[dict[str, str]] = {
+        "pretraining": "pretraining_iterations",
+        "pretraining_rate": "pretraining_lr",
+        "query": "query_shots",
+    }
     after_training: ClassVar[frozenset[str]] = frozenset(
-        ["bias", "query", "tasks", "test_tasks", "alphas", "search_cap"]
+        ["bias", "query_shots", "tasks", "test_tasks", "alphas", "search_cap"]
     )
     sources: ClassVar[dict[str, Source]] = {
         "panels.*.title": ours("the panel's heading"),
@@ -83,11 +88,11 @@ class Table2(TrainedSection):
         "network.init": assumed("PyTorch's default", "he_normal"),
         "bias": assumed("'the output from second layer' is the whole feature", "true"),
         "optimizer": assumed("of the pretraining; not given", "sgd"),
-        "pretraining": assumed("its outer steps; not given", "1000, 50000"),
-        "pretraining_rate": assumed("its learning rate; not given", "0.01 with sgd"),
+        "pretraining_iterations": assumed("its outer steps; not given", "1000, 50000"),
+        "pretraining_lr": assumed("its learning rate; not given", "0.01 with sgd"),
         "meta_batch": assumed("tasks a step of the pretraining, as Finn", "1, 100"),
         "shots": paper("H.3, 'training set is 10'"),
-        "query": paper("H.3, 'another sampled 256 points'"),
+        "query_shots": paper("H.3, 'another sampled 256 points'"),
         "tasks": paper("H.3"),
         "test_tasks": paper("H.3"),
         "alphas": paper("Table 2"),

@@ -69,13 +69,13 @@ def two_strategies(
     Args:
         sweep: as for :func:`rate_curves`.
         estimates: as for :func:`rate_curves`.
-        section: of the configuration; keys fixed_test_rate and iterations.
+        section: of the configuration; keys fixed_test_alpha and iterations.
 
     Returns:
         The figure, and all that it shows: the columns of :func:`rate_curves`.
     """
     titles = {
-        FIXED: rf"fixed $\alpha_r = {section['fixed_test_rate']:g}$",
+        FIXED: rf"fixed $\alpha_r = {section['fixed_test_alpha']:g}$",
         SHARED: r"shared, $\alpha_r = \alpha_t$",
     }
     figure, grid = panels(1, len(STRATEGIES), height=3.1)

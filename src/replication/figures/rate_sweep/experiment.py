@@ -48,7 +48,7 @@ class RateSweep(TrainedExperiment):
     @property
     def tasks(self) -> Tasks:
         """The distribution of tasks of the section."""
-        return self.cfg.tasks.build()
+        return self.cfg.task_family.build()
 
     @property
     def plan(self) -> Plan:
@@ -60,10 +60,10 @@ class RateSweep(TrainedExperiment):
             c.iterations,
             meta_batch=c.meta_batch,
             shots=c.shots,
-            query=c.query,
+            query_shots=c.query_shots,
             inner_steps=c.inner_steps,
             first_order=c.first_order,
-            outer_rate=c.outer_rate,
+            outer_lr=c.outer_lr,
             pool=c.pool,
         )
 
@@ -71,8 +71,8 @@ class RateSweep(TrainedExperiment):
         """The rate of testing for each rate of training."""
         alphas = np.array(self.cfg.alphas)
         made = {"shared": alphas}
-        if self.cfg.fixed_test_rate is not None:
-            made["fixed"] = np.full(len(alphas), self.cfg.fixed_test_rate)
+        if self.cfg.fixed_test_alpha is not None:
+            made["fixed"] = np.full(len(alphas), self.cfg.fixed_test_alpha)
         return made
 
     def panels(self) -> list[tuple[str, str, int]]:
@@ -172,15 +172,15 @@ class RateSweep(TrainedExperiment):
                     rates,
                     steps=c.inner_steps,
                 )
-            found.append(losses.cpu().numpy()[:, : c.test_folds * c.test_tasks - start])
+            found.append(losses.cpu().numpy()[:, : c.test_seeds * c.test_tasks - start])
         joined = np.concatenate(found, axis=1)
         return np.where(np.isfinite(joined), joined, np.inf)
 
     def _test_tasks(self, device: torch.device) -> Iterator[tuple[int, Tensor, Tensor]]:
         import torch
 
-        rng, rows = self.rng(TESTING), self.cfg.shots + self.cfg.test_query
-        for start in range(0, self.cfg.test_folds * self.cfg.test_tasks, CHUNK):
+        rng, rows = self.rng(TESTING), self.cfg.shots + self.cfg.test_query_shots
+        for start in range(0, self.cfg.test_seeds * self.cfg.test_tasks, CHUNK):
             x, y = (torch.from_numpy(v[None]) for v in self.tasks.draw(rng, CHUNK, rows))
             yield start, x.float().to(device), y.float().to(device)
 
@@ -189,7 +189,7 @@ class RateSweep(TrainedExperiment):
         import torch
 
         c, k = self.cfg, self.cfg.shots
-        x, _ = self.tasks.draw(self.rng(ESTIMATING), c.estimate_tasks, k + c.query)
+        x, _ = self.tasks.draw(self.rng(ESTIMATING), c.estimate_tasks, k + c.query_shots)
         inputs = torch.from_numpy(x).double()
         found = np.full((len(c.alphas), len(TANGENT)), np.nan)
         for i in range(len(c.alphas)):
@@ -214,7 +214,7 @@ class RateSweep(TrainedExperiment):
             s = list(self.strategies()).index(strategy)
             for seed, run in enumerate(self.cfg.runs()):
                 losses = features[f"{run}/{at}/losses"][s].astype(np.float64)
-                folds = losses.reshape(len(losses), self.cfg.test_folds, -1).mean(2)
+                folds = losses.reshape(len(losses), self.cfg.test_seeds, -1).mean(2)
                 tangent = features[f"{run}/{at}/tangent"]
                 for i, alpha in enumerate(self.cfg.alphas):
                     rows.append(

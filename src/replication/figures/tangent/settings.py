@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from innerlr.choices import Init
 from innerlr.errors import nearest
 from replication.settings.laws import Spaced
-from replication.settings.section import OpenSection, Readings, Section
+from replication.settings.section import OpenSection, Section, Specifications
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.types import (
     Count,
@@ -159,14 +159,14 @@ class Fig02(TangentSetting, OpenSection):
     grid_points: GridPoints = 21
     seeds: Seeds = 10
     scaling: TangentScaling = TangentScaling()
-    readings: Readings = Readings(
+    specifications: Specifications = Specifications(
         claims=["fig02a", "fig02b"],
-        change={
+        scale={
             "seeds": 3,
             "test_tasks": 100,
             "scaling": {"curves": []},
         },
-        alternatives={
+        named={
             "two_inputs_no_hidden_bias": {"input_dim": 2, "hidden_bias": False},
             "two_inputs": {"input_dim": 2},
             "no_hidden_bias": {"hidden_bias": False},

@@ -90,7 +90,7 @@ def bounds(panel: Panel) -> None:
             label=f"spread {spread:g}",
         )
         drawn = pd.DataFrame({"x": spread_of.index, "mean": middle, "low": low, "high": high})
-        panel.record(drawn, f"spread {spread:g}", cfg.cases)
+        panel.record(drawn, f"spread {spread:g}", cfg.lemma_seeds)
     dims = np.array(cfg.feature_dims, dtype=float)
     panel.guide(dims, dims, "$d$", "-")
     panel.guide(dims, 1 / dims, "$1/d$", "--")
@@ -179,7 +179,7 @@ def near_zero(panel: Panel) -> None:
                 markerfacecolor=COLOURS[i] if j == 0 else "white",
                 label=f"{law}, {what}",
             )
-            panel.record(rows, f"{law}, {what}", path.draws)
+            panel.record(rows, f"{law}, {what}", path.seeds)
     panel.axis_labels("feature scale of new tasks", "share of draws")
     axes.set_xscale("log")
     plain_ticks(axes.xaxis, path.feature_scales)
@@ -227,7 +227,7 @@ def lemmas(panel: Panel) -> None:
                 label=name.replace("_", " ") if y == 0 else None,
             )
             drawn = pd.DataFrame([found]).assign(x=y)
-            panel.record(drawn, f"{key}_{name}", panel.cfg.cases)
+            panel.record(drawn, f"{key}_{name}", panel.cfg.lemma_seeds)
         ticks.append("\n".join(names))
     axes.set_yticks(range(len(ticks)), ticks, fontsize=4.7, linespacing=0.9)
     panel.axis_labels("share of cases that violate", "")

@@ -16,7 +16,7 @@ from replication.settings.laws import (
     Spaced,
     UniformLaw,
 )
-from replication.settings.section import OpenSection, Readings, Section
+from replication.settings.section import OpenSection, Section, Specifications
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.tasks import NewOptima
 from replication.settings.types import (
@@ -46,7 +46,9 @@ class TheoryPath(Section):
     new_tasks: NewOptima = NewOptima()
     feature_scales: Several[Positive] = [0.5, 1.0, 2.0]
     new_counts: Several[Count] = [5, 15, 150, 500]
-    draws: Repetitions = 200
+    seeds: Repetitions = 200
+
+    former: ClassVar[dict[str, str]] = {"draws": "seeds"}
 
 
 class TheoryNetwork(Section):
@@ -66,7 +68,7 @@ class Theory(OpenSection):
     eigenvalues: Spaced = Spaced(first=1.0, last=4.0)
     log2_tasks: Several[Annotated[int, Field(ge=2, le=26)]] = [2, 3, 4, 5, 6, 7, 8]
     seeds: Annotated[int, Field(ge=2, le=10**4)] = 10
-    draws: Annotated[int, Field(ge=2, le=10**6)] = 20
+    seeds_per_group: Annotated[int, Field(ge=2, le=10**6)] = 20
     grid_points: GridPoints = 61
     gap_tasks: Count = 20
     gap_dims: Several[Dim] = [1, 2, 3, 5, 10, 20]
@@ -74,7 +76,7 @@ class Theory(OpenSection):
     stretches: Several[Annotated[float, Field(ge=1, le=1e12)]] = [1.0, 4.0, 16.0, 64.0, 256.0]
     feature_dims: Several[Dim] = [1, 2, 3, 5, 10]
     feature_spreads: Several[NonNegative] = [0.0, 0.5, 1.0]
-    cases: Repetitions = 1000
+    lemma_seeds: Repetitions = 1000
     example_dims: Several[Dim] = [2, 3, 5]
     example_shots: Samples = 15
     matrix_dims: Several[Dim] = [1, 2, 5, 10, 20, 50, 100]
@@ -84,10 +86,10 @@ class Theory(OpenSection):
     }
     path: TheoryPath = TheoryPath()
     network: TheoryNetwork = TheoryNetwork()
-    readings: Readings = Readings(
+    specifications: Specifications = Specifications(
         claims=["theory-h41", "theory-h43"],
-        change={"seeds": 5, "draws": 2, "cases": 20, "log2_tasks": [2, 3]},
-        alternatives={
+        scale={"seeds": 5, "seeds_per_group": 2, "lemma_seeds": 20, "log2_tasks": [2, 3]},
+        named={
             "K3": {"path": {"shots": 3}},
             "K50": {"path": {"shots": 50}},
             "count_5": {"path": {"new_tasks": {"count": 5}}},
@@ -101,6 +103,10 @@ class Theory(OpenSection):
         },
     )
 
+    former: ClassVar[dict[str, str]] = {
+        "draws": "seeds_per_group",
+        "cases": "lemma_seeds",
+    }
     late: ClassVar[frozenset[str]] = frozenset(
         ["grid_points", "example_dims", "example_shots", "matrix_dims", "matrix_laws"]
     )
@@ -112,7 +118,7 @@ class Theory(OpenSection):
         ),
         "log2_tasks": ours("numbers of tasks N, as powers of 2"),
         "seeds": ours("independent groups of draws; intervals are over them"),
-        "draws": ours("sets of tasks in a group, over which expectations are taken"),
+        "seeds_per_group": ours("sets of tasks in a group, over which expectations are taken"),
         "grid_points": ours("learning rates and variances of a curve"),
         "gap_tasks": ours("N of Theorem 2"),
         "gap_dims": ours("d at which Theorem 2's two bounds are held against the gap"),
@@ -122,7 +128,9 @@ class Theory(OpenSection):
         "feature_spreads": ours(
             "standard deviation of the logarithm of a task's scale: how much tasks differ"
         ),
-        "cases": ours("random cases of each lemma and proposition, and sets for each d and spread"),
+        "lemma_seeds": ours(
+            "random cases of each lemma and proposition, and sets for each d and spread"
+        ),
         "example_dims": ours("d of Example 1"),
         "example_shots": ours("K of Example 1"),
         "matrix_dims": ours("d of Example 2, K = 1 (E.12) and K = d (E.13)"),
@@ -132,12 +140,12 @@ class Theory(OpenSection):
         "path.optima": paper("the caption of Fig. 7"),
         "path.tasks": paper("section 3.2, '500 tasks in R^2'"),
         "path.shots": assumed("not given; as for Fig. 7", "3, 50"),
-        "path.new_tasks": assumed("as for Fig. 7", "see readings there"),
+        "path.new_tasks": assumed("as for Fig. 7", "see specifications there"),
         "path.feature_scales": ours("of the new tasks: below, at and above that of the others"),
         "path.new_counts": ours(
-            "other numbers of new tasks (the readings of Fig. 7), at the last of the feature scales"
+            "other numbers of new tasks, as Fig. 7 varies them, at the last of the feature scales"
         ),
-        "path.draws": ours("sets of tasks, of which the share is counted"),
+        "path.seeds": ours("sets of tasks, of which the share is counted"),
         "network.width": paper("H.3, a 3-layer MLP of 40; untrained here, PyTorch's initial law"),
         "network.tasks": assumed("H.4.3 announces N K < d and says no more", "5, 50"),
         "network.shots": paper("H.3, 10 samples"),

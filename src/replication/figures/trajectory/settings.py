@@ -13,7 +13,7 @@ from replication.settings.laws import (
     NormalLaw,
     UniformLaw,
 )
-from replication.settings.section import OpenSection, Readings, Section
+from replication.settings.section import OpenSection, Section, Specifications
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.tasks import NewOptima
 from replication.settings.types import (
@@ -86,8 +86,8 @@ class Trajectory(OpenSection):
         "grid_factor": ours("the right end of the axis, in units of alpha_lim"),
     }
 
-    def alternatives(self) -> dict[str, dict[str, Any]]:
-        """The variations, one at a time, and the other readings."""
+    def named(self) -> dict[str, dict[str, Any]]:
+        """The variations, one at a time, and the other specifications."""
         varied: dict[str, dict[str, Any]] = {}
         for key, values in self.variations.model_dump().items():
             for value in values:
@@ -95,12 +95,12 @@ class Trajectory(OpenSection):
                 varied[f"{key}_{value}".replace("[", "").replace("]", "").replace(", ", "_")] = (
                     change
                 )
-        return varied | self.readings.alternatives
+        return varied | self.specifications.named
 
-    def reading(self, name: str) -> Self:
-        """As for any section, without the variations, which are readings themselves."""
+    def specification(self, name: str) -> Self:
+        """As for any section, without the variations, which are specifications themselves."""
         none = Variations(feature_scale=[], count=[], centre=[], shots=[])
-        return super().reading(name).model_copy(update={"variations": none})
+        return super().specification(name).model_copy(update={"variations": none})
 
 
 class Fig01(Trajectory):
@@ -109,8 +109,8 @@ class Fig01(Trajectory):
     rows: Named[TrajectoryRow] = {
         "1": TrajectoryRow(title="x ~ U(-5, 5), a ~ N(0, 3I)", inputs=UNIFORM_5, optima=NORMAL_3)
     }
-    readings: Readings = Readings(
-        alternatives={
+    specifications: Specifications = Specifications(
+        named={
             "spread_0.2": {"new_tasks": {"spread": 0.2}},
             "inputs_normal": {"rows": {"1": {"inputs": NORMAL_2}}},
         }
@@ -135,8 +135,8 @@ class Fig07(Trajectory):
             optima=NORMAL_3,
         ),
     }
-    readings: Readings = Readings(
-        alternatives={
+    specifications: Specifications = Specifications(
+        named={
             "spread_0.2": {"new_tasks": {"spread": 0.2}},
             "normal_sd": {"rows": {"1": {"inputs": {"spread_is": "sd"}}}},
         }

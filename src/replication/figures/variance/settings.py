@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from innerlr.choices import Init
 from replication.settings.laws import Spaced
-from replication.settings.section import OpenSection, Readings
+from replication.settings.section import OpenSection, Specifications
 from replication.settings.sources import Source, assumed, ours, paper
 from replication.settings.tasks import ENTRYWISE, GaussianInput
 from replication.settings.types import (
@@ -50,8 +50,8 @@ class Fig04a(OpenSection):
     gaussian_input: GaussianInput = "entrywise"
     variance: Variances = Variances(first=0.5, last=50.0)
     grid_points: GridPoints = 100
-    readings: Readings = Readings(
-        alternatives={
+    specifications: Specifications = Specifications(
+        named={
             "scalar": {"gaussian_input": "scalar"},
             "growing_widths": {"width_rule": "data"},
             "scalar_growing_widths": {"gaussian_input": "scalar", "width_rule": "data"},
@@ -98,9 +98,9 @@ class Fig04b(OpenSection):
     grid_points: GridPoints = 30
     quadrature_panels: Count = 8
     seeds: Seeds = 10
-    readings: Readings = Readings(
-        change={"seeds": 3},
-        alternatives={
+    specifications: Specifications = Specifications(
+        scale={"seeds": 3},
+        named={
             **{
                 f"init_{name}": {"init": name}
                 for name in ("uniform", "he_uniform", "xavier_uniform", "lecun_uniform")

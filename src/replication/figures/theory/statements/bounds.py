@@ -23,7 +23,7 @@ def features(setting: Setting) -> Arrays:
     for i, d in enumerate(setting.cfg.feature_dims):
         for j, spread in enumerate(setting.cfg.feature_spreads):
             rng = setting.rng(6, i, j)
-            rows = [scaled_bounds(rng, d, spread) for _ in range(setting.cfg.cases)]
+            rows = [scaled_bounds(rng, d, spread) for _ in range(setting.cfg.lemma_seeds)]
             arrays[_key(d, spread)] = np.array(rows)
     return arrays
 

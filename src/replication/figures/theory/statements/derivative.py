@@ -20,7 +20,7 @@ def features(setting: Setting) -> Arrays:
     rng, cfg = setting.rng(10), setting.cfg
     alpha = 1e-3 * setting.limit("rotated")
     orders = []
-    for _ in range(min(cfg.cases, CASES)):
+    for _ in range(min(cfg.lemma_seeds, CASES)):
         phi = spectral_features(rng, "rotated", setting.law, TASKS, cfg.dim)
         a = rng.normal(size=(TASKS, cfg.dim))
         gram = phi.swapaxes(1, 2) @ phi

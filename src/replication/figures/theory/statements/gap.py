@@ -26,7 +26,7 @@ def features(setting: Setting) -> Arrays:
     arrays: Arrays = {}
     for seed in range(cfg.seeds):
         for k, kind in enumerate(SHARED):
-            rngs = (setting.rng(2, k, seed, i) for i in range(cfg.draws))
+            rngs = (setting.rng(2, k, seed, i) for i in range(cfg.seeds_per_group))
             sums = (adapted_sums(rng, kind, setting.law, cfg.gap_tasks, cfg.dim) for rng in rngs)
             arrays |= stacked(_key(kind, seed), sums)
     return arrays

@@ -36,7 +36,7 @@ def features(setting: Setting) -> Arrays:
     for seed in range(cfg.seeds):
         for k, kind in enumerate(SHARED):
             for d in cfg.gap_dims:
-                rngs = (setting.rng(3, k, d, seed, i) for i in range(cfg.draws))
+                rngs = (setting.rng(3, k, d, seed, i) for i in range(cfg.seeds_per_group))
                 sums = (adapted_sums(rng, kind, law, cfg.gap_tasks, d) for rng in rngs)
                 arrays |= stacked(_key(kind, d, seed), sums)
     return arrays

@@ -19,7 +19,7 @@ def features(setting: Setting) -> Arrays:
     arrays: Arrays = {}
     for seed in range(setting.cfg.seeds):
         for j, stretch in enumerate(setting.cfg.stretches):
-            rngs = (setting.rng(4, j, seed, i) for i in range(setting.cfg.draws))
+            rngs = (setting.rng(4, j, seed, i) for i in range(setting.cfg.seeds_per_group))
             arrays[_key(stretch, seed)] = np.mean(
                 [_slopes(setting, rng, stretch) for rng in rngs], axis=0
             )

@@ -26,7 +26,7 @@ LATE = 1e6
 
 def features(setting: Setting) -> Arrays:
     """Share of random cases that violate each of LEMMAS, as stated and changed: (2,)."""
-    rng, n = setting.rng(9), setting.cfg.cases
+    rng, n = setting.rng(9), setting.cfg.lemma_seeds
     psd, symmetric = partial(semidefinite, rng, n), partial(indefinite, rng, n)
     jumps = partial(jump_violations, n=n)
     brackets = partial(bracket_violations, rng, setting.law, n)
@@ -73,7 +73,7 @@ def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
 
 def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
     """The shares with their intervals."""
-    cases = setting.cfg.cases
+    cases = setting.cfg.lemma_seeds
     for series, value in zip(of_panel.series, of_panel.value, strict=True):
         hits = np.arange(cases) < round(value * cases)
         yield TOGETHER, share(str(series).replace(" ", "_"), hits)

@@ -23,7 +23,7 @@ def features(setting: Setting) -> Arrays:
     for k, kind in enumerate(KINDS):
         for n in setting.tasks:
             for seed in range(cfg.seeds):
-                rngs = (setting.rng(1, k, n, seed, i) for i in range(cfg.draws))
+                rngs = (setting.rng(1, k, n, seed, i) for i in range(cfg.seeds_per_group))
                 sums = (adapted_sums(rng, kind, setting.law, n, cfg.dim) for rng in rngs)
                 arrays |= stacked(f"{kind}/{n}/{seed}", sums)
     return arrays

@@ -52,7 +52,7 @@ def features(setting: Setting) -> Arrays:
         law = path.laws[case.law].build()
         rows = [
             slope_and_curvature(*draw_tasks(setting.rng(7, i, draw), path, law, case))
-            for draw in range(path.draws)
+            for draw in range(path.seeds)
         ]
         arrays[case.key] = np.array(rows)
     return arrays
