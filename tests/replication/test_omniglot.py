@@ -842,7 +842,7 @@ def test_tasks_that_a_split_cannot_give_are_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(InnerlrError, match="31 ways were asked for, the split has 30 classes"):
         TaskSampler(numbered(30), 31, 1, 1, rng)
-    with pytest.raises(InnerlrError, match=r"15 shots \+ 6 queries .* has 20 images"):
+    with pytest.raises(InnerlrError, match=r"15 shots \+ 6 query_shots .* has 20 images"):
         TaskSampler(numbered(30), 5, 15, 6, rng)
     with pytest.raises(InnerlrError, match="= 86 characters were asked for, there are 85"):
         split(85, {"train": 50, "validation": 10, "test": 26}, rng)
