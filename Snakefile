@@ -51,13 +51,16 @@ rule readings:
 
 
 onstart:
+    # Snakemake has handlers of its own by now, and its locks
     STOPPED.watch()
+    if MARK is not None:
+        marks.hold(MARK, getattr(workflow.persistence, "_lockfile", {}).values())
+    say_revision()
 
 
 onsuccess:
-    write_report()
+    close_run()
 
 
 onerror:
-    if not STOPPED.by_user:
-        write_report()
+    close_run()

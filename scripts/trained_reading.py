@@ -13,7 +13,7 @@ with job(snakemake) as facts:
     made_from = {key: facts[key] for key in ("device", "inputs", "code")}
     settings = {"section": p.section, "seed": p.seed, **made_from}
     checkpoints = {
-        run: Checkpoint(f"{p.checkpoints}/{run}.pt", {**settings, "run": run})
+        run: Checkpoint(f"{p.checkpoints}/{run}.pt", {**settings, "run": run}, clock=facts["clock"])
         for run in experiment.cfg.runs()
     }
     estimates = experiment.all_stages(device=device, checkpoints=checkpoints)

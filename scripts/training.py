@@ -12,7 +12,7 @@ with job(snakemake) as facts:
     device, facts["device"] = begin(p.device, snakemake.threads)
     made_from = {key: facts[key] for key in ("device", "inputs", "code")}
     settings = {"section": p.section, "seed": p.seed, "run": p.run, **made_from}
-    checkpoint = Checkpoint(p.checkpoint, settings)
+    checkpoint = Checkpoint(p.checkpoint, settings, clock=facts["clock"])
     experiment = make(p.experiment, p.section, p.seed)
     if snakemake.input.images:
         experiment.images = load_arrays(snakemake.input.images[0])

@@ -39,6 +39,9 @@ TORCH_NEEDS = [
     "typing-extensions>=4.10.0",
 ]
 
+# No conda channel has them, or not this version.
+FROM_PYPI = ("roc-validator", "rocrate")
+
 # The same software under another name among conda's packages. Plain `snakemake` drags in every
 # storage back end there; `snakemake-minimal` is what PyPI calls snakemake. Plain `playwright` is
 # the program for Node.js there.
@@ -118,9 +121,11 @@ def render_environment(lock: str) -> str:
     """environment.yml from the text of requirements.lock."""
     pins = parse_lock(lock)
     pins["torch"] = [torch_requirement()]
+    pinned = {name: version_of(pins[name][0]) for name in map(name_of, direct_requirements())}
     lines = [
-        f"{CONDA_NAMES.get(name, name)}=={version_of(pins[name][0])}"
-        for name in map(name_of, direct_requirements())
+        f"{CONDA_NAMES.get(name, name)}=={version}"
+        for name, version in pinned.items()
+        if name not in FROM_PYPI
     ]
     return HEADER + "\n".join(
         [
@@ -134,7 +139,8 @@ def render_environment(lock: str) -> str:
             "  - pip",
             *(f"  - {line}" for line in sorted(lines)),
             "  - pip:",
-            "      - -e . # needs numpy and scipy alone, which stand above: pip adds nothing",
+            *(f"      - {name}=={pinned[name]}" for name in FROM_PYPI),
+            "      - -e . # needs numpy and scipy alone, which stand above",
             "",
         ]
     )

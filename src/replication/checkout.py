@@ -12,6 +12,11 @@ GENERAL_TABLES = ("table1", "estimators", "claims")
 _RULE = re.compile(r"^ *(?:use )?rule (?:\w+ as )?(\w+)(?: with)?:$", re.M)
 
 
+def results_of(preset: str) -> Path:
+    """Where a run's results stand, relative to the working directory."""
+    return Path("results") / preset
+
+
 @cache
 def taken_names() -> frozenset[str]:
     """Names of rules, figures and tables: no experiment of the user's own may have one."""

@@ -1,4 +1,4 @@
-"""Command line: `python -m replication config | replication | reference`."""
+"""Command line: `python -m replication config | replication | reference | crate`."""
 
 from __future__ import annotations
 
@@ -54,9 +54,19 @@ def _replication(args: argparse.Namespace) -> int:
 def _reference(args: argparse.Namespace) -> int:
     from replication.judging.entries import entries
     from replication.judging.reference import keep
+    from replication.pipeline.provenance import code_revision
 
     files = keep(args.folders, args.to, entries(), update=args.update)
-    print(f"{args.to}: {len(files)} files")
+    print("\n".join(filter(None, [code_revision().warning, f"{args.to}: {len(files)} files"])))
+    return 0
+
+
+def _crate(args: argparse.Namespace) -> int:
+    from replication.pipeline import crate
+
+    folder = Path(args.folder)
+    made = crate.write(folder, args.to or f"{folder}-crate.zip", agent=args.agent)
+    print(f"{made}: {made.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -108,6 +118,12 @@ def parser() -> argparse.ArgumentParser:
         help="let stay what the reference results have of other figures",
     )
     reference.set_defaults(run=_reference)
+
+    crate = commands.add_parser("crate", help="pack a finished run as a Workflow Run RO-Crate")
+    crate.add_argument("folder", help="such as results/default")
+    crate.add_argument("--to", help="the zip file; default FOLDER-crate.zip")
+    crate.add_argument("--agent", default="", help="name of the person who ran it")
+    crate.set_defaults(run=_crate)
     return top
 
 

@@ -52,8 +52,6 @@ def as_estimates(frame: pd.DataFrame, source: str | Path) -> pd.DataFrame:
     Raises:
         InnerlrError: columns are missing.
     """
-    if "interval" not in frame:  # its family has not registered its quantities yet
-        return frame
     _check(frame, source)
     method = frame.interval.astype(object).fillna("").astype(str)
     return frame.astype({"seed": "Int64"}).assign(interval=method)
@@ -62,6 +60,8 @@ def as_estimates(frame: pd.DataFrame, source: str | Path) -> pd.DataFrame:
 def places(estimates: pd.DataFrame, quantity: Quantity[Any]) -> list[tuple[str, dict[str, Any]]]:
     """Where a quantity was measured: panels, and values of the keys that it varies by."""
     rows = estimates[estimates.quantity == quantity.name]
+    if rows.empty:
+        return []
     distinct = rows[["panel", *quantity.by]].drop_duplicates()
     return [(str(panel), dict(zip(quantity.by, at, strict=True))) for panel, *at in distinct.values]
 
@@ -155,6 +155,8 @@ def measure(
         return Interval(high if np.isinf(high) else low, low, high)
     of_seeds = geometric_interval if quantity.positive and values.min() > 0 else mean_interval
     found = of_seeds(values)
+    if quantity.positive:  # it has no logarithm where a seed has 0, and is never less than that
+        found = found._replace(low=max(found.low, 0.0))
     if quantity.kind == "grid minimiser":
         # the minimiser lies between the neighbours of the grid's best point
         low, high = (rows[end].to_numpy(dtype=float) for end in ("low", "high"))

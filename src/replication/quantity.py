@@ -19,7 +19,9 @@ from innerlr.errors import InnerlrError, nearest
 from innerlr.intervals import Interval
 
 # how the values of a quantity become one number with an interval; see replication.measuring
-Kind = Literal["exact", "mean over seeds", "share", "grid minimiser", "worst case", "slope"]
+Kind = Literal[
+    "exact", "mean over seeds", "of all seeds", "share", "grid minimiser", "worst case", "slope"
+]
 # what every table of estimates has; between seed and quantity stand the keys that vary
 FIRST, LAST = ["panel", "seed"], ["quantity", "value", "low", "high", "interval"]
 
@@ -87,7 +89,7 @@ def quantity(
     positive: bool = False,
     estimator: str = "",
 ) -> Callable[[Callable[P, float | Estimated]], Quantity[P]]:
-    """Register a function as a quantity of its name; its docstring is the definition.
+    """Register a function as a quantity of its name; its docstring begins with the definition.
 
     Raises:
         InnerlrError: no docstring, or a kind that does not exist.
@@ -105,7 +107,8 @@ def quantity(
         name = function.__name__
         if kind not in get_args(Kind):
             raise InnerlrError(f"{name}: unknown kind {kind!r}. {nearest(kind, get_args(Kind))}")
-        definition = " ".join((function.__doc__ or "").split())
+        first, *_ = (function.__doc__ or "").strip().split("\n\n")
+        definition = " ".join(first.split())
         if not definition:
             raise InnerlrError(f"{name}: a quantity needs a docstring, which is its definition.")
         return Quantity(name, definition, unit, place, kind, by, positive, estimator, function)
@@ -196,7 +199,11 @@ class Cell:
         self._rows, self._panel, self._seed, self._keys = rows, panel, seed, keys
 
     def __call__(self, of: Quantity[P], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Compute a quantity and keep its row.
+        """Compute a quantity and keep its row; raises as :meth:`record` does."""
+        self.record(of, of(*args, **kwargs))
+
+    def record(self, of: Quantity[Any], found: float | Estimated) -> None:
+        """Keep the row of a value that is known already, such as a bootstrap's of the quantity.
 
         Raises:
             InnerlrError: the cell has other keys than those the quantity varies by.
@@ -205,7 +212,6 @@ class Cell:
             raise InnerlrError(
                 f"{of.name}: varies by {list(of.by)}, but the cell has {list(self._keys)}."
             )
-        found = of(*args, **kwargs)
         made = found if isinstance(found, Estimated) else Estimated(found, np.nan, np.nan, "")
         where = {"panel": str(self._panel), "seed": self._seed, **self._keys}
         self._rows.append(

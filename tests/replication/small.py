@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from replication.experiment import Experiment
 from replication.families import make
+from replication.judging.claims import measured
 from replication.judging.entries import entries
 from replication.quantity import Estimates, Quantity
+from replication.registry import registry
 from replication.settings.config import Config
 
 CLAIMS = entries()
@@ -65,10 +66,17 @@ def stages(made: Experiment) -> tuple[pd.DataFrame, dict, pd.DataFrame, pd.DataF
     return made.data(), features, sweep, made.estimates(features, sweep)
 
 
-def pooled(estimates: pd.DataFrame, panel: str) -> pd.Series:
-    """What is said of all repetitions of a panel together."""
-    mine = estimates[(estimates.panel == panel) & (estimates.seed == -1)]
-    return mine.set_index("quantity").value
+def check_quantities(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Every claim finds its quantity, and every quantity of the family is measured.
+
+    Args:
+        tables: the estimates of each experiment of a family.
+    """
+    known = registry(next(iter(tables)))
+    assert {name for table in tables.values() for name in table.quantity} == set(known)
+    for claim in CLAIMS:
+        if claim.get("experiment") in tables:
+            assert measured(claim, tables[claim["experiment"]], known)
 
 
 # half-width of a 95% Student-t interval of two values, over half their distance
@@ -86,22 +94,7 @@ def estimated(values: Mapping[str, Mapping[Quantity[Any], Any]], **keys: Any) ->
     found = Estimates()
     for panel, quantities in values.items():
         for of, value in quantities.items():
-            given = replace(of, function=lambda value: value)
             each = dict(enumerate(value)) if isinstance(value, Sequence) else {None: value}
             for seed, one in each.items():
-                found.at(panel, seed, **keys)(given, one)
+                found.at(panel, seed, **keys).record(of, one)
     return found.table()
-
-
-def scalars(values: Mapping[str, Mapping[str, float | Sequence[float]]]) -> pd.DataFrame:
-    """A table of estimates.
-
-    Args:
-        values: by panel and quantity: a list has a value a seed, a number is of all repetitions.
-    """
-    rows = []
-    for panel, quantities in values.items():
-        for quantity, found in quantities.items():
-            each = {-1: found} if isinstance(found, float | int) else dict(enumerate(found))
-            rows += [(panel, seed, quantity, float(value)) for seed, value in each.items()]
-    return pd.DataFrame(rows, columns=["panel", "seed", "quantity", "value"])

@@ -6,8 +6,11 @@ from typing import Any
 
 import pandas as pd
 import torch
+from small import CLAIMS
 
 from replication.families import make
+from replication.judging.claims import measured
+from replication.registry import registry
 from replication.settings.config import Config
 
 torch.set_num_threads(1)
@@ -42,3 +45,13 @@ def stages(name: str, **change: Any) -> tuple[Any, dict, dict, pd.DataFrame, pd.
     features = experiment.features(trained, device=CPU)
     sweep = experiment.sweep(features)
     return experiment, trained, features, sweep, experiment.estimates(features, sweep)
+
+
+def assert_claims_and_quantities_are_measured(name: str, estimates: pd.DataFrame) -> None:
+    """Each claim on the experiment finds its quantity, and each registered quantity has a row."""
+    known = registry(name)
+    claims = [claim for claim in CLAIMS if claim.get("experiment") == name]
+    assert claims
+    for claim in claims:
+        measured(claim, estimates, known)
+    assert set(estimates.quantity) == set(known)

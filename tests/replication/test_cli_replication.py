@@ -94,6 +94,6 @@ def test_the_package_is_run_by_its_name() -> None:
     command = [sys.executable, "-m", "replication"]
     run = subprocess.run([*command, "--help"], capture_output=True, text=True, check=False)
     assert run.returncode == 0
-    assert "{config,replication,reference}" in run.stdout
+    assert "{config,replication,reference,crate}" in run.stdout
     run = subprocess.run([*command, "alpha"], capture_output=True, text=True, check=False)
     assert run.returncode == 2

@@ -12,7 +12,7 @@ import yaml
 from scipy import stats
 
 from innerlr.io.files import digest
-from innerlr.io.verify import SUFFIX
+from innerlr.io.records import SUFFIX
 from replication.figures.omniglot.experiment import HISTORY
 from replication.settings.config import Config
 

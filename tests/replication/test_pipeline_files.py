@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,11 +11,13 @@ import pandas as pd
 import pytest
 
 from innerlr.io.files import digest, load_arrays, read_table
-from innerlr.io.verify import SUFFIX, verify
+from innerlr.io.manifest import manifest, read_manifest
+from innerlr.io.records import SUFFIX, read_record
+from innerlr.io.verify import verify
 from replication.pipeline import job as jobs
 from replication.pipeline import provenance
-from replication.pipeline.files import atomic, write_arrays, write_table
-from replication.pipeline.provenance import config_digest
+from replication.pipeline.files import atomic, write_arrays, write_manifest, write_table
+from replication.pipeline.provenance import Revision, config_digest
 
 
 def test_atomic_leaves_the_old_file_when_writing_fails(tmp_path: Path) -> None:
@@ -47,6 +48,15 @@ def test_arrays_and_tables_are_written_the_same_byte_for_byte(tmp_path: Path) ->
     assert read_table(tmp_path / "two.csv").x[1] == 1 / 3
 
 
+def test_a_manifest_is_written_whole_and_does_not_list_itself(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("x\n")
+    for _ in range(2):
+        write_manifest(tmp_path)
+        assert read_manifest(tmp_path) == {"x.csv": digest(tmp_path / "x.csv")}
+    assert sorted(os.listdir(tmp_path)) == ["SHA256SUMS", "x.csv"]
+    assert (tmp_path / "SHA256SUMS").read_text() == manifest(tmp_path)
+
+
 @pytest.mark.parametrize("edited", [None, "src/code.py", "bank.npz"])
 def test_a_record_is_of_what_ran_and_not_of_what_came_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: str | None
@@ -55,7 +65,7 @@ def test_a_record_is_of_what_ran_and_not_of_what_came_meanwhile(
     for name in ("src/code.py", "bank.npz"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text("before")
-    revisions = iter(["first", "second"])
+    revisions = iter([Revision("first"), Revision("second")])
     monkeypatch.setattr(provenance, "code_revision", lambda: next(revisions))
     monkeypatch.setattr(jobs.os, "dup2", lambda *_: None)  # the log is not what is tested
     out = Path("results/x/run.npz")
@@ -65,7 +75,7 @@ def test_a_record_is_of_what_ran_and_not_of_what_came_meanwhile(
         output=[f"{out}{SUFFIX}"],
         rule="training",
         params={},
-        config={"seed": 1},
+        config={"seed": 1, "preset": "x"},
         threads=1,
     )
     kept = {name: digest(name) for name in snakemake.input}
@@ -74,7 +84,8 @@ def test_a_record_is_of_what_ran_and_not_of_what_came_meanwhile(
         if edited:
             Path(edited).write_text("after")
         write_arrays(out, {"x": 1.0})
-    record = json.loads(Path(f"{out}{SUFFIX}").read_text())
+    record = read_record(f"{out}{SUFFIX}")
+    assert record["file"] == "run.npz"
     assert record["revision"] == "first"
     assert record["inputs"] | record["code"] == kept
     now = {edited: digest(edited)} if edited else {}

@@ -150,6 +150,13 @@ def test_a_positive_quantity_is_averaged_on_its_logarithm() -> None:
     assert found == pytest.approx((0.2, 0.2 * 2**-TWO, 0.2 * 2**TWO))
 
 
+def test_a_positive_quantity_that_is_0_at_a_seed_is_averaged_as_it_is_and_never_below_0() -> None:
+    made = estimated({"a": {excess_loss_at_lim: [0.0, 0.4], alpha_star: [0.0, 0.4]}})
+    assert measure(made, excess_loss_at_lim, "a") == pytest.approx((0.2, 0, 0.2 + 0.2 * TWO))
+    # what may be negative keeps its interval
+    assert measure(made, alpha_star, "a").low == pytest.approx(0.2 - 0.2 * TWO)
+
+
 def test_a_share_has_the_exact_binomial_interval() -> None:
     # Clopper and Pearson (1934): 1 of 2 has the interval 1 - sqrt(0.975), sqrt(0.975)
     made = estimated({"a": {share: [0.0, 1.0]}})

@@ -12,12 +12,12 @@ import yaml
 
 from innerlr.errors import InnerlrError
 from innerlr.io.files import digest, read_table
-from innerlr.io.verify import SUFFIX
+from innerlr.io.records import SUFFIX, read_record, sealed
 from replication.cli import main
 from replication.judging.claims import COLUMNS
 from replication.judging.estimators import every_estimate
 from replication.judging.reference import keep
-from replication.pipeline.files import write_table
+from replication.pipeline.files import write_manifest, write_table
 from replication.pipeline.provenance import config_digest, write
 from replication.settings.config import Config
 
@@ -61,7 +61,7 @@ def make(name: str, figures: list[str], verdict: str, **iterations: int) -> Path
         write_table(frame, folder / path)
         usual = {"rule": path.split("/")[0], "device": "cpu", "wall_seconds": 2.0}
         usual |= {"data_source": "generated"}
-        write([folder / path], [folder / i for i in inputs], **(usual | facts))
+        write(folder, [folder / path], [folder / i for i in inputs], **(usual | facts))
 
     for figure in figures:
         for experiment in EXPERIMENTS[figure]:
@@ -88,6 +88,7 @@ def make(name: str, figures: list[str], verdict: str, **iterations: int) -> Path
         whole = every_estimate({path.stem: path for path in found})
         for kind in ("csv", "tex", "html"):
             table(f"tables/estimators.{kind}", whole, [f"estimates/{p.name}" for p in found])
+    write_manifest(folder)
     return folder
 
 
@@ -131,7 +132,8 @@ def test_pages_of_an_earlier_run_are_not_left_among_a_later_one_s() -> None:
         for name in names:
             path = runs[i] / f"figures/{name}.png"
             path.write_text(name)
-            write([path], [], rule="specification_curve", data_source="generated")
+            write(runs[i], [path], [], rule="specification_curve", data_source="generated")
+        write_manifest(runs[i])
     keep(runs, REFERENCE, ENTRIES)
     found = {path.stem for path in (REFERENCE / "figures").glob("*_readings*.png")}
     assert found == {"fig03_readings", "fig04a_readings-1"}
@@ -256,6 +258,7 @@ def test_the_table_of_estimators_is_not_completed_from_nothing(
 
 def without_configuration(run: Path) -> None:
     (run / "config.yaml").unlink()
+    write_manifest(run)
 
 
 def with_another_configuration(run: Path) -> None:
@@ -263,6 +266,7 @@ def with_another_configuration(run: Path) -> None:
     values = yaml.safe_load(path.read_text())
     values["fig03"]["seeds"] += 1
     path.write_text(yaml.safe_dump(values))
+    write_manifest(run)
 
 
 def with_a_changed_file(run: Path) -> None:
@@ -272,6 +276,7 @@ def with_a_changed_file(run: Path) -> None:
 def without_its_figure(run: Path) -> None:
     for path in run.glob("figures/fig03.*"):
         path.unlink()
+    write_manifest(run)
 
 
 def with_an_unknown_claim(run: Path) -> None:
@@ -282,10 +287,10 @@ def rename(run: Path, claim: str, name: str) -> None:
     path = run / "claims/fig03.csv"
     path.write_text(path.read_text().replace(claim, name))
     for made in (path, *run.glob("figures/*.???")):
-        record = json.loads(made.with_name(made.name + SUFFIX).read_text())
-        record["sha256"] = digest(made)
-        record["inputs"] = {name: digest(name) for name in record["inputs"]}
-        made.with_name(made.name + SUFFIX).write_text(json.dumps(record))
+        path = made.with_name(made.name + SUFFIX)
+        inputs = {name: digest(name) for name in read_record(path)["inputs"]}
+        path.write_text(sealed(read_record(path) | {"sha256": digest(made), "inputs": inputs}))
+    write_manifest(run)
 
 
 @pytest.mark.parametrize(
@@ -320,6 +325,7 @@ def test_a_table_is_not_left_to_another_run_than_its_figure() -> None:
     runs = [make("default", ["table2"], "reproduced"), make("more", ["table2"], "reproduced")]
     for path in runs[1].glob("tables/*"):
         path.unlink()
+    write_manifest(runs[1])
     with pytest.raises(InnerlrError, match=r"verdicts on table2 but no tables/table2\.csv"):
         keep(runs, REFERENCE, ENTRIES)
 

@@ -115,8 +115,8 @@ def test_the_report_has_the_time_of_the_run(root: Path) -> None:
         (run / name).write_text(name)
     # two files of one job, and one of another
     facts = {"rule": "sweep", "device": "cpu"}
-    write([run / "a.csv", run / "b.csv"], [], **facts, wall_seconds=3.0, cpu_seconds=2.0)
-    write([run / "c.csv"], [], **facts, wall_seconds=40.0, cpu_seconds=5.0)
+    write(run, [run / "a.csv", run / "b.csv"], [], **facts, wall_seconds=3.0, cpu_seconds=2.0)
+    write(run, [run / "c.csv"], [], **facts, wall_seconds=40.0, cpu_seconds=5.0)
     times = compute(run)
     assert times.to_dict("records") == [
         {**facts, "jobs": 2, "wall_seconds": 43.0, "cpu_seconds": 7.0}

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
-from project import Project
 
 from innerlr.errors import InnerlrError
+from innerlr.io.manifest import NAME, read_manifest
 from replication.pipeline import report
 from replication.pipeline.targets import Targets
 from replication.settings.config import load
@@ -31,6 +29,15 @@ def targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Targets:
     return made
 
 
+def embedding(text: str) -> str:
+    """A report, as far as it matters here, with that text in its data."""
+    scripts = (
+        f'<script id="{name}">\n    var x = "{text}";\n    </script>\n'
+        for name in sorted(report.MAY_HOLD_TEXT)
+    )
+    return "".join(scripts)
+
+
 def written(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
     """Snakemake's calls, which write what they are asked for unless they fail."""
     calls: list[list[str]] = []
@@ -38,7 +45,7 @@ def written(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
     def run(command: list[str], **_: Any) -> SimpleNamespace:
         calls.append(command)
         target = Path(command[command.index("--report") + 1])
-        target.write_text("half" if code else "whole")
+        target.write_text("half" if code else embedding("</script>"))
         return SimpleNamespace(returncode=code, stdout="out", stderr="disk full")
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -51,7 +58,7 @@ def test_the_report_shows_what_is_whole(targets: Targets, monkeypatch: pytest.Mo
     (command,) = calls
     shown = command[command.index("--") + 1 :]
     assert set(shown) == {str(f) for f in [*targets.figure("fig08"), *targets.table("table1")]}
-    assert report.path(targets).read_text() == "whole"
+    assert report.path(targets).read_text() == embedding(r"\u003c/script>")
     assert said.startswith("2 of 15 figures are in results/small/figures; the report is")
     assert load_snapshot(targets) == targets.config
 
@@ -88,7 +95,7 @@ def test_the_report_is_due_where_it_is_missing_or_older_than_what_it_shows(
     mark.parent.mkdir(parents=True)
     mark.touch()
     written(monkeypatch)
-    report.write(targets)
+    report.close(targets)
     assert not mark.exists()
     assert report.due(targets) == []
     shown = targets.figure("fig08")[0]
@@ -97,59 +104,35 @@ def test_the_report_is_due_where_it_is_missing_or_older_than_what_it_shows(
     assert report.due(targets) == [mark]
 
 
-def test_the_users_stop_is_noted_and_still_stops() -> None:
-    stopped = report.Stopped()
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    try:
-        handled: list[int] = []
-        signal.signal(signal.SIGTERM, lambda number, frame: handled.append(number))
-        stopped.watch()
-        assert not stopped.by_user
-        signal.raise_signal(signal.SIGTERM)
-        assert stopped.by_user
-        assert handled == [signal.SIGTERM]
-        # a test run in the background ignores it
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        again = report.Stopped()
-        again.watch()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        assert again.by_user
-    finally:
-        signal.signal(signal.SIGINT, before[0])
-        signal.signal(signal.SIGTERM, before[1])
+def test_the_manifest_lists_the_report_and_is_due_where_it_is_missing_or_older(
+    targets: Targets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(monkeypatch)
+    report.close(targets)
+    listed = read_manifest(targets.results)
+    assert {"report.html", "config.yaml"} < set(listed)
+    assert {str(targets.results / name) for name in listed} >= set(map(str, targets.files("fig08")))
+    later = report.path(targets).stat().st_mtime + 10
+    os.utime(report.path(targets), (later, later))
+    assert report.due(targets) == [targets.logs / report.DUE]
+    report.close(targets)
+    assert report.due(targets) == []
+    (targets.results / NAME).unlink()
+    assert report.due(targets) == [targets.logs / report.DUE]
 
 
-@pytest.mark.workflow
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_no_report_is_made_of_a_run_that_the_user_stops(tmp_path: Path, number: int) -> None:
-    project = Project(tmp_path)
-    smoke = ("--configfile", "workflow/presets/smoke.yaml")
-    project.snakemake(*smoke, "--", "fig06")
-    (project.results() / "report.html").unlink()
-    run = subprocess.Popen(
-        project.command(*smoke, "--", "fig06", "fig11"),
-        cwd=project.folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        # a test run in the background ignores it
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    first = project.results() / "data/fig11.csv"
-    for _ in range(600):
-        if first.exists():
-            break
-        time.sleep(0.1)
-    if number == signal.SIGINT:  # a terminal sends it to the whole group
-        os.killpg(run.pid, number)
-    else:
-        os.kill(run.pid, number)
-    said, _ = run.communicate(timeout=120)
-    assert run.returncode
-    assert "the report is" not in said
-    # though Fig. 6 is whole
-    assert not (project.results() / "report.html").exists()
+def test_a_stopped_run_has_a_manifest_and_no_report(
+    targets: Targets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = written(monkeypatch)
+    assert report.close(targets, stopped=True) == ""
+    assert not calls
+    assert "figures/fig08.png" in read_manifest(targets.results)
+
+
+def test_without_results_no_manifest_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert report.close(Targets(load({}))) == ""
+    assert not (tmp_path / "results").exists()

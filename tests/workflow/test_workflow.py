@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from browser import WIDTHS, assert_readable, chromium, opened
 from playwright.sync_api import Browser
 from project import Project, counts
 
-from innerlr.io.verify import SUFFIX, verify
+from innerlr.io.manifest import NAME
+from innerlr.io.records import SUFFIX
+from innerlr.io.verify import verify
 from replication.families import figures
 from replication.judging.entries import entries, measured
 from replication.settings.config import Config
@@ -38,6 +41,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert f"{n} of {n} figures are in results/smoke/figures" in said
     assert "the report is results/smoke/report.html" in said
     assert "WARNING" not in said  # the stand-in was asked for
+    # the copy is no git checkout
+    assert said.count("The revision of the code is unknown: ") == 1
     return made
 
 
@@ -228,6 +233,8 @@ def test_every_artefact_is_verified_and_a_changed_one_is_found(project: Project)
     os.chdir(project.folder)
     try:
         assert verify("results/smoke") == []
+        checked = subprocess.run(["sha256sum", "-c", "--quiet", NAME], cwd="results/smoke")
+        assert checked.returncode == 0
         table = Path("results/smoke/estimates/fig08.csv")
         kept = table.read_bytes()
         table.write_bytes(kept.replace(b"alpha_lim", b"alpha_1im", 1))
@@ -244,13 +251,39 @@ def test_every_artefact_is_verified_and_a_changed_one_is_found(project: Project)
     assert strays == [f"results/smoke/tables/stray.csv: has no stray.csv{SUFFIX}"]
 
 
+def test_the_run_is_packed_as_a_crate_that_verifies(project: Project, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "replication", "crate", "results/smoke", "--to", "smoke.zip"]
+    packed = subprocess.run(
+        command,
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        # the code that ran is the copy's
+        env=os.environ | {"PYTHONPATH": str(project.folder / "src")},
+    )
+    assert packed.returncode == 0, packed.stderr
+    with zipfile.ZipFile(project.folder / "smoke.zip") as archive:
+        archive.extractall(tmp_path)
+    (project.folder / "smoke.zip").unlink()
+    assert verify(tmp_path / "results/smoke") == []
+    described = json.loads((tmp_path / "ro-crate-metadata.json").read_text())["@graph"]
+    names = {entity["@id"] for entity in described}
+    assert {f"results/smoke/figures/{figure}.png" for figure in FIGURES} < names
+    (action,) = [entity for entity in described if entity["@type"] == "CreateAction"]
+    assert action["object"] == {"@id": "results/smoke/config.yaml"}  # nothing else is read
+
+
 def test_a_record_says_how_its_artefact_was_made(project: Project) -> None:
     record = json.loads((project.results() / f"sweeps/fig08.csv{SUFFIX}").read_text())
     for key in (
         *("sha256", "revision", "config_digest", "seed", "inputs", "versions", "threads"),
-        *("device", "wall_seconds", "cpu_seconds", "data_source", "rule"),
+        *("device", "wall_seconds", "cpu_seconds", "data_source", "rule", "host", "cpu"),
+        *("resumed", "started", "ended", "revision_unknown"),
     ):
         assert key in record
+    assert record["file"] == "sweeps/fig08.csv"
+    assert record["revision"] == "unknown"
     assert record["seed"] == 2022
     assert list(record["inputs"]) == ["results/smoke/features/fig08.npz"]
 
@@ -354,9 +387,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(project: Project) -> None:
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     assert not (project.results("killed") / "figures/fig05.png").exists()
-    again = (*SMOKE, "--config", "preset=killed")
-    project.snakemake(*again, "--unlock")
-    project.snakemake(*again, "--", "fig05", "fig11")
+    said = project.snakemake(*SMOKE, "--config", "preset=killed", "--", "fig05", "fig11")
+    assert "a run was cut off" in said
     assert same(project.results(), project.results("killed")) == []
 
 

@@ -17,10 +17,11 @@ import yaml
 
 from innerlr.errors import InnerlrError
 from innerlr.io.files import digest, read_table
-from innerlr.io.verify import SUFFIX, verify
+from innerlr.io.records import SEAL, SUFFIX, read_record
+from innerlr.io.verify import verify
 from replication.judging.claims import CLAIMS_TITLE, verdict_table
 from replication.judging.estimators import ESTIMATORS_TITLE, every_estimate
-from replication.pipeline.files import write_table
+from replication.pipeline.files import write_manifest, write_table
 from replication.pipeline.provenance import code_revision, config_digest, joined, write
 from replication.pipeline.tables import write_formats, write_html
 from replication.settings.config import load_file
@@ -104,6 +105,7 @@ def keep(
         write_table(times[["run", *times.columns.drop("run")]], folder / COMPUTE)
         about = [run.about() | _left(run, judged[run], files) for run in left]
         (folder / RUNS).write_text(yaml.safe_dump(about, sort_keys=False))
+        write_manifest(folder)
     return sorted(path for path in Path(reference).rglob("*") if path.is_file())
 
 
@@ -116,7 +118,7 @@ class _Part(ABC):
     judged: list[str]
 
     def record(self, path: str | Path) -> Any:
-        return json.loads((self.folder / f"{path}{SUFFIX}").read_text())
+        return read_record(self.folder / f"{path}{SUFFIX}")
 
     def kept(self) -> list[str]:
         """Its files that are committed as they are, relative to the folder."""
@@ -180,7 +182,7 @@ class _Run(_Part):
                 "the end of a run of a named target, such as a figure: run one."
             )
         tables = sorted(self.folder.glob("estimates/*.csv"))
-        here = code_revision()
+        here = code_revision().name
         if any(self.record(f"estimates/{table.name}")["revision"] != here for table in tables):
             return
         config = load_file(str(path))
@@ -213,7 +215,7 @@ class _Run(_Part):
         return compute(self.folder)
 
     def about(self) -> dict[str, Any]:
-        records = [json.loads(path.read_text()) for path in self.folder.rglob(f"*{SUFFIX}")]
+        records = [read_record(path) for path in self.folder.rglob(f"*{SUFFIX}")]
         return {
             "run": self.name,
             "config": f"config-{self.name}.yaml",
@@ -364,7 +366,7 @@ def _record(folder: Path, made: Sequence[str], judged: Mapping[_Part, list[str]]
             inputs |= run.inputs(names, made[0])
             sources |= set(run.about()["data"])
     facts = {"rule": "reference", "data_source": joined(sources), "inputs": inputs}
-    write([folder / name for name in made], [], **facts)
+    write(folder, [folder / name for name in made], [], **facts)
 
 
 def compute(run: str | Path) -> pd.DataFrame:
@@ -374,8 +376,9 @@ def compute(run: str | Path) -> pd.DataFrame:
     """
     jobs = {}
     for path in sorted(Path(run).rglob(f"*{SUFFIX}")):
-        record = json.loads(path.read_text())
-        key = {name: value for name, value in record.items() if name not in ("file", "sha256")}
+        record = read_record(path)
+        of_file = ("file", "sha256", SEAL)
+        key = {name: value for name, value in record.items() if name not in of_file}
         jobs[json.dumps(key, sort_keys=True)] = {
             "rule": record.get("rule", ""),
             "device": record.get("device", ""),

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from innerlr.io.manifest import NAME as MANIFEST
+from innerlr.io.manifest import manifest
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -53,3 +56,9 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     """A frame to CSV; floats in their shortest form that reads back exactly."""
     with atomic(path) as temporary:
         frame.to_csv(temporary, index=False)
+
+
+def write_manifest(folder: str | Path) -> None:
+    """List what a folder of results holds (:mod:`innerlr.io.manifest`)."""
+    with atomic(Path(folder) / MANIFEST) as temporary:
+        temporary.write_bytes(manifest(folder).encode("utf-8", "surrogateescape"))

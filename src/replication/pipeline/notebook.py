@@ -7,13 +7,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import nbformat
 import pandas as pd
 import papermill
 from jinja2 import pass_context
-from latex2mathml.converter import convert
+from latex2mathml.converter import convert_to_element
+from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from innerlr.errors import InnerlrError
 from replication.pipeline.files import atomic
@@ -24,23 +27,40 @@ def run(notebook: str, log: str, parameters: Mapping[str, Any]) -> str:
 
     Args:
         notebook: the parametrised notebook.
-        log: where the executed one is kept while it runs, failed cell included.
+        log: of the job. The executed notebook is kept beside it, failed cell included; as a log of
+            its own, Snakemake would print all of it after a failure.
         parameters: values of its cell tagged "parameters".
 
     Raises:
-        InnerlrError: a cell failed; names the cell, its error and the kept notebook.
+        InnerlrError: a cell failed, or its kernel ended; names the cell, its error and the kept
+            notebook.
     """
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    kept = Path(log).with_suffix(".ipynb")
+    kept.parent.mkdir(parents=True, exist_ok=True)
     try:
         papermill.execute_notebook(
-            notebook, log, dict(parameters), kernel_name="python3", progress_bar=False
+            notebook, str(kept), dict(parameters), kernel_name="python3", progress_bar=False
         )
     except papermill.PapermillExecutionError as error:
         raise InnerlrError(
-            f"{notebook}: cell {error.cell_index} failed with {error.ename}: {error.evalue}\n"
-            f"{error.source}\nThe notebook as far as it ran is {log}."
+            f"{notebook}: {_place(notebook, error)} failed with {error.ename}: {error.evalue}\n"
+            f"{error.source}\nThe notebook as far as it ran is {kept}."
         ) from error
-    return _normalised(nbformat.read(log, as_version=4))
+    except DeadKernelError as error:
+        raise InnerlrError(
+            f"{notebook}: its kernel was ended while it ran, as it is where memory runs out "
+            f"({error}). Run again with fewer --cores, or on a machine with more memory. The "
+            f"notebook as far as it ran is {kept}."
+        ) from error
+    return _normalised(nbformat.read(kept, as_version=4))
+
+
+def _place(notebook: str, error: papermill.PapermillExecutionError) -> str:
+    """Which cell of the notebook failed, as one counts them there; papermill puts in more."""
+    sources = [cell.source for cell in nbformat.read(notebook, as_version=4).cells]
+    if error.source not in sources:
+        return "the cell of its parameters"
+    return f"cell {sources.index(error.source) + 1} of {len(sources)}"
 
 
 def _normalised(node: Any) -> str:
@@ -85,15 +105,48 @@ def _mathml(page: str) -> str:
         block, inline = found.groups()
         kind = "block" if block else "inline"
         tex = block or inline
-        return convert(html.unescape(tex), display=kind) if tex else found[0]
+        return _formula(html.unescape(tex), kind) if tex else found[0]
 
     return _MATH.sub(shown, page)
+
+
+def _formula(tex: str, kind: str) -> str:
+    """MathML in which text is text: latex2mathml's own serialisation lets markup through."""
+    formula = convert_to_element(tex, display=kind)
+    for node in formula.iter():
+        node.attrib.pop("href", None)  # a link may hold a script
+        # letters that the library has spelled as entities
+        node.text, node.tail = (
+            html.unescape(part) if part else part for part in (node.text, node.tail)
+        )
+    return ElementTree.tostring(formula, encoding="unicode")
+
+
+class _PlainMarkdown(IPythonRenderer):
+    """Markdown that may hold text of the user's, such as titles.
+
+    It runs no script and asks for nothing: HTML is shown as it is written, and images are those
+    within the notebook.
+    """
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        within = url.startswith(("attachment:", "data:image/"))
+        return str(super().image(text, url, title)) if within else self.escape_html(text)
+
+    def block_mermaidjs(self, code: str) -> str:
+        return str(self.block_code(code))  # a diagram would need a script from elsewhere
 
 
 class _Page(HTMLExporter):
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        return _mathml(super().markdown2html(context, source))
+        renderer = _PlainMarkdown(
+            escape=True,
+            allow_harmful_protocols=False,
+            attachments=context.get("cell", {}).get("attachments", {}),
+            anchor_link_text=self.anchor_link_text,
+        )
+        return _mathml(MarkdownWithMath(renderer=renderer).render(source))
 
 
 # a table whose last column is text (see tables.as_html): its words stand on few lines

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
+import re
 import subprocess
+import sys
 from collections.abc import Iterable
+from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from innerlr.errors import InnerlrError
 from innerlr.io.files import digest
-from innerlr.io.verify import SUFFIX, digest_or_missing
+from innerlr.io.records import SUFFIX, read_record, sealed
+from innerlr.io.verify import digest_or_missing
 from replication.checkout import ROOT
 from replication.pipeline.files import atomic
 
+# code outside the commit: what lies here counts, untracked data and settings do not
+_CODE = ("src", "scripts", "workflow", "notebooks", "Snakefile", ":(glob)*.py")
+_OF_A_REPOSITORY = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX"),
+)
 PACKAGES = ("innerlr", "numpy", "scipy", "pandas", "matplotlib", "seaborn", "snakemake", "torch")
 
 
@@ -25,19 +38,81 @@ def config_digest(config: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def code_revision() -> str:
-    """The commit of the working tree, '-dirty' appended where it differs; 'unknown' without git."""
-    git = ["git", "-C", str(Path(__file__).resolve().parent)]
+class Revision(NamedTuple):
+    """Which code runs.
+
+    Attributes:
+        name: the commit, '-dirty' appended if the checkout differs from it or has modules that it
+            does not know; or 'unknown'.
+        why_unknown: empty if it is known.
+    """
+
+    name: str
+    why_unknown: str = ""
+
+    @property
+    def warning(self) -> str:
+        """What to say once, before anything is recorded; empty if the revision is known."""
+        if not self.why_unknown:
+            return ""
+        return f"The revision of the code is unknown: {self.why_unknown}. The records say so."
+
+
+def code_revision(root: Path = ROOT) -> Revision:
+    """The revision of the checkout at `root`, whatever repository is around it or set by GIT_DIR.
+
+    That of an unpacked release is unknown.
+    """
     try:
-        revision = _output([*git, "rev-parse", "HEAD"])
-        changed = _output([*git, "status", "--porcelain", "--untracked-files=no"])
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return revision + ("-dirty" if changed else "")
+        top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+        if not os.path.samefile(top, root):
+            return Revision(
+                "unknown", f"{root} is no git checkout; the one at {top}, around it, is another's"
+            )
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        added = _git(root, "ls-files", "--others", "--exclude-standard", "--", *_CODE)
+    except OSError as error:
+        return Revision("unknown", f"git could not be run ({error.strerror})")
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.strip().partition("\n")[0].removeprefix("fatal: ")
+        ignored = ", and GIT_DIR is not followed" if os.environ.get("GIT_DIR") else ""
+        return Revision("unknown", f"git says of {root}: {said}{ignored}")
+    return Revision(commit + ("-dirty" if changed or added else ""))
 
 
-def _output(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+def _git(root: Path, *arguments: str) -> str:
+    """What git says of the repository that it finds from `root`, not of one that is set."""
+    environment = {key: value for key, value in os.environ.items() if key not in _OF_A_REPOSITORY}
+    return subprocess.run(
+        ["git", "-C", str(root), *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
+        # no lock is taken: jobs run side by side
+        env=environment | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+    ).stdout.strip()
+
+
+@cache
+def machine() -> dict[str, str]:
+    """What runs it: the kind of machine, the host's name and the processor's."""
+    return {"machine": platform.machine(), "host": platform.node(), "cpu": _processor()}
+
+
+def _processor() -> str:
+    found = ""
+    if sys.platform == "darwin":
+        with suppress(OSError):
+            command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+            asked = subprocess.run(command, capture_output=True, text=True, check=False)
+            found = asked.stdout.strip()
+    else:
+        with suppress(OSError):
+            text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+            models = re.findall(r"^model name\s*: (.+)$", text, re.MULTILINE)
+            found = " + ".join(dict.fromkeys(models))
+    return found or platform.processor() or platform.machine()
 
 
 def versions() -> dict[str, str]:
@@ -52,12 +127,19 @@ def versions() -> dict[str, str]:
 
 
 def data_source(inputs: Iterable[str | Path]) -> str:
-    """Where the data behind `inputs` come from, as their records say; generated where none does."""
+    """Where the data behind `inputs` come from, as their records say; generated where none does.
+
+    Raises:
+        InnerlrError: a record cannot be read, or names no source.
+    """
     found = set()
     for path in inputs:
         record = Path(f"{path}{SUFFIX}")
         if record.is_file():
-            found.add(json.loads(record.read_text())["data_source"])
+            source = read_record(record).get("data_source")
+            if not isinstance(source, str):
+                raise InnerlrError(f"{record}: names no data source; make {path} again")
+            found.add(source)
     return joined(found)
 
 
@@ -78,14 +160,18 @@ def origin(inputs: Iterable[str | Path], code: Iterable[str] = ()) -> dict[str, 
     """
     digests = {str(path): digest_or_missing(path) for path in inputs}
     modules = {path: digest_or_missing(ROOT / path) for path in code}
+    revision = code_revision()
+    why = {"revision_unknown": revision.why_unknown} if revision.why_unknown else {}
     return {
-        "revision": code_revision(),
+        "revision": revision.name,
+        **why,
         "inputs": {path: value for path, value in digests.items() if not _is_code(path)},
         "code": {path: value for path, value in digests.items() if _is_code(path)} | modules,
     }
 
 
 def write(
+    folder: str | Path,
     outputs: Iterable[str | Path],
     inputs: Iterable[str | Path],
     /,
@@ -98,23 +184,24 @@ def write(
     `changed_meanwhile`.
 
     Args:
-        outputs: files just written.
+        folder: of the results; a record names its file by the path within it.
+        outputs: files just written, below `folder`.
         inputs: files they were made from.
         modules: the code behind them, by their paths in the checkout.
-        facts: rule, config digest, seed, threads, device, wall and CPU seconds, data source; of a
-            job that took time, what :func:`origin` said when it began.
+        facts: rule, config digest, seed, threads, device, data source, what the job's clock says;
+            of a job that took time, what :func:`origin` said when it began.
     """
     now = origin(inputs, modules)
-    shared = {**now, "versions": versions(), "machine": platform.machine(), **facts}
+    shared = {**now, "versions": versions(), **machine(), **facts}
     then = {"revision": shared["revision"], **shared["inputs"], **shared["code"]}
     end = {"revision": now["revision"], **now["inputs"], **now["code"]}
     changed = {key: value for key, value in end.items() if then.get(key) != value}
     if changed:
         shared["changed_meanwhile"] = changed
     for path in outputs:
-        record = {"file": Path(path).name, "sha256": digest(path), **shared}
+        within = Path(path).relative_to(folder).as_posix()
         with atomic(f"{path}{SUFFIX}") as temporary:
-            temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+            temporary.write_text(sealed({"file": within, "sha256": digest(path), **shared}))
 
 
 def _is_code(path: str) -> bool:

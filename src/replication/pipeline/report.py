@@ -8,19 +8,18 @@ target's, and has one path for all presets.
 from __future__ import annotations
 
 import os
-import signal
+import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import yaml
 
 from innerlr.errors import InnerlrError
+from innerlr.io.manifest import NAME as MANIFEST
 from replication.checkout import ROOT
 from replication.images.choice import unasked_stand_in
+from replication.pipeline.files import write_manifest
 from replication.pipeline.provenance import data_source
 from replication.pipeline.targets import Targets
 
@@ -51,11 +50,39 @@ def complete(targets: Targets) -> list[Path]:
 
 
 def due(targets: Targets) -> list[Path]:
-    """A file to ask for if the report is missing or older than what it shows; else none."""
-    report = path(targets)
+    """A file to ask for if the report or the manifest is missing or older than what it tells of."""
     shown = [file.stat().st_mtime for group in _groups(targets) for file in group if file.exists()]
-    current = report.exists() and report.stat().st_mtime >= max(shown, default=0.0)
-    return [] if current else [targets.logs / DUE]
+    last = max(shown, default=0.0)
+    for file in (path(targets), targets.results / MANIFEST):  # the manifest lists the report
+        if not file.exists() or file.stat().st_mtime < last:
+            return [targets.logs / DUE]
+        last = file.stat().st_mtime
+    return []
+
+
+def close(targets: Targets, *, stopped: bool = False) -> str:
+    """End a run: write the report, then the manifest of all that the results hold.
+
+    Args:
+        targets: of the run.
+        stopped: by the user, who asks for no report then.
+
+    Returns:
+        What to say (see :func:`write`).
+
+    Raises:
+        InnerlrError: one of them could not be written.
+    """
+    said = "" if stopped else write(targets)
+    try:
+        if targets.results.is_dir():
+            write_manifest(targets.results)
+    except OSError as error:
+        raise InnerlrError(
+            f"{targets.results / MANIFEST}: could not be written ({error}). Mend that, and run "
+            "again: what is made stays."
+        ) from error
+    return said
 
 
 def write(targets: Targets) -> str:
@@ -93,11 +120,39 @@ def write(targets: Targets) -> str:
         )
         if made.returncode:
             raise InnerlrError(f"the report could not be made:\n{made.stdout}\n{made.stderr}")
+        shown_only = closed(unfinished.read_text(encoding="utf-8"))
+        unfinished.write_text(shown_only, encoding="utf-8")
         unfinished.replace(report)
         (targets.logs / DUE).unlink(missing_ok=True)
     finally:
         unfinished.unlink(missing_ok=True)
     return _said(targets)
+
+
+# what Snakemake embeds, as JSON on one line
+_EMBEDDED = re.compile(r'(<script id="([\w-]+)">\n *var \w+ = )(.*)(;\n *</script>)')
+MAY_HOLD_TEXT = {"workflow-desc", "results", "categories", "rules", "metadata"}
+
+
+def closed(report: str) -> str:
+    """A report in whose scripts no text ends the script.
+
+    Snakemake embeds parameters, such as titles, captions and labels as they are: one with
+    `</script>` in it is run. Within JSON a `<` may as well be written as its code.
+
+    Raises:
+        InnerlrError: the report has another form than the one known.
+    """
+    names = {found[2] for found in _EMBEDDED.finditer(report)}
+    if not names >= MAY_HOLD_TEXT:
+        raise InnerlrError(
+            "the report: this version of Snakemake embeds its data in another form, so they cannot "
+            f"be made safe (no script {', '.join(sorted(MAY_HOLD_TEXT - names))}). Take the "
+            "version in requirements.lock."
+        )
+    return _EMBEDDED.sub(
+        lambda found: found[1] + found[3].replace("<", r"\u003c") + found[4], report
+    )
 
 
 def _said(targets: Targets) -> str:
@@ -117,29 +172,3 @@ def _said(targets: Targets) -> str:
         had = data_source([targets.image_bank])
         lines.append(unasked_stand_in(had, source, log, " and ".join(shows)))
     return "\n".join(lines).rstrip("\n")
-
-
-class Stopped:
-    """Whether the user has stopped the run, by Ctrl-C or SIGTERM; then no report is made.
-
-    Snakemake tells its handler of errors nothing about it.
-    """
-
-    def __init__(self) -> None:
-        self.by_user = False
-
-    def watch(self) -> None:
-        """Note the signals that arrive from now on; what handled them still does."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._noting(signal.getsignal(number)))
-
-    def _noting(self, before: Any) -> Callable[[int, FrameType | None], None]:
-        def note(number: int, frame: FrameType | None) -> None:
-            self.by_user = True
-            if callable(before):
-                before(number, frame)
-            elif before == signal.SIG_DFL:
-                signal.signal(number, signal.SIG_DFL)
-                signal.raise_signal(number)
-
-        return note

@@ -29,6 +29,26 @@ th:first-child, td:first-child {{ max-width: 9rem; }}
 """
 
 
+_TEX = {
+    **{letter: f"\\{letter}" for letter in "{}$&%#_"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def as_tex(text: str) -> str:
+    """Text of a cell for LaTeX, on one line, in which nothing is a command.
+
+    Example:
+        >>> print(as_tex("50% of x_1"))
+        50\\% of x\\_1
+    """
+    return "".join(_TEX.get(letter, letter) for letter in " ".join(text.split()))
+
+
 def page(title: str, table: str) -> str:
     """A page that needs no network.
 

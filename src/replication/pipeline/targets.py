@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from innerlr.errors import InnerlrError
-from innerlr.io.verify import SUFFIX
-from replication.checkout import GENERAL_TABLES, ROOT
+from innerlr.io.records import SUFFIX
+from replication.checkout import GENERAL_TABLES, ROOT, results_of
 from replication.families import families, family_of, figures
 from replication.images.choice import ENVIRONMENT, wanted
 from replication.judging.entries import beginning_with, entries, entry_files, measured
@@ -58,7 +58,7 @@ class Targets:
 
     def __init__(self, config: Configuration) -> None:
         self.config = config
-        self.results = Path("results") / config.preset
+        self.results = results_of(config.preset)
         self.logs = self.results / "logs"
         self.benchmarks = self.results / "benchmarks"
         self.own = list(config.experiments)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from innerlr.errors import InnerlrError
+from replication.pipeline.clock import Clock
 from replication.pipeline.files import atomic
 from replication.settings.section import dotted
 
@@ -24,13 +25,21 @@ class Checkpoint:
         settings: what the run depends on, plain values: of a job its section, and the digests of
             its inputs and code. A checkpoint of other settings is refused.
         interval: seconds between two saves.
+        clock: of the job. What it has spent is saved too, and a job that goes on from there counts
+            it.
     """
 
     def __init__(
-        self, path: str | Path, settings: Mapping[str, Any], *, interval: float = 60.0
+        self,
+        path: str | Path,
+        settings: Mapping[str, Any],
+        *,
+        interval: float = 60.0,
+        clock: Clock | None = None,
     ) -> None:
         self.path = Path(path)
         self.interval = interval
+        self._clock = clock or Clock()
         self.settings = json.loads(json.dumps(settings, default=str))
 
     def load(self) -> dict[str, Any] | None:
@@ -45,6 +54,7 @@ class Checkpoint:
         try:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
             settings, state = content["settings"], content["state"]
+            spent = content.get("spent")  # checkpoints of before have none
         except (
             *(OSError, EOFError, RuntimeError, KeyError, TypeError, ValueError),
             *(pickle.UnpicklingError, zipfile.BadZipFile),
@@ -63,12 +73,15 @@ class Checkpoint:
                 f"({key} was {was.get(key)!r}, is {now.get(key)!r}). {mend} Or put back what it "
                 "was to go on."
             )
+        if spent:
+            self._clock.resume(spent)
         return dict(state)
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replace the file by `state` (tensors, numbers, text and containers of them) at once."""
         with atomic(self.path) as temporary:
-            torch.save({"settings": self.settings, "state": dict(state)}, temporary)
+            content = {"settings": self.settings, "state": dict(state)}
+            torch.save(content | {"spent": self._clock.spent()}, temporary)
 
     def remove(self) -> None:
         """Forget the run."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from small import TWO, scalars
+from small import TWO, estimated
 
+from replication.figures.convergence import quantities as q
 from replication.figures.convergence.draw import draw, findings
+from replication.quantity import Estimated
 
 SECTION = {
     "panels": {"a": {"title": "First"}, "b": {"title": "Second"}},
@@ -34,11 +36,11 @@ def sweep() -> pd.DataFrame:
 
 
 def estimates(*, fitted: bool = True) -> pd.DataFrame:
-    values: dict = {"relative_error_at_last": [0.1, 0.3]}
+    values: dict = {q.relative_error_at_last: [0.1, 0.4]}
     if fitted:
-        values |= {"slope_error": -0.5, "slope_error_low": -0.6, "slope_error_high": -0.4}
-        values |= {"slope_error_risk": -1, "slope_error_risk_low": -2, "slope_error_risk_high": 0}
-    return scalars({"a": values, "b": values})
+        values[q.slope_error] = Estimated(-0.5, -0.6, -0.4, "by hand")
+        values[q.slope_error_risk] = Estimated(-1, -2, 0, "by hand")
+    return estimated({"a": values, "b": values})
 
 
 def drawn(shown: pd.DataFrame, panel: str, reading: str, series: str) -> pd.DataFrame:
@@ -97,7 +99,8 @@ def test_the_words_below_figure_8() -> None:
         "(a) 3 at N = 4, where the paper's axis goes to 0.025; "
         "(b) 6 at N = 4, where the paper's axis goes to 0.25"
     )
-    low, high = (f"{0.2 + side * 0.1 * TWO:.2%}" for side in (-1, 1))
+    # the geometric mean of 0.1 and 0.4
+    low, high = (f"{0.2 * 2 ** (side * TWO):.2%}" for side in (-1, 1))
     assert found.at_last == f"(a) 20.00% ({low} to {high}), (b) 20.00% ({low} to {high})"
     # b: the error is doubled, that of the other reading is not
     assert found.gain == "(a) 4, (b) 8"

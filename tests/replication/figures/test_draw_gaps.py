@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
-from small import TWO, scalars
+from small import TWO, estimated
 
 from replication.drawing import COLOURS
+from replication.figures.gaps import quantities as q
 from replication.figures.gaps.draw import crossing_step, draw, findings, written
+from replication.quantity import Estimated
 
 SECTION: dict[str, Any] = {
     "laws": {
@@ -95,30 +97,55 @@ def test_laws_as_they_are_written() -> None:
 
 # quantity of the estimates: field of the findings
 SAID = {
-    "training_loss_gap_at_0": "training_loss_gap",
-    "fresh_loss_gap_at_0": "fresh_loss_gap",
-    "expected_loss_gap_at_0": "expected_loss_gap",
-    "training_steps_to_negative_loss_gap": "first_negative",
-    "fresh_distance_gap_at_0": "fresh_distance_gap",
-    "expected_distance_gap_at_0": "expected_distance_gap",
-    "fresh_distance_gap_negative_share": "always_negative",
-    "expected_distance_gap_highest": "highest_expected",
-    "covariance_change_highest": "covariance_change",
-    "fresh_distance_gap_last_to_first": "left",
+    q.training_loss_gap_at_0: "training_loss_gap",
+    q.fresh_loss_gap_at_0: "fresh_loss_gap",
+    q.expected_loss_gap_at_0: "expected_loss_gap",
+    q.fresh_distance_gap_at_0: "fresh_distance_gap",
+    q.expected_distance_gap_at_0: "expected_distance_gap",
+    q.covariance_change_highest: "covariance_change",
+}
+# those whose mean is geometric
+FACTORS = {
+    q.training_steps_to_negative_loss_gap: "first_negative",
+    q.fresh_distance_gap_last_to_first: "left",
+}
+# those of all draws together
+TOGETHER = {
+    q.fresh_distance_gap_negative_share: "always_negative",
+    q.expected_distance_gap_highest: "highest_expected",
 }
 
 
+def estimates() -> pd.DataFrame:
+    """Values that differ from quantity to quantity; the exponential law's, not between draws."""
+    values: dict[str, dict[Any, Any]] = {"normal": {}, "exponential": {}}
+    for i, of in enumerate(SAID, 1):
+        values["normal"][of] = [float(i), i + 2.0]
+        values["exponential"][of] = [-float(i), -float(i)]
+    for i, of in enumerate(FACTORS, 1):
+        values["normal"][of] = [float(i), 4.0 * i]
+        values["exponential"][of] = [float(i), float(i)]
+    for i, of in enumerate(TOGETHER, 1):
+        values["normal"][of] = Estimated(i, i - 0.5, i + 0.25, "by hand")
+        values["exponential"][of] = float(-i)
+    return estimated(values)
+
+
 def test_the_words_below_figure_5() -> None:
-    values = {
-        "normal": {name: [float(i), i + 2.0] for i, name in enumerate(SAID, 1)},
-        "exponential": {name: [-float(i), -float(i)] for i, name in enumerate(SAID, 1)},
-    }
-    found = findings(scalars(values), SECTION)
+    found = findings(estimates(), SECTION)
     for i, field in enumerate(SAID.values(), 1):
         mean = i + 1
-        # the exponential law's value is the same in every draw: it has no interval
+        # what is the same in every draw has no interval
         assert getattr(found, field) == (
-            f"{mean} ({mean - TWO:.3g} to {mean + TWO:.3g}) for N(0, 2); {-float(i):.3g} for Exp(1)"
+            f"{mean} ({mean - TWO:.3g} to {mean + TWO:.3g}) for N(0, 2); {-i} for Exp(1)"
         )
+    for i, field in enumerate(FACTORS.values(), 1):
+        mean = 2 * i
+        low, high = mean * 2**-TWO, mean * 2**TWO
+        assert getattr(found, field) == (
+            f"{mean} ({low:.3g} to {high:.3g}) for N(0, 2); {i} for Exp(1)"
+        )
+    assert found.always_negative == "1 (0.5 to 1.25) for N(0, 2); -1 for Exp(1)"
+    assert found.highest_expected == "2 (1.5 to 2.25) for N(0, 2); -2 for Exp(1)"
     assert (found.draws, found.last, found.crossing) == (2, 1000, pytest.approx(2))
     assert (found.spread, found.spread_is) == (2, "variance")

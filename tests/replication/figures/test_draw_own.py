@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small import TWO, scalars
+from small import TWO, estimated
 
+from replication.figures.own import quantities as q
 from replication.figures.own.draw import draw, estimates_table, findings
+from replication.quantity import Estimated
 
 FUNCTION: dict[str, Any] = {
     "file": None,
@@ -31,28 +33,31 @@ def sweep(*losses: list[float]) -> pd.DataFrame:
     return pd.concat(frames).assign(panel="a")
 
 
-RATES = {
-    "alpha_lim_sampled": [0.1, 0.3],
-    "alpha_est": [0.01, 0.03],
-    "corollary1_lower": [0.05, 0.07],
-    "corollary1_upper": [0.5, 0.7],
+RATES: dict[Any, Any] = {
+    q.alpha_lim_sampled: [0.1, 0.3],
+    q.alpha_est: [0.01, 0.03],
+    q.corollary1_lower: [0.05, 0.07],
+    q.corollary1_upper: [0.5, 0.7],
 }
-STAR: dict[str, Any] = {
-    "alpha_star": [0.4, 0.6],
-    "alpha_star_capped": [0.0, 0.0],
-    "ratio_star_to_lim": [2.0, 2.0],
-    "excess_loss_at_lim": [0.1, 0.3],
+STAR: dict[Any, Any] = {
+    q.alpha_star: [0.4, 0.6],
+    q.alpha_star_capped: [0.0, 0.0],
+    q.ratio_star_to_lim: [2.0, 2.0],
+    q.excess_loss_at_lim: [0.1, 0.4],
 }
 # a file has a value of all its tasks, with a bootstrap interval
-OF_FILE: dict[str, Any] = {
-    f"{name}{end}": value
-    for name in ("alpha_lim_sampled", "alpha_star", "ratio_star_to_lim")
-    for end, value in (("", 0.5), ("_low", 0.25), ("_high", 0.75))
-} | {"alpha_star_capped": 0.0, "excess_loss_at_lim": 0.2}
+OF_FILE: dict[Any, Any] = {
+    **dict.fromkeys(
+        (q.alpha_lim_sampled, q.alpha_star, q.ratio_star_to_lim),
+        Estimated(0.5, 0.25, 0.75, q.BOOTSTRAP),
+    ),
+    q.alpha_star_capped: Estimated(0.0, 0.0, 0.0, q.BOOTSTRAP),
+    q.excess_loss_at_lim: Estimated(0.2, 0.1, 0.3, q.BOOTSTRAP),
+}
 
 
 def test_with_losses_it_is_a_landscape() -> None:
-    estimates = scalars({"a": RATES | STAR})
+    estimates = estimated({"a": RATES | STAR})
     figure, shown = draw(sweep([4, 2, 3], [6, 4, 5]), estimates, FUNCTION, "mine")
     (axes,) = figure.axes
     assert axes.get_title(loc="left") == "(a)  Kitchen robots"
@@ -67,7 +72,7 @@ def test_with_losses_it_is_a_landscape() -> None:
 def test_a_files_curve_is_its_own_with_the_quantiles_of_the_resamples() -> None:
     # the first seed is the file as it is; resamples are 0, 1, ..., 40 above a curve
     losses = sweep([24, 22, 23], *([4 + i, 2 + i, 3 + i] for i in range(41)))
-    _, shown = draw(losses, scalars({"a": OF_FILE}), FILE, "mine")
+    _, shown = draw(losses, estimated({"a": OF_FILE}), FILE, "mine")
     loss = shown[shown.series == "training_loss"]
     assert loss["mean"].tolist() == [24, 22, 23]
     assert loss.low.tolist() == pytest.approx([5, 3, 4])
@@ -75,11 +80,11 @@ def test_a_files_curve_is_its_own_with_the_quantiles_of_the_resamples() -> None:
 
 
 def test_without_losses_the_estimates_stand_alone() -> None:
-    figure, shown = draw(sweep(), scalars({"a": RATES}), FUNCTION | {"title": ""}, "mine")
+    figure, shown = draw(sweep(), estimated({"a": RATES}), FUNCTION | {"title": ""}, "mine")
     (axes,) = figure.axes
     assert axes.get_title(loc="left") == "(a)  mine"
     assert list(shown.columns) == ["panel", "series", "n", "mean", "low", "high"]
-    assert shown.series.tolist() == list(RATES)
+    assert shown.series.tolist() == [of.name for of in RATES]
     assert shown["mean"].tolist() == pytest.approx([0.2, 0.02, 0.06, 0.6])
     bounds, limit_ends, limit, *_ = axes.lines
     assert list(bounds.get_xdata()) == pytest.approx([0.06, 0.6])
@@ -88,15 +93,15 @@ def test_without_losses_the_estimates_stand_alone() -> None:
 
 
 def test_what_was_not_estimated_is_not_drawn() -> None:
-    only = {"alpha_lim_sampled": [0.1]}
-    figure, shown = draw(sweep(), scalars({"a": only}), FUNCTION | {"seeds": 1}, "mine")
+    only = estimated({"a": {q.alpha_lim_sampled: [0.1]}})
+    figure, shown = draw(sweep(), only, FUNCTION | {"seeds": 1}, "mine")
     assert shown.series.tolist() == ["alpha_lim_sampled"]
     # of a single repetition there is no interval
     assert len(figure.axes[0].lines) == 1
 
 
 def test_the_table_names_every_estimate() -> None:
-    table = estimates_table(scalars({"a": RATES | STAR}))
+    table = estimates_table(estimated({"a": RATES | STAR}))
     assert list(table.columns) == ["estimate", "mean", "low", "high"]
     assert table.estimate.tolist() == [
         "alpha_lim, from the sampled tasks: (3.3), or (H.6) with a query",
@@ -109,7 +114,7 @@ def test_the_table_names_every_estimate() -> None:
 
 
 def test_the_words_below_a_functions_figure() -> None:
-    found = findings(sweep([4, 2, 3], [6, 4, 5]), scalars({"a": RATES | STAR}), FUNCTION)
+    found = findings(sweep([4, 2, 3], [6, 4, 5]), estimated({"a": RATES | STAR}), FUNCTION)
     assert found.source == "2 calls of `robots:kitchen`; intervals are those of their mean"
     assert found.limit == f"0.2 ({0.2 - 0.1 * TWO:.4g} to {0.2 + 0.1 * TWO:.4g})"
     assert found.result == (
@@ -121,7 +126,7 @@ def test_the_words_below_a_functions_figure() -> None:
 
 def test_the_words_below_a_files_figure() -> None:
     losses = sweep([4, 2, 3], [6, 4, 5], [8, 6, 7])
-    found = findings(losses, scalars({"a": OF_FILE}), FILE)
+    found = findings(losses, estimated({"a": OF_FILE}), FILE)
     assert found.source == (
         "`data/kitchen.npz`; intervals are from 2 bootstrap resamples of its tasks"
     )
@@ -129,8 +134,8 @@ def test_the_words_below_a_files_figure() -> None:
 
 
 def test_a_capped_search_is_said() -> None:
-    capped = STAR | {"alpha_star_capped": [1.0, 0.0, 0.0, 0.0]}
-    found = findings(sweep([4, 2, 3]), scalars({"a": RATES | capped}), FUNCTION)
+    capped = STAR | {q.alpha_star_capped: [1.0, 0.0, 0.0, 0.0]}
+    found = findings(sweep([4, 2, 3]), estimated({"a": RATES | capped}), FUNCTION)
     assert found.result.endswith(
         "20.00% of the lowest loss. In 25% of the repetitions there is no minimum below the search "
         "cap,\n30 $\\alpha_{\\lim}$, which then stands for it."
@@ -138,16 +143,15 @@ def test_a_capped_search_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "seeds", "source"),
+    ("section", "limit", "source"),
     [
-        (FUNCTION, 1, "1 calls of `robots:kitchen`"),
-        # the first is the file as it is, and one resample has no spread
-        (FILE, 2, "`data/kitchen.npz`"),
+        (FUNCTION | {"seeds": 1}, [0.123456], "1 calls of `robots:kitchen`"),
+        (FILE, Estimated(0.123456, -np.inf, np.inf, q.BOOTSTRAP), "`data/kitchen.npz`"),
     ],
 )
-def test_too_few_seeds_for_an_interval_are_said(section: dict, seeds: int, source: str) -> None:
-    only = scalars({"a": {"alpha_lim_sampled": [0.123456]}})
-    found = findings(sweep(), only, section | {"seeds": seeds})
+def test_too_few_seeds_for_an_interval_are_said(section: dict, limit: Any, source: str) -> None:
+    only = estimated({"a": {q.alpha_lim_sampled: limit}})
+    found = findings(sweep(), only, section)
     assert found.source == f"{source}; without intervals, for which `seeds` is too small"
     assert found.limit == "0.1235"
     assert found.result == "There are neither targets nor optima, hence no loss to sweep."

@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from small import TWO, estimated
 
 from replication.figures.pretrained import draw
+from replication.figures.pretrained import quantities as q
 
 SECTION: dict[str, Any] = {
     "panels": {
@@ -22,16 +24,16 @@ ERRORS = {  # of two networks
     "b": {"pre": ([1.0, 1.1, 1.2], [1.0, 1.1, 1.2]), "post": ([0.9, 0.8, 0.7], [0.9, 0.8, 0.7])},
 }
 SCALARS = {
-    "pre_level": (0.9, 1.1),
-    "alpha_lim_split": (0.05, 0.2),
-    "alpha_lim_weighted": (0.1, 0.4),
-    "alpha_empirical": (0.08, 0.18),
-    "best_is_nearest": (1.0, 0.0),
-    "best_is_nearest_weighted": (1.0, 1.0),
-    "ratio_lim_to_empirical": (0.6, 1.0),
-    "ratio_weighted_to_empirical": (1.0, 1.4),
-    "ratio_lim_to_isotropic": (1.0, 1.2),
-    "rank": (7.0, 9.0),
+    q.pre_level: [0.9, 1.1],
+    q.alpha_lim_split: [0.05, 0.2],
+    q.alpha_lim_weighted: [0.1, 0.4],
+    q.alpha_empirical: [0.08, 0.18],
+    q.best_is_nearest: [1.0, 0.0],
+    q.best_is_nearest_weighted: [1.0, 1.0],
+    q.ratio_lim_to_empirical: [0.4, 1.6],
+    q.ratio_weighted_to_empirical: [0.6, 2.4],
+    q.ratio_lim_to_isotropic: [0.55, 2.2],
+    q.rank: [7.0, 9.0],
 }
 
 
@@ -47,13 +49,7 @@ def sweep() -> pd.DataFrame:
 
 
 def estimates() -> pd.DataFrame:
-    rows = [
-        (panel, seed, quantity, value)
-        for panel in SECTION["panels"]
-        for quantity, values in SCALARS.items()
-        for seed, value in enumerate(values)
-    ]
-    return pd.DataFrame(rows, columns=["panel", "seed", "quantity", "value"])
+    return estimated(dict.fromkeys(SECTION["panels"], SCALARS))
 
 
 @pytest.fixture
@@ -90,7 +86,8 @@ def test_errors_are_means_over_networks_beside_the_papers(drawn: Any) -> None:
 
 def test_estimates_are_geometric_means_over_networks(drawn: Any) -> None:
     _, shown = drawn
-    marks = shown[(shown.panel == "b") & shown.series.isin(draw.MARKS)].set_index("series")
+    names = [of.name for of in draw.MARKS]
+    marks = shown[(shown.panel == "b") & shown.series.isin(names)].set_index("series")
     assert marks.alpha.to_dict() == pytest.approx(
         {"alpha_lim_split": 0.1, "alpha_lim_weighted": 0.2, "alpha_empirical": 0.12}
     )
@@ -120,7 +117,8 @@ def test_values_of_a_panel() -> None:
     # mean errors after it: 0.9, 0.5, 8.0, and 0.9, 0.8, 0.7
     assert (a.lowest_post, a.best_rate) == (0.5, 0.1)
     assert (b.lowest_post, b.best_rate) == (pytest.approx(0.7), 0.5)
-    assert a.limit.mean == pytest.approx(0.1)
+    # on the logarithm: 0.05 and 0.2 are a factor 2 to either side of 0.1
+    assert a.limit == pytest.approx((0.1, 0.1 * 2**-TWO, 0.1 * 2**TWO))
     assert a.empirical.mean == pytest.approx(0.12)
     assert (a.nearest_to_limit, a.nearest_to_weighted) == (0.5, 1.0)
     assert a.limit_over_empirical.mean == pytest.approx(0.8)

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from small import TWO, estimated
 
 from replication.figures.rate_sweep import draw
+from replication.figures.rate_sweep import quantities as q
 
 ALPHAS = [0.0, 0.001, 0.01, 0.1]
 # of two seeds after 10 iterations
@@ -18,23 +20,23 @@ LOSSES = {
     "fixed": ([2.2, 1.4, 1.1, 3.0], [2.4, 1.452, 1.6, np.inf]),
 }
 SCALARS = {
-    "alpha_star": (0.01, 0.01),
-    "loss_at_star": (1.0, 1.2),
-    "loss_at_0": (2.0, 2.0),
-    "useless_share_of_range": (0.5, 0.7),
-    "share_in_unit_initial": (0.2, 0.4),
-    "share_in_unit_trained": (0.1, 0.1),
-    "alpha_lim_tangent_initial": (0.02, 0.04),
-    "alpha_lim_tangent_trained": (0.005, 0.005),
-    "alpha_h18_initial": (0.0025, 0.04),
-    "alpha_h18_trained": (0.05, 0.07),
+    q.alpha_star: [0.01, 0.01],
+    q.loss_at_star: [1.0, 1.21],
+    q.loss_at_0: [2.0, 2.0],
+    q.useless_share_of_range: [0.5, 0.7],
+    q.share_in_unit_initial: [0.2, 0.4],
+    q.share_in_unit_trained: [0.1, 0.1],
+    q.alpha_lim_tangent_initial: [0.02, 0.04],
+    q.alpha_lim_tangent_trained: [0.005, 0.005],
+    q.alpha_h18_initial: [0.0025, 0.04],
+    q.alpha_h18_trained: [0.02, 0.08],
 }
 RANGES = {
-    "range_low": 0.001,
-    "range_high": 0.1,
-    "range_decades": 2.0,
-    "range_all_low": 0.003,
-    "range_all_high": 30.0,
+    q.range_low: 0.001,
+    q.range_high: 0.1,
+    q.range_decades: 2.0,
+    q.range_all_low: 0.003,
+    q.range_all_high: 30.0,
 }
 SECTION = {"iterations": 10, "meta_batch": 25, "seeds": 2, "fixed_test_alpha": 0.01}
 
@@ -56,14 +58,10 @@ def sweep_of(*strategies: str) -> pd.DataFrame:
 
 
 def estimates_of(*strategies: str) -> pd.DataFrame:
-    rows = [
-        (strategy, seed, quantity, value)
-        for strategy in strategies
-        for quantity, values in SCALARS.items()
-        for seed, value in enumerate(values)
-    ]
-    rows += [("ranges", -1, quantity, value) for quantity, value in RANGES.items()]
-    return pd.DataFrame(rows, columns=["panel", "seed", "quantity", "value"])
+    at_end = estimated(dict.fromkeys(strategies, SCALARS), progress=1.0)
+    # the best rate and the estimates were other ones early on
+    early = at_end.assign(progress=0.5, value=7.0)
+    return pd.concat([early, at_end, estimated({"ranges": RANGES})], ignore_index=True)
 
 
 @pytest.fixture
@@ -160,10 +158,11 @@ def test_values_of_fig_10() -> None:
     assert values.useless_share == pytest.approx(0.6)
     assert values.in_unit_before == pytest.approx(0.3)
     assert values.in_unit_after == pytest.approx(0.1)
-    assert values.limit_before.mean == pytest.approx(0.03)
+    # on the logarithm, as in the figure
+    assert values.limit_before.mean == pytest.approx(0.02 * 2**0.5)
     assert values.limit_after.mean == pytest.approx(0.005)
-    assert values.h18_before.mean == pytest.approx(0.02125)
-    assert values.h18_after.mean == pytest.approx(0.06)
+    assert values.h18_before == pytest.approx((0.01, 0.01 * 4**-TWO, 0.01 * 4**TWO))
+    assert values.h18_after.mean == pytest.approx(0.04)
     assert (values.diverged, values.networks) == (1, 8)
 
 
@@ -171,7 +170,7 @@ def test_values_of_a_strategy() -> None:
     sweep, estimates = sweep_of("shared", "fixed"), estimates_of("shared", "fixed")
     fixed = draw.strategy_values("fixed", sweep, estimates, 10)
     assert fixed.strategy == "fixed"
-    assert (fixed.best_rate.mean, fixed.lowest_loss.mean) == (0.01, 1.1)
+    assert (fixed.best_rate.mean, fixed.lowest_loss.mean) == pytest.approx((0.01, 1.1))
     # at 0.01 the folds spread by 0.3 and 1.3
     assert fixed.fold_sd == pytest.approx(0.8)
     assert (fixed.diverged, fixed.networks, fixed.diverged_rates) == (1, 8, [0.1])
@@ -184,7 +183,7 @@ def test_the_strategies_are_compared_by_seed() -> None:
     values = draw.compared_values(sweep_of("shared", "fixed"), estimates, 10)
     # 1.1 / 1.0 and 1.452 / 1.21
     assert values.fixed_above_shared.mean == pytest.approx(0.15)
-    assert values.limit_before == pytest.approx(0.03)
+    assert values.limit_before == pytest.approx(0.02 * 2**0.5)
     assert values.first_diverged == 0.001
 
 

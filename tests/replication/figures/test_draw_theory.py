@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from small import CLAIMS
 
 from innerlr.intervals import Interval
 from replication.figures.theory import draw as figure
+from replication.figures.theory import quantities as q
 from replication.figures.theory.closing import closing
 from replication.figures.theory.experiment import STATEMENTS, Theory
 from replication.figures.theory.panel import Panel, plain_ticks
 from replication.figures.theory.settings import Theory as TheorySection
 from replication.figures.theory.statements import lemmas
+from replication.judging.claims import measured
+from replication.quantity import Estimated, Estimates, Quantity, registered
 
 CFG = TheorySection()
 # Student's t of two repetitions: the 97.5% quantile with one degree of freedom
@@ -30,29 +36,35 @@ def axes() -> Iterator[Axes]:
     plt.close(made)
 
 
-def curves(*rows: tuple[str, int, float, float]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["series", "seed", "x", "value"]).assign(panel="?")
+def curves(*rows: tuple[str, int | None, float, float]) -> pd.DataFrame:
+    made = pd.DataFrame(rows, columns=["series", "seed", "x", "value"]).assign(panel="?")
+    return made.astype({"seed": "Int64"})
 
 
-def scalars(values: dict[tuple[str, str], float | list[float] | tuple[float, float, float]]):
-    """An estimates table: a float is exact, a list over seeds, a tuple a mean with its interval."""
-    rows = []
-    for (panel, name), value in values.items():
-        if isinstance(value, list):
-            rows += [(panel, seed, name, v) for seed, v in enumerate(value)]
-        elif isinstance(value, tuple):
-            ends = ("", "_low", "_high")
-            rows += [(panel, -1, name + end, v) for end, v in zip(ends, value, strict=True)]
-        else:
-            rows.append((panel, -1, name, value))
-    return pd.DataFrame(rows, columns=["panel", "seed", "quantity", "value"])
+def exact(mean: float, low: float, high: float) -> Estimated:
+    return Estimated(mean, low, high, "by hand")
+
+
+# a quantity of a panel at keys: a number or an interval is of all repetitions, a list of each
+Value = float | list[float] | Estimated
+Rows = Sequence[tuple[str, Quantity[Any], dict[str, Any], Value]]
+
+
+def table_of(rows: Rows) -> pd.DataFrame:
+    """An estimates table; keys that only other quantities vary by are empty."""
+    found = Estimates()
+    for panel, of, at, given in rows:
+        kept = replace(of, function=lambda value: value)
+        each = dict(enumerate(given)) if isinstance(given, list) else {None: given}
+        for seed, one in each.items():
+            found.at(panel, seed, **at)(kept, one)
+    return found.table()
 
 
 def panel_of(
-    axes: Axes, letter: str, sweep: pd.DataFrame, estimates: dict | None = None, **change: object
+    axes: Axes, letter: str, sweep: pd.DataFrame, rows: Rows = (), **change: object
 ) -> Panel:
-    table = scalars({(letter, name): v for name, v in (estimates or {}).items()})
-    return Panel(letter, axes, sweep, table, CFG.model_copy(update=change))
+    return Panel(letter, axes, sweep, table_of(rows), CFG.model_copy(update=change))
 
 
 def line(axes: Axes, label: str) -> tuple[list[float], list[float]]:
@@ -83,7 +95,8 @@ def test_a_series_is_a_mean_with_its_interval(axes: Axes) -> None:
 
 
 def test_an_exact_series_has_no_interval(axes: Axes) -> None:
-    curve = panel_of(axes, "h", curves(("s", -1, 1, 2.0), ("s", -1, 2, 7.0))).series("s", "l", "k")
+    sweep = curves(("s", None, 1, 2.0), ("s", None, 2, 7.0))
+    curve = panel_of(axes, "h", sweep).series("s", "l", "k")
     assert curve["mean"].to_list() == [2, 7]
     assert curve[["low", "high"]].isna().all(axis=None)
 
@@ -109,7 +122,7 @@ def test_the_error_of_the_limit_stands_beside_one_over_n(axes: Axes) -> None:
 
 def test_the_excluded_interval_is_shaded(axes: Axes) -> None:
     sweep = curves(*((f"N = {n}", s, 1.0, 2.0) for n in (4, 32) for s in (0, 1)))
-    ends = {"excluded_from": 0.25, "excluded_to": 8.0}
+    ends: Rows = [("b", q.excluded_from, {}, 0.25), ("b", q.excluded_to, {}, 8.0)]
     figure.proof(panel_of(axes, "b", sweep, ends, log2_tasks=[2, 3, 5]))
     (span,) = axes.patches
     assert (span.get_x(), span.get_width()) == (0.25, 7.75)
@@ -117,7 +130,11 @@ def test_the_excluded_interval_is_shaded(axes: Axes) -> None:
 
 
 def test_bounds_are_a_median_with_its_range(axes: Axes) -> None:
-    rows = [("0.5", 25, 2, 0.5), ("0.5", 500, 2, 1.0), ("0.5", 975, 2, 1.75)]
+    rows = [
+        ("0.5, low", None, 2, 0.5),
+        ("0.5, median", None, 2, 1.0),
+        ("0.5, high", None, 2, 1.75),
+    ]
     panel = panel_of(
         axes, "d", curves(*rows), feature_dims=[2], feature_spreads=[0.5], lemma_seeds=30
     )
@@ -132,18 +149,18 @@ def test_bounds_are_a_median_with_its_range(axes: Axes) -> None:
 
 
 def test_the_guide_of_example_1_is_the_power_minus_one(axes: Axes) -> None:
-    rows = [("d = 2", -1, x, 1.0) for x in (0.5, 1.0, 2.0, 5.0)]
+    rows = [("d = 2", None, x, 1.0) for x in (0.5, 1.0, 2.0, 5.0)]
     figure.polynomial(panel_of(axes, "h", curves(*rows), example_dims=[2]))
     assert line(axes, r"$\propto 1/\sigma^2$") == ([2, 5], [0.25, 0.1])
 
 
 def test_shares_near_zero_have_their_intervals(axes: Axes) -> None:
     path = CFG.path.model_copy(update={"feature_scales": [2.0], "seeds": 7})
-    estimates = {
-        f"{law}_{what}_at_2": (share, share - 0.1, share + 0.25)
+    estimates: Rows = [
+        ("j", of, {"law": law, "scale": 2.0}, exact(share, share - 0.1, share + 0.25))
         for law, start in (("central", 0.2), ("uncentral", 0.4))
-        for what, share in (("decreasing", start), ("convex", start + 0.1))
-    }
+        for of, share in ((q.decreasing_share, start), (q.convex_share, start + 0.1))
+    ]
     panel = panel_of(axes, "j", curves(), estimates, path=path)
     figure.near_zero(panel)
     for i, (series, share) in enumerate(
@@ -179,10 +196,12 @@ def test_losses_stand_over_their_lowest(axes: Axes) -> None:
 
 
 def test_the_first_lemma_is_on_top(axes: Axes) -> None:
-    estimates = {}
+    estimates = []
     for i, name in enumerate(figure.NAMES):
-        estimates[f"{name}_as_stated"] = (0.0, 0.0, 0.1)
-        estimates[f"{name}_changed"] = (0.1 * i, 0.1 * i - 0.05, 0.1 * i + 0.08)
+        stated, changed = ({"statement": name, "form": form} for form in ("as stated", "changed"))
+        found = exact(0.1 * i, 0.1 * i - 0.05, 0.1 * i + 0.08)
+        estimates.append(("l", q.violated_share, stated, exact(0.0, 0.0, 0.1)))
+        estimates.append(("l", q.violated_share, changed, found))
     panel = panel_of(axes, "l", curves(), estimates, lemma_seeds=9)
     figure.lemmas(panel)
     ticks = [tick.get_text() for tick in axes.get_yticklabels()]
@@ -204,7 +223,7 @@ def small() -> tuple[TheorySection, pd.DataFrame, pd.DataFrame]:
         "seeds_per_group": 2,
         "lemma_seeds": 20,
         "grid_points": 12,
-        "log2_tasks": [2, 3],
+        "log2_tasks": [2, 3, 4],
     }
     change |= {"path": {"tasks": 30, "seeds": 3}, "network": {"test_tasks": 4}}
     cfg = TheorySection.model_validate(change)
@@ -245,38 +264,41 @@ def test_every_lemma_that_is_tried_has_a_name() -> None:
 
 # ------------------------------------------------------------------ the closing numbers
 
-MEASURED: dict[tuple[str, str], float | list[float] | tuple[float, float, float]] = {
-    ("b", "excluded_from"): 0.5,
-    ("b", "excluded_to"): 70.0,
-    ("b", "far_error_order"): [1.0, 3.0],
-    ("c", "large_to_lim_deviation"): [90.0, 110.0],
-    ("d", "printed_lower_violated"): (0.5, 0.4, 0.6),
-    ("d", "printed_upper_violated"): (0.0, 0.0, 0.1),
-    ("e", "commuting_gap_at_lim"): [-0.4, -0.2],
-    ("e", "commuting_negative_from"): [0.6, 0.8],
-    ("f", "d_squared_commuting_lowest_ratio"): [0.2, 0.3],
-    ("f", "d_commuting_lowest_ratio"): [3.0, 3.5],
-    ("g", "shortest_slope_at_most_stretched"): [-0.1, -0.1],
-    ("h", "d2_slope_at_large_variance"): -1.0,
-    ("h", "d5_slope_at_large_variance"): -4.0,
-    ("i", "power_of_moment_ratio"): 0.001,
-    ("j", "uncentral_decreasing_at_1"): (0.6, 0.5, 0.7),
-    ("j", "uncentral_decreasing_at_2"): (0.9, 0.8, 1.0),
-    ("j", "central_convex_at_2"): (0.3, 0.2, 0.4),
-    ("j", "central_convex_at_2_of_5"): (0.0, 0.0, 0.1),
-    ("j", "central_convex_at_2_of_500"): (0.955, 0.9, 1.0),
-    ("k", "ratio_lim_to_star"): [0.5, 0.5],
-    ("k", "ratio_est_to_star"): [8.0, 8.0],
-    ("k", "excess_loss_at_lim"): [0.02, 0.04],
-}
+UNCENTRAL, CENTRAL = {"law": "uncentral"}, {"law": "central"}
+COMMUTING = {"grams": "commuting"}
+MEASURED: Rows = [
+    ("b", q.excluded_from, {}, 0.5),
+    ("b", q.excluded_to, {}, 70.0),
+    ("b", q.far_error_order, {}, [1.0, 3.0]),
+    ("c", q.large_to_lim_deviation, {}, [50.0, 200.0]),
+    ("d", q.printed_lower_violated, {}, exact(0.5, 0.4, 0.6)),
+    ("d", q.printed_upper_violated, {}, exact(0.0, 0.0, 0.1)),
+    ("e", q.gap_at_lim, COMMUTING, [-0.4, -0.2]),
+    ("e", q.negative_from, COMMUTING, [0.6, 0.8]),
+    ("f", q.lowest_gap_over_bound, COMMUTING | {"power": 2}, [0.2, 0.3]),
+    ("f", q.lowest_gap_over_bound, COMMUTING | {"power": 1}, [3.0, 3.5]),
+    ("g", q.shortest_slope_at_most_stretched, {}, [-0.1, -0.1]),
+    ("h", q.slope_at_large_variance, {"dim": 2}, -1.0),
+    ("h", q.slope_at_large_variance, {"dim": 5}, -4.0),
+    ("i", q.power_of_moment_ratio, {}, 0.001),
+    ("j", q.decreasing_share, UNCENTRAL | {"scale": 1.0}, exact(0.6, 0.5, 0.7)),
+    ("j", q.decreasing_share, UNCENTRAL | {"scale": 2.0}, exact(0.9, 0.8, 1.0)),
+    ("j", q.convex_share, CENTRAL | {"scale": 2.0}, exact(0.3, 0.2, 0.4)),
+    ("j", q.convex_share_of_count, CENTRAL | {"count": 5}, exact(0.0, 0.0, 0.1)),
+    ("j", q.convex_share_of_count, CENTRAL | {"count": 500}, exact(0.955, 0.9, 1.0)),
+    ("k", q.ratio_lim_to_star, {}, [0.25, 1.0]),
+    ("k", q.ratio_est_to_star, {}, [4.0, 16.0]),
+    ("k", q.excess_loss_at_lim, {}, [0.02, 0.08]),
+]
 
 
 def test_closing_numbers_by_hand() -> None:
     path = {"new_counts": [5, 500], "tasks": 40, "new_tasks": {"count": 7}}
     section = TheorySection.model_validate({"example_dims": [5, 2], "path": path})
-    found = closing(scalars(MEASURED), section.model_dump())
+    found = closing(table_of(MEASURED), section.model_dump())
     assert (found.excluded_from, found.excluded_to) == (0.5, 70)
-    assert (found.far_order, found.growth, found.largest_factor) == (2, 100, 10)
+    assert (found.far_order, found.largest_factor) == (2, 10)
+    assert found.growth == pytest.approx(100)  # geometric, of 50 and 200
     assert (found.lower_violated, found.upper_violated) == (0.5, 0)
     assert found.negative_from == pytest.approx(0.7)
     # a gap of -0.3 is 30% farther, and the interval turns round; the spread of two values that
@@ -291,12 +313,21 @@ def test_closing_numbers_by_hand() -> None:
     assert (found.scaled_falls, found.equal_falls) == (0.9, 0.6)
     assert (found.convex, found.new_tasks, found.tasks) == (0.3, 7, 40)
     assert found.convex_listed == "0% with 5, 96% with 500"
-    assert found.limit_over_minimiser == Interval(0.5, 0.5, 0.5)
-    assert found.estimate_over_minimiser.mean == 8
-    assert found.excess_loss == pytest.approx(0.03)
+    # on the logarithm: a factor of 2 to either side, so 2 to the power T
+    assert found.limit_over_minimiser == pytest.approx((0.5, 0.5 * 2**-T, 0.5 * 2**T))
+    assert found.estimate_over_minimiser.mean == pytest.approx(8)
+    assert found.excess_loss == pytest.approx(0.04)
 
 
 def test_the_experiment_measures_what_the_closing_words_need(small: Small) -> None:
     cfg, _, estimates = small
     found = closing(estimates, cfg.for_stage("figure"))
     assert set(found.convex_with) == set(cfg.path.new_counts)
+
+
+def test_every_quantity_is_measured_and_every_claim_finds_its_own(small: Small) -> None:
+    *_, estimates = small
+    assert set(estimates.quantity) == set(registered(q))
+    for claim in CLAIMS:
+        if claim.get("experiment") == "theory":
+            measured(claim, estimates, registered(q))

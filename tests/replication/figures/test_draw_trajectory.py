@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from small import estimated
 
 from replication.figures.trajectory import draw
+from replication.figures.trajectory import quantities as q
+from replication.quantity import Estimated
 
 RATES = [0.0, 0.5, 1.0, 1.5, 2.0]
 DISTANCES = {0: [6.0, 3.0, 4.0, 7.0, 8.0], 1: [6.0, 5.0, 6.0, 9.0, 10.0]}
@@ -21,22 +24,23 @@ SECTION: dict[str, Any] = {
     "variations": {"feature_scale": [1.0], "count": [2], "centre": [[8.0, 8.0]], "shots": [3]},
 }
 # in each of two draws
-SCALARS = {
-    "alpha_lim": (0.1, 0.1),
-    "distance_erm": (6.0, 6.0),
-    "distance_at_lim": (4.0, 6.0),
-    "distance_lowest": (3.0, 5.0),
-    "ratio_nearest_to_lim": (0.4, 0.6),
-    "tangent_at_0": (-20.0, -40.0),
-    "relative_tangent_at_0": (-0.4, -0.6),
-    "share_of_reduction_at_lim": (0.5, 0.7),
+SCALARS: dict[Any, Any] = {
+    q.alpha_lim_sampled: [0.1, 0.1],
+    q.distance_erm: [6.0, 6.0],
+    q.distance_at_lim: [4.0, 6.0],
+    q.distance_lowest: [3.0, 5.0],
+    q.tangent_at_0: [-20.0, -40.0],
+    q.relative_tangent_at_0: [-0.4, -0.6],
+    q.share_of_reduction_at_lim: [0.5, 0.7],
 }
-VARIED = {
-    "feature_scale=1.0": (0.9, 0.9),
-    "count=2": (0.3, 0.5),
-    "centre=[8.0, 8.0]": (1.5, 1.5),
-    "shots=3": (1.0, 1.0),
-}
+NEAREST = (0.4, 0.6)
+OWN = {"feature_scale": 2.0, "count": 1, "centre": [4.0, 4.0], "shots": 10}
+VARIED: list[tuple[dict[str, Any], tuple[float, float]]] = [
+    ({"feature_scale": 1.0}, (0.9, 0.9)),
+    ({"count": 2}, (0.3, 0.5)),
+    ({"centre": [8.0, 8.0]}, (1.5, 1.5)),
+    ({"shots": 3}, (1.0, 1.0)),
+]
 
 
 def sweep_of(panel: str = "1") -> pd.DataFrame:
@@ -51,17 +55,15 @@ def sweep_of(panel: str = "1") -> pd.DataFrame:
 
 
 def estimates_of(panel: str = "1") -> pd.DataFrame:
-    of_panels = {
-        panel: SCALARS,
-        **{f"{panel}|{key}": {"ratio_nearest_to_lim": both} for key, both in VARIED.items()},
-    }
-    rows = [
-        (name, seed, quantity, value)
-        for name, quantities in of_panels.items()
-        for quantity, values in quantities.items()
-        for seed, value in enumerate(values)
-    ]
-    return pd.DataFrame(rows, columns=["panel", "seed", "quantity", "value"])
+    def on_grid(*rates: float) -> list[Estimated]:
+        return [Estimated(rate, rate - 0.1, rate + 0.1, "by hand") for rate in rates]
+
+    tables = [estimated({panel: SCALARS | {q.ratio_nearest_to_lim: on_grid(*NEAREST)}})]
+    for change, rates in VARIED:
+        values = {panel: {q.ratio_nearest_to_lim_varied: on_grid(*rates)}}
+        tables.append(estimated(values, **q.varied_at(**(OWN | change))))
+    # a table with keys first, since its columns are all that the others have
+    return pd.concat(tables[::-1], ignore_index=True)
 
 
 @pytest.fixture

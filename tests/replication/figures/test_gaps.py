@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from small import experiment
 
+from replication.figures.gaps import quantities as q
+from replication.measuring import measure
+
 
 def test_the_expected_gaps_of_figure_5_are_the_mean_over_drawn_optima() -> None:
     """Training optima drawn anew for the same features, and then all that is left of F_0."""
@@ -38,9 +41,10 @@ def test_a_drawn_gap_counts_as_always_negative_only_below_zero_at_every_step() -
     sweep.loc[mine, "distance_gap"] = -1.0
     # one of three draws rises above zero at its last step
     sweep.loc[sweep[mine & (sweep.seed == 1)].index[-1], "distance_gap"] = 1e-9
-    found = made.estimates(features, sweep).query("panel == 'uniform'").set_index("quantity").value
-    assert found["fresh_distance_gap_negative_share"] == pytest.approx(2 / 3)
-    assert found["fresh_distance_gap_negative_share_low"] < 0.5
+    estimates = made.estimates(features, sweep)
+    found = measure(estimates, q.fresh_distance_gap_negative_share, "uniform")
+    assert found.mean == pytest.approx(2 / 3)
+    assert found.low < 0.5
 
 
 def test_the_gaps_of_figure_5_are_those_of_plain_descent() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from small import experiment, section, stages
 
+from replication.experiment import unprefixed
+
 
 def test_repetitions_are_different_draws() -> None:
     estimates = stages(experiment("h3"))[3]
@@ -32,6 +34,20 @@ def test_h15_of_the_landscape_has_the_panels_number_of_tasks() -> None:
     assert found[found.quantity == "alpha_est"].value.to_numpy() == pytest.approx(
         expected, rel=0.01
     )
+
+
+def test_ratios_and_the_excess_are_those_of_each_draw() -> None:
+    _, features, _, estimates = stages(experiment("h3"))
+    values = estimates.pivot(index="seed", columns="quantity", values="value")
+    for seed, row in values.iterrows():
+        assert row.ratio_lim_to_star == pytest.approx(row.alpha_lim / row.alpha_star)
+        assert row.ratio_lim_to_star_risk == pytest.approx(row.alpha_lim / row.alpha_star_risk)
+        lowest, at_limit = (
+            unprefixed(f"a/{seed}", features).training_loss(rate)
+            for rate in (row.alpha_star, row.alpha_lim)
+        )
+        assert row.excess_loss_at_lim == pytest.approx(at_limit / lowest - 1)
+        assert row.excess_loss_at_lim > 0
 
 
 def test_shifted_optima_change_nothing_in_panel_c() -> None:

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_trained import SMALL_OMNIGLOT
+from small_trained import SMALL_OMNIGLOT, assert_claims_and_quantities_are_measured
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from innerlr.errors import InnerlrError
 from replication.families import make
-from replication.figures.omniglot.experiment import HISTORY, Omniglot, against, summarise
+from replication.figures.omniglot.experiment import HISTORY, Omniglot, Run
 from replication.figures.omniglot.settings import Fig03
 from replication.images.glyphs import stand_in
 from replication.settings.config import Config, load
@@ -189,6 +189,7 @@ def test_curves_and_numbers(images: dict[str, Any], trained: dict[str, Any]) -> 
     assert len(sweep) == 4 * 2 * 3
     assert set(sweep.data) == {"stand_in"}
     estimates = made.estimates(features, sweep)
+    assert_claims_and_quantities_are_measured("fig03", estimates)
     pairs = {"online": "default", "summed_online": "summed"}
     against = {f"{name} against {base}": (name, base) for name, base in pairs.items()}
     assert set(estimates.panel) == {*made.cfg.schemes, *against}
@@ -200,6 +201,22 @@ def test_curves_and_numbers(images: dict[str, Any], trained: dict[str, Any]) -> 
     for row in gain.itertuples():
         name, base = against[row.panel]
         assert row.value == pytest.approx(mean[name, row.seed] - mean[base, row.seed])
+    of = estimates.set_index(["quantity", "panel", "seed"]).value
+    for run, arrays in trained.items():
+        name, _, seed = run.rpartition("-seed")
+        last = dict(zip(HISTORY, arrays["history"][-1], strict=True))
+        assert of["alpha", name, int(seed)] == last["alpha"]
+        assert of["norm", name, int(seed)] == last["norm"]
+        assert of["final_loss", name, int(seed)] == arrays["final"][0]
+        assert of["final_accuracy", name, int(seed)] == arrays["final"][1]
+    # the losses of the online scheme are held to those of the default one, not the other way
+    losses = sweep.groupby(["panel", "seed"]).test_loss.mean()
+    for seed in (0, 1):
+        gain = of["loss_gain", "online against default", seed]
+        assert gain == pytest.approx(losses["default", seed] - losses["online", seed])
+        end = of["final_gain", "online against default", seed]
+        accuracies = (of["final_accuracy", name, seed] for name in ("online", "default"))
+        assert end == pytest.approx(np.subtract(*accuracies))
 
 
 def test_a_scheme_is_held_to_the_one_it_names_or_to_the_first() -> None:
@@ -213,31 +230,14 @@ def test_a_scheme_is_held_to_the_one_it_names_or_to_the_first() -> None:
     assert held_to(a="b", b=None) == {"a": "b"}
 
 
-def history_of(accuracies: list[float]) -> np.ndarray:
-    rows = [[20 * (i + 1), 1 - a, a, 0, 0, 0.1, 1] for i, a in enumerate(accuracies)]
-    return np.array(rows, dtype=float)
-
-
-def test_speed_of_convergence_by_hand() -> None:
-    fast = summarise(history_of([0.3, 0.6, 0.9, 0.95]), until=60)
-    slow = summarise(history_of([0.1, 0.2, 0.3, 0.6]), until=60)
-    assert [fast[f"iterations_to_{x}"] for x in (50, 80, 90)] == [40, 60, 60]
-    assert fast["accuracy_area"] == pytest.approx(0.6)
-    assert fast["loss_area"] == pytest.approx(0.4)
-    assert [slow["iterations_to_50"], slow["iterations_to_80"]] == [80, np.inf]
-    assert (fast["peak_accuracy"], slow["peak_accuracy"]) == (0.95, 0.6)
-    ends = {"final_accuracy": 0.5, "final_loss": 1.0}
-    gains = against(fast | ends, slow | ends)
-    assert gains["accuracy_gain"] == pytest.approx(0.4)
-    assert gains["loss_gain"] == pytest.approx(0.4)
-    assert (gains["speedup_50"], gains["speedup_80"]) == (2.0, np.inf)
-    assert against(slow | ends, slow | ends)["speedup_90"] == 1.0
-
-
-def test_the_gap_is_that_of_the_last_tenth() -> None:
-    history = history_of([0.5] * 18 + [0.6, 0.8])
-    history[:, HISTORY.index("train_accuracy")] = 0.9
-    assert summarise(history, until=60)["gap"] == pytest.approx(0.2)
+def test_a_run_has_the_columns_of_its_history() -> None:
+    run = Run.of({"history": np.arange(14.0).reshape(2, 7), "final": np.array([0.3, 0.9])})
+    found = [run.iterations, run.losses, run.accuracies, run.training_accuracies]
+    assert [values.tolist() for values in found] == [[0, 7], [1, 8], [2, 9], [4, 11]]
+    assert (run.rates.tolist(), run.norms.tolist()) == ([5, 12], [6, 13])
+    assert (run.final_loss, run.final_accuracy) == (0.3, 0.9)
+    assert HISTORY[:3] == ("iteration", "test_loss", "test_accuracy")
+    assert HISTORY[4:] == ("train_accuracy", "alpha", "norm")
 
 
 def test_the_table_of_readings(images: dict[str, Any]) -> None:

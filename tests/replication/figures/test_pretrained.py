@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small_trained import CPU, stages
+from small_trained import CPU, assert_claims_and_quantities_are_measured, stages
 
 from innerlr.estimators import alpha_lim
 from replication.families import make
-from replication.figures.pretrained.experiment import _basis, _is_nearest
+from replication.figures.pretrained.experiment import _basis
 from replication.figures.pretrained.table import table2
 from replication.training.maml import TrainedStack
 
@@ -132,11 +132,8 @@ def test_a_network_without_a_unit_that_fires_is_counted_and_predicts_zero() -> N
     assert np.isfinite(alive["alpha_lim_split"])
 
 
-def test_the_nearest_grid_point() -> None:
-    alphas = np.array([0.1, 0.2, 0.4])
-    assert _is_nearest(alphas, 1, 0.24) == 1
-    assert _is_nearest(alphas, 2, 0.24) == 0
-    assert _is_nearest(alphas, 2, 300.0) == 0
+def test_claims_and_quantities_are_measured(table2_stages: Any) -> None:
+    assert_claims_and_quantities_are_measured("table2", table2_stages[-1])
 
 
 def test_table2_has_paired_intervals_and_notes(table2_stages: Any) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from small import estimated
 
+from replication.figures.pretrained import quantities as q
 from replication.figures.pretrained.table import (
     PAPER_ALPHA_LIM,
     TITLE,
@@ -29,15 +31,12 @@ SWEEP = pd.DataFrame(
     ],
     columns=["panel", "seed", "alpha", "pre", "post"],
 )
-ESTIMATES = pd.DataFrame(
-    [
-        # geometric means 0.2, 1 and 0.1
-        *(("a", 0, "alpha_lim_split", 0.1), ("a", 1, "alpha_lim_split", 0.4)),
-        *(("a", 0, "alpha_lim_weighted", 0.5), ("a", 1, "alpha_lim_weighted", 2.0)),
-        *(("b", 0, "alpha_lim_split", 0.1), ("b", 1, "alpha_lim_split", 0.1)),
-        *(("b", 0, "alpha_lim_weighted", 0.1), ("b", 1, "alpha_lim_weighted", 0.1)),
-    ],
-    columns=["panel", "seed", "quantity", "value"],
+# geometric means 0.2, 1 and 0.1
+ESTIMATES = estimated(
+    {
+        "a": {q.alpha_lim_split: [0.1, 0.4], q.alpha_lim_weighted: [0.5, 2.0]},
+        "b": {q.alpha_lim_split: [0.1, 0.1], q.alpha_lim_weighted: [0.1, 0.1]},
+    }
 )
 TITLES = {"a": "as printed", "b": "another"}
 

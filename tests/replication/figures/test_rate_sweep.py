@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plain_maml
 import pytest
 import torch
 from small import CLAIMS
-from small_trained import CPU, stages
+from small_trained import CPU, assert_claims_and_quantities_are_measured, stages
 
 from innerlr.bounds import heuristic_range
 from innerlr.empirical_ntk import empirical_gram
 from innerlr.errors import InnerlrError
 from innerlr.estimators import alpha_lim
 from replication.families import make
-from replication.figures.rate_sweep.experiment import TANGENT, _at, _position
+from replication.figures.rate_sweep.experiment import TANGENT
 from replication.judging.claims import under_readings
+from replication.measuring import select
 from replication.settings.config import Config
 from replication.training.maml import TrainedStack
 
@@ -71,7 +71,7 @@ def test_divergence_is_counted_and_never_dropped(fig12: Any) -> None:
     experiment, _, _, sweep, estimates = fig12
     assert len(sweep) == 2 * 3 * 2 * len(experiment.cfg.alphas)
     last = sweep[(sweep.panel == "shared") & (sweep.seed == 0)]
-    counted = estimates[(estimates.panel == "shared") & (estimates.quantity == "diverged")]
+    counted = select(estimates, "diverged", "shared", {"progress": 1})
     lost = (~np.isfinite(last.test_loss)).sum()
     assert lost > 0
     assert counted[counted.seed == 0].value.item() == lost
@@ -111,62 +111,32 @@ def test_ranges_are_those_of_the_paper_in_both_readings_of_n() -> None:
     assert ranges["range_all"] == (2 / 1761, 10 * tasks / 1761)
 
 
-def test_a_place_in_the_range() -> None:
-    assert _position(0.01, 0.01, 1.0) == 0
-    assert _position(0.1, 0.01, 1.0) == pytest.approx(0.5)
-    assert _position(2.0, 0.01, 1.0) > 1
-    assert _position(0.0, 0.01, 1.0) == -np.inf
+def test_claims_and_quantities_are_measured(fig12: Any) -> None:
+    *_, sweep, estimates = fig12
+    assert_claims_and_quantities_are_measured("fig12", estimates)
+    assert set(estimates.progress.dropna()) == {5 / 50, 15 / 50, 1}
+    # the panel of the sweep that is named after its iteration
+    early = sweep[(sweep.panel == "fixed/5") & (sweep.seed == 1)]
+    found = select(estimates, "loss_at_star", "fixed", {"progress": 0.1}).set_index("seed").value
+    assert found[1] == early.test_loss.min()
+    assert len(estimates) == 2 * 3 * 2 * 35 + 6
 
 
-def test_the_best_rate_lies_between_its_neighbours() -> None:
-    experiment = make("fig12", Config().fig12.model_dump(), 7)
-    alphas = np.array(experiment.cfg.alphas)
-    rest = dict.fromkeys(TANGENT, 1.0)
-    for best in (0, 5, len(alphas) - 1):
-        losses = np.where(np.arange(len(alphas)) == best, 0.5, 1.0)
-        curve = pd.DataFrame({"alpha": alphas, "test_loss": losses, **rest})
-        found = experiment._scalars(curve, rest)
-        assert found["alpha_star"] == alphas[best]
-        ends = [-np.inf, *alphas][best], [*alphas, np.inf][best + 1]
-        assert (found["alpha_star_below"], found["alpha_star_above"]) == ends
-        low, high = experiment.ranges()["range"]
-        points = ((alphas >= low) & (alphas <= high)).sum()
-        share = found["useless_share_of_range"]
-        ends = [found[f"useless_share_of_range_{end}"] for end in ("below", "above")]
-        assert ends == pytest.approx([max(0, share - 1 / points), min(1, share + 1 / points)])
-
-
-def test_the_two_best_grid_points_of_a_range() -> None:
-    experiment = make("fig12", Config().fig12.model_dump(), 7)
-    alphas = np.array(experiment.cfg.alphas)
-    rest = dict.fromkeys(TANGENT, 1.0)
-    low, high = experiment.ranges()["range"]
-    inside = np.flatnonzero((alphas >= low) & (alphas <= high))
-    assert 1 < len(inside) < len(alphas)
-    losses = np.where(np.isin(np.arange(len(alphas)), inside), 9.0, 2.0)
-    losses[inside[-1]], losses[inside[0]] = 2.2, 3.0
-    found = experiment._scalars(pd.DataFrame({"alpha": alphas, "test_loss": losses, **rest}), rest)
-    assert found["excess_loss_in_range"] == pytest.approx(0.1)
-    assert found["second_excess_loss_in_range"] == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("points", [0, 1])
-def test_a_range_with_less_than_two_grid_points_has_no_second(points: int) -> None:
-    experiment = make("fig12", Config().fig12.model_dump(), 7)
-    low, high = experiment.ranges()["range"]
-    alphas = np.array([0.0, low / 2, *[(low * high) ** 0.5] * points, 2 * high])
-    rest = dict.fromkeys(TANGENT, 1.0)
-    curve = pd.DataFrame({"alpha": alphas, "test_loss": np.ones(len(alphas)), **rest})
-    found = experiment._scalars(curve, rest)
-    assert found["second_excess_loss_in_range"] == np.inf
-    assert found["excess_loss_in_range"] == (0 if points else np.inf)
-
-
-def test_the_loss_at_an_estimate() -> None:
-    alphas, losses = np.array([0.0, 0.1, 0.2]), np.array([3.0, 1.0, np.inf])
-    assert _at(alphas, losses, 0.05) == pytest.approx(2.0)
-    assert _at(alphas, losses, 0.15) == np.inf
-    assert _at(alphas, losses, 0.3) == np.inf
+def test_estimates_of_the_best_network_are_of_the_best_rate(fig12: Any) -> None:
+    experiment, _, _, sweep, estimates = fig12
+    curve = sweep[(sweep.panel == "shared") & (sweep.seed == 0)].set_index("alpha")
+    best = curve.loc[curve.test_loss.idxmin()]
+    rows = estimates[(estimates.panel == "shared") & (estimates.progress == 1)]
+    found = rows[rows.seed == 0].set_index("quantity").value
+    assert found["alpha_star"] == best.name
+    for name in TANGENT:
+        assert found[f"{name}_trained"] == best[name]
+    # a batch has fewer samples than the network has parameters
+    samples = experiment.cfg.meta_batch * experiment.cfg.shots
+    parameters = experiment.network.size
+    h18 = 1 / (2 * min(samples, parameters) * best.entry_variance)
+    assert found["alpha_h18_trained"] == pytest.approx(h18, rel=1e-12)
+    assert found["ratio_alpha_h18_trained_to_star"] == pytest.approx(h18 / best.name, rel=1e-12)
 
 
 def test_all_networks_diverged_is_an_error() -> None:
@@ -196,7 +166,7 @@ def test_a_reading_changes_what_it_says_and_no_more() -> None:
 def test_the_claims_are_judged_under_every_reading(fig12: Any) -> None:
     *_, estimates = fig12
     claims = [c for c in CLAIMS if c.get("experiment") == "fig12"]
-    by_name = {"primary": estimates, "other": estimates.assign(value=-1.0)}
+    by_name = {"primary": estimates, "other": estimates.assign(value=-1.0, low=-2.0, high=-0.5)}
     made = under_readings(claims, by_name, "fig12")
     assert len(made) == 2 * len(claims)
     verdicts = made.set_index(["id", "reading"]).verdict

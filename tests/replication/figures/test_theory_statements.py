@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +13,13 @@ from scipy import stats
 from innerlr import alpha_lim, alpha_lim_split
 from innerlr.distributions import Uniform
 from innerlr.empirical_ntk import empirical_gram
-from innerlr.theory import AdaptedSums, first_order_gap, first_order_gap_matrix
+from innerlr.theory import (
+    AdaptedSums,
+    Spectrum,
+    first_order_gap,
+    first_order_gap_matrix,
+    largest_constant,
+)
 from oracles import blocks
 from replication.experiment import Arrays
 from replication.figures.theory.experiment import Theory
@@ -23,7 +32,7 @@ from replication.figures.theory.spectral import (
     spectral_features,
     stacked,
 )
-from replication.figures.theory.statement import share, slope
+from replication.figures.theory.statement import At
 from replication.figures.theory.statements import (
     bounds,
     derivative,
@@ -34,9 +43,11 @@ from replication.figures.theory.statements import (
     lemmas,
     limit,
     near_zero,
+    overparameterised,
     polynomial,
     proof,
     random_matrices,
+    tails,
 )
 from replication.figures.theory.statements.overparameterised import (
     Measured,
@@ -44,6 +55,7 @@ from replication.figures.theory.statements.overparameterised import (
     network_features,
 )
 from replication.figures.theory.statements.tails import hanson_wright
+from replication.quantity import Estimates
 from tolerances import SEARCH
 
 
@@ -134,17 +146,51 @@ def test_the_constant_of_lemma_3_is_the_largest_that_holds() -> None:
 # ------------------------------------------------------------------ what is measured, by hand
 
 
-def test_a_power_law_has_its_slope_and_two_points_have_none() -> None:
-    found = slope("s", [1, 10, 100], [2.0, 200.0, 20000.0])
-    assert list(found) == ["s", "s_low", "s_high"]
-    assert list(found.values()) == pytest.approx([2, 2, 2])
-    assert slope("s", [1, 10], [2.0, 200.0]) == {}
+def measured(
+    estimates: Callable[[Setting, Arrays, pd.DataFrame, At], None],
+    made: Setting,
+    features: Arrays,
+    curves: pd.DataFrame,
+) -> pd.DataFrame:
+    """What a statement measures, in a panel of its own."""
+    found = Estimates()
+    estimates(made, features, curves, partial(found.at, "x"))
+    return found.table()
 
 
-def test_a_share_has_its_interval() -> None:
-    found = share("s", [True, False, True, True])
-    assert found["s"] == 0.75
-    assert 0 < found["s_low"] < 0.75 < found["s_high"] < 1
+def value(table: pd.DataFrame, quantity: str, seed: int | None = None, **at: object) -> float:
+    """The one value of a quantity at a seed and at keys."""
+    rows = table[(table.quantity == quantity) & (table.seed.isna() if seed is None else True)]
+    for key, wanted in {"seed": seed, **at}.items():
+        if wanted is not None:
+            rows = rows[rows[key] == wanted]
+    return float(rows.value.item())
+
+
+def test_a_slope_of_two_numbers_of_tasks_is_left_out() -> None:
+    rows = [("1", seed, n, 1 / n) for n in (4, 8) for seed in (0, 1)]
+    rows += [("10", seed, n, 5 / n) for n in (4, 8) for seed in (0, 1)]
+    curves = pd.DataFrame(rows, columns=["series", "seed", "x", "value"])
+    found = measured(deviations.estimates, setting(), {}, curves)
+    assert "deviation_slope" not in set(found.quantity)
+    # at the most tasks, the largest rate over alpha_lim
+    assert value(found, "large_to_lim_deviation", seed=1) == 5
+    third = [(series, seed, 16, v / 4) for series, seed, n, v in rows if n == 4]
+    curves = pd.DataFrame(rows + third, columns=["series", "seed", "x", "value"])
+    found = measured(deviations.estimates, setting(), {}, curves)
+    assert value(found, "deviation_slope", alpha_over_lim=10) == pytest.approx(-1)
+
+
+def test_epsilon_falls_as_the_square_of_the_rate() -> None:
+    rows = [(name, 0, 4, 1.0) for name in ("1", "10")]
+    curves = pd.DataFrame(rows, columns=["series", "seed", "x", "value"])
+    made = setting()
+    found = measured(deviations.estimates, made, {}, curves)
+    # lower powers still count at 10,000 alpha_lim
+    assert value(found, "epsilon_order") == pytest.approx(-2, abs=0.02)
+    assert value(found, "epsilon_at_0") == made.spectrum.epsilon(0.0)
+    first = made.spectrum.excluded()[0]
+    assert value(found, "lim_over_first_end") == made.limit("commuting") / first
 
 
 def test_a_group_of_sets_comes_back_as_it_was_stored() -> None:
@@ -207,17 +253,18 @@ def test_violations_of_corollary_1_by_hand() -> None:
     """Columns alpha_lim, printed lower, lower, upper; d = 2."""
     values = np.array([[1.0, 0.5, 0.5, 2.0], [0.4, 0.5, 0.3, 2.0], [2.5, 0.5, 0.5, 2.0]])
     made = setting(feature_dims=[2], feature_spreads=[0.5])
-    found = {
-        name: value
-        for _, values in bounds.scalars(made, {"d/2/0.5": values}, pd.DataFrame())
-        for name, value in values.items()
-    }
-    assert found["printed_lower_violated_2_0.5"] == pytest.approx(1 / 3)
-    assert found["printed_lower_violated"] == pytest.approx(1 / 3)
-    assert found["printed_upper_violated"] == pytest.approx(1 / 3)
-    assert found["corrected_violated"] == pytest.approx(1 / 3)
-    quantiles = [point for point in bounds.curves(made, {"d/2/0.5": values}) if point.seed == 500]
-    assert quantiles == [("0.5", 500, 2, 1.0)]
+    found = measured(bounds.estimates, made, {"d/2/0.5": values}, pd.DataFrame())
+    by_dim = value(found, "printed_lower_violated_by_dim", dim=2, spread=0.5)
+    assert by_dim == pytest.approx(1 / 3)
+    for name in ("printed_lower_violated", "printed_upper_violated", "corrected_violated"):
+        assert value(found, name) == pytest.approx(1 / 3)
+    points = list(bounds.curves(made, {"d/2/0.5": values}))
+    # of 0.4, 1 and 2.5: a twentieth of the way from the first to the second, and so on
+    assert points == [
+        ("0.5, low", None, 2, pytest.approx(0.43)),
+        ("0.5, median", None, 2, 1.0),
+        ("0.5, high", None, 2, pytest.approx(2.425)),
+    ]
 
 
 def test_the_gap_is_that_of_plain_solutions() -> None:
@@ -234,12 +281,19 @@ def test_the_gap_is_that_of_plain_solutions() -> None:
     slope_at_0 = first_order_gap(phi, np.eye(3)) * made.limit("commuting") / start
     assert tangent == pytest.approx(0.5 * slope_at_0, rel=1e-4)  # a difference over 1e-6
     curves = pd.DataFrame(points)
-    (interval,) = [v for _, v in gap.scalars(made, arrays, curves) if "interval" in v]
-    found = {k: v for _, values in gap.scalars(made, arrays, curves) for k, v in values.items()}
-    expected = 1 - mean_square_of(phi, interval["interval"]) / start
+    found = measured(gap.estimates, made, arrays, curves)
+    end = value(found, "interval_end")
+    expected = 1 - mean_square_of(phi, end) / start
     assert expected > 0
-    assert found["rotated_gap_in_interval"] == pytest.approx(expected, rel=1e-6)
-    assert found["interval_over_lim"] == interval["interval"] / made.limit("commuting")
+    for seed in (0, 1):
+        in_interval = value(found, "gap_in_interval", seed=seed, grams="rotated")
+        assert in_interval == pytest.approx(expected, rel=1e-6)
+    assert value(found, "interval_over_lim") == end / made.limit("commuting")
+    constant = largest_constant(*([made.law.moment(p)] for p in (1, 2, 3)))
+    assert value(found, "largest_constant") == constant
+    # eigenvalues from 1 to 4 become 4 to 16, and the constant 16 times as large
+    longer = Spectrum(4.0, 16.0, 3).interval(16 * constant)
+    assert value(found, "interval_scaling") == pytest.approx(4 * longer / end)
 
 
 def mean_square_of(phi: np.ndarray, alpha: float) -> float:
@@ -248,19 +302,15 @@ def mean_square_of(phi: np.ndarray, alpha: float) -> float:
     return float((np.linalg.solve(b.sum(0), b) ** 2).sum())
 
 
-def test_where_a_gap_closes() -> None:
-    curve = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "value": [-1e-9, 0.5, -0.1, -0.4]})
-    assert gap.negative_from(curve) == 2
-    assert gap.negative_from(curve[:2]) == np.inf
-
-
 def test_the_lowest_ratio_of_gap_and_bound() -> None:
     rows = [("d^1, commuting", 1, 2, 4.0), ("d^1, commuting", 1, 5, 3.0)]
     rows += [("d^2, rotated", 0, 2, 0.5), ("d^2, rotated", 0, 5, 0.25)]
     curves = pd.DataFrame(rows, columns=["series", "seed", "x", "value"])
-    assert list(gap_bound.scalars(setting(), {}, curves)) == [
-        (1, {"d_commuting_lowest_ratio": 3.0}),
-        (0, {"d_squared_rotated_lowest_ratio": 0.25}),
+    found = measured(gap_bound.estimates, setting(), {}, curves)
+    columns = ["seed", "grams", "power", "quantity", "value"]
+    assert found[columns].to_numpy().tolist() == [
+        [0, "rotated", 2, "lowest_gap_over_bound", 0.25],
+        [1, "commuting", 1, "lowest_gap_over_bound", 3.0],
     ]
 
 
@@ -269,24 +319,49 @@ def test_slopes_are_over_the_isotropic_one() -> None:
     matrix = np.diag([-1.0, 3.0, 4.0])  # tr / 3 = 2
     points = list(isotropy.curves(made, {f"stretch/4/{seed}": matrix for seed in (0, 1)}))
     assert points[:2] == [("shortest", 0, 4.0, -0.5), ("longest", 0, 4.0, 2.0)]
+    features = {f"stretch/4/{seed}": matrix for seed in (0, 1)}
+    found = measured(isotropy.estimates, made, features, pd.DataFrame(points))
+    assert value(found, "shortest_slope_at_most_stretched", seed=1) == -0.5
+    assert value(found, "longest_slope_at_most_stretched", seed=1) == 2
+    assert value(found, "isotropic_slope_lowest", seed=1) == 6
 
 
 def test_slopes_of_a_power_law_of_example_1() -> None:
     x = np.geomspace(1e-3, 1e3, 4)
-    rows = [(f"d = {d}", -1, v, v**-power / d) for d, power in ((2, 1), (3, 2)) for v in x]
+    rows = [(f"d = {d}", None, v, v**-power / d) for d, power in ((2, 1), (3, 2)) for v in x]
     curves = pd.DataFrame(rows, columns=["series", "seed", "x", "value"])
-    made = setting(example_dims=[3, 2])
-    found = {k: v for _, values in polynomial.scalars(made, {}, curves) for k, v in values.items()}
-    assert found["d2_slope_at_large_variance"] == pytest.approx(-1)
-    assert found["d3_slope_at_small_variance"] == pytest.approx(-2)
-    assert found["d2_decreasing_share"] == 1
-    assert found["d3_at_small_variance"] == pytest.approx(1e6 / 3)
+    found = measured(polynomial.estimates, setting(example_dims=[3, 2]), {}, curves)
+    assert value(found, "slope_at_large_variance", dim=2) == pytest.approx(-1)
+    assert value(found, "slope_at_small_variance", dim=3) == pytest.approx(-2)
+    assert value(found, "decreasing_in_variance_share", dim=2) == 1
+    assert value(found, "limit_at_small_variance", dim=3) == pytest.approx(1e6 / 3)
     # of the four variances, d = 3 is lower at the two above one only
-    assert found["decreasing_in_dim_share"] == 0.5
+    assert value(found, "decreasing_in_dim_share") == 0.5
 
 
 def test_of_one_entry_alpha_lim_is_the_ratio_of_moments() -> None:
-    assert random_matrices.power_of_moment_ratio(1) == pytest.approx(1)  # m4 / (2 m6)
+    ratios, limits = random_matrices.of_one_variance(1)
+    assert ratios == pytest.approx([6 / 90, 3 / 15, 1.8 / (27 / 7), 1])
+    assert limits == pytest.approx(ratios / 2)  # m4 / (2 m6)
+
+
+def test_printed_values_of_example_2_by_law_and_formula() -> None:
+    made = setting(matrix_dims=[1, 2, 4])
+    points = [
+        (f"{formula}, {law}", None, d, scale * d**power)
+        for formula, power in (("(E.12)", 1), ("(E.13)", 2))
+        for law, scale in (("uniform", 3.0), ("exponential", 5.0))
+        for d in (1, 2, 4)
+    ]
+    curves = pd.DataFrame(points, columns=["series", "seed", "x", "value"])
+    found = measured(random_matrices.estimates, made, {}, curves)
+    at = {"formula": "(E.13)", "law": "exponential"}
+    assert value(found, "printed_over_lim_growth", **at) == pytest.approx(2)
+    assert value(found, "printed_over_lim_at_first", **at) == 5
+    assert value(found, "printed_over_lim_at_last", **at) == 80
+    at = {"formula": "(E.12)", "law": "uniform"}
+    assert value(found, "printed_over_lim_growth", **at) == pytest.approx(1)
+    assert value(found, "printed_over_lim_at_last", **at) == 12
 
 
 def test_cases_near_zero_are_the_scales_then_the_numbers() -> None:
@@ -294,6 +369,32 @@ def test_cases_near_zero_are_the_scales_then_the_numbers() -> None:
     found = near_zero.cases(setting(path=path).cfg.path)
     assert [case.key for case in found[:3]] == ["j/central/0.5/9", "j/central/2/9", "j/central/2/3"]
     assert {case.law for case in found[3:]} == {"uncentral"}
+
+
+def test_shares_near_zero_by_law_scale_and_count() -> None:
+    path = {"feature_scales": [0.5, 2.0], "new_counts": [3, 9], "new_tasks": {"count": 9}}
+    made = setting(path=path)
+    # slope and curvature of three draws
+    arrays = {
+        case.key: np.array([[-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+        for case in near_zero.cases(made.cfg.path)
+    }
+    arrays["j/central/2/3"] = np.array([[1.0, 1.0], [1.0, 1.0], [-1.0, 0.0]])
+    found = measured(near_zero.estimates, made, arrays, pd.DataFrame())
+    at = {"law": "central", "scale": 2.0}
+    assert value(found, "decreasing_share", **at) == pytest.approx(2 / 3)
+    assert value(found, "convex_share", **at) == pytest.approx(1 / 3)
+    at = {"law": "central", "count": 3}
+    assert value(found, "decreasing_share_of_count", **at) == pytest.approx(1 / 3)
+    assert value(found, "convex_share_of_count", **at) == pytest.approx(2 / 3)
+    # the usual number of new tasks may be one of the others
+    at = {"law": "central", "count": 9}
+    assert value(found, "convex_share_of_count", **at) == pytest.approx(1 / 3)
+    points = list(near_zero.curves(made, arrays))
+    assert points[2:4] == [
+        ("central, decreasing", None, 2.0, pytest.approx(2 / 3)),
+        ("central, convex", None, 2.0, pytest.approx(1 / 3)),
+    ]
 
 
 def test_slope_and_curvature_near_zero_by_hand() -> None:
@@ -306,6 +407,78 @@ def test_slope_and_curvature_near_zero_by_hand() -> None:
     optima = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
     # differences over h = 6e-4 leave h^2 of the third and fourth derivatives
     assert near_zero.slope_and_curvature(phi, optima) == pytest.approx((-1 / 6, -1 / 2), rel=1e-4)
+
+
+def test_the_estimates_of_an_overparameterised_network_by_hand() -> None:
+    """Loss 3 - 4 a + 4 a^2: least at 1/2, where it is 2; at 1 it is 3, and at 3/4 it is 2.25."""
+    network = np.array([3.0, -4.0, 4.0, 1.0, 0.75, 40.0])
+    made = setting(seeds=2, network={"tasks": 5, "shots": 4})
+    arrays = {f"network/{seed}": network for seed in (0, 1)}
+    found = measured(overparameterised.estimates, made, arrays, pd.DataFrame())
+    assert value(found, "ratio_lim_to_star", seed=1) == pytest.approx(2)
+    assert value(found, "ratio_est_to_star", seed=1) == pytest.approx(1.5)
+    assert value(found, "excess_loss_at_lim", seed=1) == pytest.approx(0.5)
+    assert value(found, "excess_loss_at_est", seed=1) == pytest.approx(0.125)
+    assert value(found, "samples_over_dim", seed=1) == 0.5
+
+
+def test_the_proof_s_interval_and_orders() -> None:
+    made = setting(dim=2, seeds=2, grid_points=12, log2_tasks=[2, 4])
+    # equal tasks: N times the error is the same for every N, so the error is of order 1 / N
+    arrays = {
+        f"commuting/{n}/{seed}/{part}": values
+        for n in (4, 16)
+        for seed in (0, 1)
+        for part, values in (
+            (key.rpartition("/")[2], array) for key, array in equal_tasks(n).items()
+        )
+    }
+    found = measured(proof.estimates, made, arrays, pd.DataFrame())
+    assert value(found, "compact_error_order", seed=1) == pytest.approx(-1)
+    # L_apx goes as alpha^2; lower powers still count at 100 alpha_lim
+    assert value(found, "far_error_order", seed=1) == pytest.approx(2, abs=0.02)
+    low, high = made.spectrum.excluded()
+    limit = made.limit("commuting")
+    assert value(found, "excluded_from") == pytest.approx(low / limit)
+    assert value(found, "excluded_to") == pytest.approx(high / limit)
+    assert value(found, "outside_excluded") == 0
+
+
+def test_errors_of_the_limit_by_hand() -> None:
+    made = setting(dim=2, seeds=2, seeds_per_group=2, grid_points=12, log2_tasks=[2, 3, 4])
+    arrays = limit.features(made)
+    rows = [
+        (kind, seed, n, (seed + 1) * n**-power)
+        for kind, power in (("commuting", 1.0), ("rotated", 0.5), ("split", 2.0))
+        for n in (4, 8, 16)
+        for seed in (0, 1)
+    ]
+    curves = pd.DataFrame(rows, columns=["series", "seed", "x", "value"])
+    found = measured(limit.estimates, made, arrays, curves)
+    assert value(found, "error_slope", grams="rotated") == pytest.approx(-0.5)
+    assert value(found, "error_slope", grams="split") == pytest.approx(-2)
+    at_last = value(found, "relative_error_at_last", seed=1, grams="commuting")
+    assert at_last == pytest.approx(2 / 16)
+    # Theorem 1, remark: the average risk has one minimum
+    assert value(found, "most_minima", seed=0, grams="commuting") == 1
+
+
+def test_shares_of_lemmas_and_constants_of_tails_have_their_names() -> None:
+    made = setting(lemma_seeds=4)
+    arrays = {f"l/{name}": np.array([0.25, 0.75]) for name in lemmas.LEMMAS}
+    arrays["l/prop_6"] = np.array([0.0, 0.5])
+    found = measured(lemmas.estimates, made, arrays, pd.DataFrame())
+    assert value(found, "violated_share", statement="a_1", form="as stated") == 0.25
+    assert value(found, "violated_share", statement="prop_6", form="changed") == 0.5
+    constants = {"l/tails": np.array([[1.0, 2.0, 4.0], [8.0, 4.0, 1.0]])}
+    found = measured(tails.estimates, made, constants, pd.DataFrame())
+    # sizes grow by 16 from the second to the third
+    assert value(found, "tail_constant_power", components="independent") == pytest.approx(0.25)
+    assert value(found, "tail_constant_power", components="dependent") == pytest.approx(-0.5)
+    assert value(found, "tail_constant_at_last", components="dependent") == 1
+    orders = {"l/taylor": np.array([2.0, 1.9])}
+    found = measured(derivative.estimates, made, orders, pd.DataFrame())
+    assert value(found, "prop_5_order", seed=1) == 1.9
 
 
 def test_a_network_s_loss_and_initial_weights() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from small import experiment, section, stages
 
+from replication.distances import mean_distance
 from replication.families import make
-from replication.figures.trajectory.experiment import mean_distance
+from replication.figures.trajectory import quantities as q
+from replication.measuring import places, select
 
 
 def test_mean_distance_is_the_mean_of_distances() -> None:
@@ -60,28 +63,12 @@ def test_new_tasks_of_larger_features_draw_the_erm_solution_more() -> None:
 def test_the_nearest_point_lies_between_its_neighbours_on_the_grid() -> None:
     made = experiment("fig01")
     _, _, sweep, estimates = stages(made)
-    found = estimates[(estimates.panel == "1") & (estimates.seed == 1)]
-    found = found.set_index("quantity").value
+    found = select(estimates, q.ratio_nearest_to_lim.name, "1").set_index("seed").loc[1]
     path = sweep[(sweep.kind == "path") & (sweep.seed == 1)].reset_index(drop=True)
     at = int(path.mean_distance.argmin())
     assert 0 < at < len(path) - 1
-    places = path.alpha_over_lim[[at - 1, at, at + 1]].to_list()
-    names = ["ratio_nearest_to_lim" + end for end in ("_below", "", "_above")]
-    assert [found[name] for name in names] == places
-
-
-def test_falling_to_the_nearest_point_is_counted_step_by_step() -> None:
-    made = experiment("fig01")
-    _, features, sweep, _ = stages(made)
-    path = (sweep.kind == "path") & (sweep.seed == 0)
-    n = path.sum()
-    # down, up, down: two of three steps to the lowest point fall; then the lowest is the first
-    for distance, expected in (([3.0, 2.0, 2.5, 1.0], 2 / 3), ([1.0, 2.0], 0.0)):
-        sweep.loc[path, "mean_distance"] = distance + [9.0] * (n - len(distance))
-        found = made.estimates(features, sweep).query(
-            "panel == '1' and seed == 0 and quantity == 'falling_share_to_nearest'"
-        )
-        assert found.value.iloc[0] == pytest.approx(expected)
+    rates = path.alpha_over_lim[[at - 1, at, at + 1]].to_list()
+    assert [found.low, found.value, found.high] == rates
 
 
 @pytest.mark.parametrize("name", ["fig01", "fig07"])
@@ -89,10 +76,21 @@ def test_variations_of_a_trajectory_are_readings(name: str) -> None:
     """Panel (c) and the specification curve are the same numbers."""
     section = experiment(name).cfg
     in_panel = experiment(name).all_stages()
-    in_panel = in_panel[in_panel.quantity == "ratio_nearest_to_lim"]
-    of_count = in_panel[in_panel.panel == "1|count=150"].value.to_list()
+    at = q.varied_at(2.0, 150, (4.0, 4.0), 10)
+    of_count = select(in_panel, q.ratio_nearest_to_lim_varied.name, "1", at)
     reading = make(name, section.specification("count_150").for_stage("estimates"), 5).all_stages()
-    assert not reading.panel.str.contains("|", regex=False).any()
-    chosen = reading[(reading.panel == "1") & (reading.quantity == "ratio_nearest_to_lim")]
-    assert chosen.value.to_list() == of_count
+    assert places(reading, q.ratio_nearest_to_lim) == [(row, {}) for row in section.rows]
+    assert q.ratio_nearest_to_lim_varied.name not in set(reading.quantity)
+    chosen = select(reading, q.ratio_nearest_to_lim.name, "1")
+    assert chosen.value.to_list() == of_count.value.to_list()
     assert section.choices()["centre_2.0_2.0"] == {"new_tasks.centre": [2.0, 2.0]}
+
+
+def test_a_variation_that_changes_nothing_is_not_measured_twice() -> None:
+    new = {**section("fig01")["new_tasks"], "count": 15, "centre": [8.0, 8.0]}
+    found = experiment("fig01", new_tasks=new, shots=3).all_stages()
+    rows = found[found.quantity == q.ratio_nearest_to_lim_varied.name]
+    own = {"feature_scale": 2.0, "count": 15, "centre": "8.0 8.0", "shots": 3}
+    changed = (rows[list(own)] != pd.Series(own)).sum(axis=1)
+    assert set(changed) == {1}
+    assert len(rows) == 2 * (4 + 3 + 1 + 1)

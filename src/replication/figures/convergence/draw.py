@@ -13,14 +13,14 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from innerlr.intervals import Interval
 from replication import drawing
-from replication.figures.convergence.experiment import SLOPE_FROM
-from replication.judging.claims import measure
+from replication.figures.convergence import quantities as q
+from replication.measuring import measure
 from replication.prose import between
 
-# reading of alpha*(N) in the sweep: label, colour
+# reading of alpha*(N) in the sweep: label, colour, power of N
 READINGS = {
-    "error": ("argmin of training loss", drawing.COLOURS[0]),
-    "error_risk": ("of population risk", drawing.COLOURS[1]),
+    "error": ("argmin of training loss", drawing.COLOURS[0], q.slope_error),
+    "error_risk": ("of population risk", drawing.COLOURS[1], q.slope_error_risk),
 }
 PAPER_TOP = {"a": 0.025, "b": 0.25, "c": 0.7}  # highest tick labels of the paper's three axes
 
@@ -32,8 +32,7 @@ def draw(
 
     Args:
         sweep: columns panel, tasks, trial, capped, error, error_risk.
-        estimates: columns panel, seed, quantity, value; holds slope_error and slope_error_risk,
-            unless there were too few N to fit them.
+        estimates: as the experiment makes them; without slopes if there were too few N.
         section: of the configuration; keys panels, log2_tasks, search_cap.
 
     Returns:
@@ -60,9 +59,9 @@ def draw(
 
 def _slope(estimates: pd.DataFrame, panel: str, reading: str) -> Interval | None:
     """The fitted power of N with its interval; None where there were too few N to fit it."""
-    quantity = f"slope_{reading}"
-    fitted = (estimates.quantity == quantity).any()
-    return measure(estimates, panel, quantity) if fitted else None
+    *_, power = READINGS[reading]
+    fitted = (estimates.quantity == power.name).any()
+    return measure(estimates, power, panel) if fitted else None
 
 
 def _reading(
@@ -74,7 +73,7 @@ def _reading(
     height: float,
 ) -> pd.DataFrame:
     """One reading of the error on both axes, its slope written at a height of the second one."""
-    label, colour = READINGS[reading]
+    label, colour, _ = READINGS[reading]
     mean, median = _over_trials(of_panel, reading)
     for axes in (linear, logarithmic):
         axes.plot(mean.tasks, mean.value, "o-", color=colour, markersize=2.5, label=label)
@@ -120,7 +119,7 @@ def _over_trials(of_panel: pd.DataFrame, reading: str) -> tuple[pd.DataFrame, pd
 
 def _fitted(mean: pd.DataFrame, slope: float) -> pd.DataFrame:
     """The power of N with this slope through the mean error, where it was fitted."""
-    points = mean[mean.tasks >= SLOPE_FROM]
+    points = mean[mean.tasks >= q.SLOPE_FROM]
     x, y = np.log(points.tasks), np.log(points.value)
     return points[["tasks"]].assign(value=np.exp(y.mean() + slope * (x - x.mean())))
 
@@ -170,7 +169,8 @@ class Findings(NamedTuple):
     Attributes:
         last: the most tasks, N.
         at_first: mean error at the fewest tasks beside the end of the paper's axis, by panel.
-        at_last: error at the most tasks over alpha_lim, by panel, with its interval.
+        at_last: error at the most tasks over alpha_lim, by panel: its geometric mean over trials
+            with its interval.
         gain: mean error over that of the reading by the population risk at the most tasks,
             by panel.
         trials: at every N.
@@ -198,7 +198,7 @@ def findings(sweep: pd.DataFrame, estimates: pd.DataFrame, section: Mapping[str,
 
     Args:
         sweep: as for :func:`draw`.
-        estimates: holds relative_error_at_last of each panel.
+        estimates: as for :func:`draw`.
         section: of the configuration; keys panels, seeds, search_cap.
     """
     first, last = int(sweep.tasks.min()), int(sweep.tasks.max())
@@ -208,7 +208,7 @@ def findings(sweep: pd.DataFrame, estimates: pd.DataFrame, section: Mapping[str,
         error = mean.error[name, first]
         text = f"{error:.2g} at N = {first}, where the paper's axis goes to {PAPER_TOP[name]:g}"
         at_first.append(f"({name}) {text}")
-        of_limit = measure(estimates, name, "relative_error_at_last")
+        of_limit = measure(estimates, q.relative_error_at_last, name)
         at_last.append(f"({name}) {between(of_limit, '.2%')}")
         gain.append(f"({name}) {mean.error[name, last] / mean.error_risk[name, last]:.0f}")
     capped = sweep.tasks[sweep.capped]
@@ -222,5 +222,5 @@ def findings(sweep: pd.DataFrame, estimates: pd.DataFrame, section: Mapping[str,
         cap=section["search_cap"],
         capped=len(capped),
         largest_capped=int(capped.max()) if len(capped) else None,
-        slope_from=SLOPE_FROM,
+        slope_from=q.SLOPE_FROM,
     )

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from innerlr.intervals import bootstrap_interval, slope_interval
 from replication.experiment import (
     SAMPLE,
     Arrays,
     Experiment,
-    long,
     prefixed,
     sheet_row,
     table,
     unprefixed,
 )
+from replication.figures.convergence import quantities as q
 from replication.figures.convergence.settings import Fig08
 from replication.minimisers import alpha_star, alpha_star_risk
-
-# The slope of log error against log N is fitted from here on: at fewer tasks the basis features
-# are heavy-tailed and the search cap binds.
-SLOPE_FROM = 16
-RESAMPLES = 1000
+from replication.quantity import Estimates
 
 
 class Convergence(Experiment):
@@ -87,52 +81,26 @@ class Convergence(Experiment):
         return table(rows, ["panel", "tasks", "trial"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        rows = []
+        found = Estimates()
         for panel, of_panel in sweep.groupby("panel"):
-            largest = of_panel[of_panel.tasks == of_panel.tasks.max()]
-            smallest = of_panel[of_panel.tasks == of_panel.tasks.min()]
+            add = found.at(str(panel))
+            errors = of_panel.pivot(index="trial", columns="tasks", values="error").to_numpy()
+            add(q.spread_last_to_first, errors[:, [0, -1]], self.rng(0))
+            add(q.capped_trials, of_panel.capped.to_numpy())
+            fitted = of_panel[of_panel.tasks >= q.SLOPE_FROM]
+            mean = fitted.groupby("tasks")[["error", "error_risk"]].mean()
+            if len(mean) >= 3:
+                tasks = mean.index.to_numpy()
+                add(q.slope_error, tasks, mean.error.to_numpy())
+                add(q.slope_error_risk, tasks, mean.error_risk.to_numpy())
+            at_last = of_panel[of_panel.tasks == of_panel.tasks.max()].set_index("trial")
+            at_first = of_panel[of_panel.tasks == of_panel.tasks.min()].set_index("trial")
             for trial in range(self.cfg.seeds):
-                last = largest[largest.trial == trial].iloc[0]
-                first = smallest[smallest.trial == trial].iloc[0]
-                rows += long(
-                    str(panel),
-                    trial,
-                    {
-                        "alpha_lim": last.alpha_lim,
-                        "alpha_star": last.alpha_star,
-                        "alpha_star_risk": last.alpha_star_risk,
-                        "relative_error_at_last": last.error / last.alpha_lim,
-                        "error_last_to_first": last.error / first.error,
-                    },
-                )
-            rows += long(str(panel), -1, self._shrinks(of_panel))
-            rows += long(str(panel), -1, {"capped_trials": float(of_panel.capped.sum())})
-            for reading in ("error", "error_risk"):
-                mean = of_panel[of_panel.tasks >= SLOPE_FROM].groupby("tasks")[reading].mean()
-                if len(mean) < 3:
-                    continue
-                slope = slope_interval(np.log(mean.index), np.log(mean))
-                rows += long(
-                    str(panel),
-                    -1,
-                    {
-                        f"slope_{reading}": slope.mean,
-                        f"slope_{reading}_low": slope.low,
-                        f"slope_{reading}_high": slope.high,
-                    },
-                )
-        return table(rows, ["panel", "seed"])
-
-    def _shrinks(self, of_panel: pd.DataFrame) -> dict[str, float]:
-        """The spread of the error over trials at the most tasks over that at the fewest."""
-        errors = of_panel.pivot(index="trial", columns="tasks", values="error").to_numpy()
-        errors, n = errors[:, [0, -1]], len(errors)
-        again = self.rng(0).integers(n, size=(RESAMPLES, n))
-        first, last = np.concatenate([errors[None], errors[again]]).std(axis=1, ddof=1).T
-        # trials that all end at the search cap have no spread to shrink
-        ratios = np.divide(last, first, out=np.full(len(last), np.inf), where=first > 0)
-        name = "spread_last_to_first"
-        if not np.isfinite(ratios).all():
-            return {name: ratios[0], f"{name}_low": -np.inf, f"{name}_high": np.inf}
-        found = bootstrap_interval(ratios)
-        return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+                last, first = at_last.loc[trial], at_first.loc[trial]
+                add = found.at(str(panel), trial)
+                add(q.alpha_lim, last.alpha_lim)
+                add(q.alpha_star, last.alpha_star)
+                add(q.alpha_star_risk, last.alpha_star_risk)
+                add(q.relative_error_at_last, last.error, last.alpha_lim)
+                add(q.error_last_to_first, last.error, first.error)
+        return found.table()

@@ -12,8 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from replication import drawing
-from replication.judging.claims import measure
+from replication.figures.gaps import quantities as q
+from replication.measuring import measure
 from replication.prose import between
+from replication.quantity import Quantity
 
 # law of the inputs: how it is written
 TITLES = {
@@ -130,7 +132,8 @@ class Findings(NamedTuple):
         highest_expected: the largest expected distance gap over all t, in units of that at t = 0.
         covariance_change: the largest eigenvalue of the covariance of w_m less that of w_r, over
             the mean one.
-        left: what is left of the distance gap on fresh tasks after the last step, as a share.
+        left: what is left of the distance gap on fresh tasks after the last step, as a share; its
+            geometric mean.
         last: that step.
         spread, spread_is: of the normal inputs.
     """
@@ -156,38 +159,38 @@ def findings(estimates: pd.DataFrame, section: Mapping[str, Any]) -> Findings:
     """What the words below Fig. 5 report.
 
     Args:
-        estimates: columns panel (the law), seed, quantity, value.
+        estimates: as the experiment makes them; a panel is a law.
         section: of the configuration; keys laws, alpha, eta, max_steps, seeds.
     """
     laws = section["laws"]
 
-    def each(quantity: str) -> str:
-        return _each(estimates, laws, quantity)
+    def each(of: Quantity[Any]) -> str:
+        return _each(estimates, laws, of)
 
     return Findings(
         draws=section["seeds"],
-        training_loss_gap=each("training_loss_gap_at_0"),
-        fresh_loss_gap=each("fresh_loss_gap_at_0"),
-        expected_loss_gap=each("expected_loss_gap_at_0"),
+        training_loss_gap=each(q.training_loss_gap_at_0),
+        fresh_loss_gap=each(q.fresh_loss_gap_at_0),
+        expected_loss_gap=each(q.expected_loss_gap_at_0),
         crossing=crossing_step(section),
-        first_negative=each("training_steps_to_negative_loss_gap"),
-        fresh_distance_gap=each("fresh_distance_gap_at_0"),
-        expected_distance_gap=each("expected_distance_gap_at_0"),
-        always_negative=each("fresh_distance_gap_negative_share"),
-        highest_expected=each("expected_distance_gap_highest"),
-        covariance_change=each("covariance_change_highest"),
-        left=each("fresh_distance_gap_last_to_first"),
+        first_negative=each(q.training_steps_to_negative_loss_gap),
+        fresh_distance_gap=each(q.fresh_distance_gap_at_0),
+        expected_distance_gap=each(q.expected_distance_gap_at_0),
+        always_negative=each(q.fresh_distance_gap_negative_share),
+        highest_expected=each(q.expected_distance_gap_highest),
+        covariance_change=each(q.covariance_change_highest),
+        left=each(q.fresh_distance_gap_last_to_first),
         last=section["max_steps"],
         spread=laws["normal"]["spread"],
         spread_is=laws["normal"]["spread_is"],
     )
 
 
-def _each(estimates: pd.DataFrame, laws: Mapping[str, Any], quantity: str) -> str:
+def _each(estimates: pd.DataFrame, laws: Mapping[str, Any], of: Quantity[Any]) -> str:
     """The quantity of every law, with its interval where that has a width."""
     texts = []
     for law in laws:
-        value = measure(estimates, law, quantity)
+        value = measure(estimates, of, law)
         number = between(value) if value.low < value.high else f"{value.mean:.3g}"
         texts.append(f"{number} for {written(laws, law)}")
     return "; ".join(texts)

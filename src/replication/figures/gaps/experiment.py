@@ -14,19 +14,19 @@ from innerlr.adaptation import Adaptation
 from innerlr.checks import Array
 from innerlr.errors import InnerlrError
 from innerlr.features import RandomMatrix, TaskLaw
-from innerlr.intervals import mean_interval, share_interval
 from innerlr.theory import AdaptedSums
 from replication.experiment import (
     SAMPLE,
     Arrays,
     Experiment,
-    long,
     prefixed,
     sheet_row,
     table,
     unprefixed,
 )
+from replication.figures.gaps import quantities as q
 from replication.figures.gaps.settings import Fig05
+from replication.quantity import Estimates
 
 
 class AdaptationGap(Experiment):
@@ -113,53 +113,20 @@ class AdaptationGap(Experiment):
         return table(frames, ["panel", "tasks", "seed", "steps"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        rows = []
-        for (name, kind, seed), curve in sweep.groupby(["panel", "tasks", "seed"]):
+        found = Estimates()
+        for (name, tasks, seed), curve in sweep.groupby(["panel", "tasks", "seed"]):
             loss, distance = curve.loss_gap.to_numpy(), curve.distance_gap.to_numpy()
-            negative = np.flatnonzero(loss < 0)
-            rows += long(
-                str(name),
-                int(seed),
-                {
-                    f"{kind}_loss_gap_at_0": loss[0],
-                    f"{kind}_loss_gap_lowest": loss.min(),
-                    f"{kind}_steps_to_negative_loss_gap": (
-                        curve.steps.iloc[negative[0]] if len(negative) else np.inf
-                    ),
-                    f"{kind}_distance_gap_at_0": distance[0],
-                    f"{kind}_distance_gap_last_to_first": abs(distance[-1] / distance[0]),
-                },
-            )
-        for (name, kind), curves in sweep.groupby(["panel", "tasks"]):
-            rows += long(str(name), -1, _highest(curves, f"{kind}_distance_gap_highest"))
-            rows += long(str(name), -1, _always(curves, f"{kind}_distance_gap_negative_share"))
+            of, add = q.OF_TASKS[str(tasks)], found.at(str(name), int(seed))
+            add(of.loss_gap_at_0, loss)
+            add(of.loss_gap_lowest, loss)
+            add(of.steps_to_negative_loss_gap, curve.steps.to_numpy(), loss)
+            add(of.distance_gap_at_0, distance)
+            add(of.distance_gap_last_to_first, distance)
+        for (name, tasks), curves in sweep.groupby(["panel", "tasks"]):
+            of, add = q.OF_TASKS[str(tasks)], found.at(str(name))
+            gaps = curves.pivot(index="seed", columns="steps", values="distance_gap").to_numpy()
+            add(of.distance_gap_highest, gaps)
+            add(of.distance_gap_negative_share, gaps)
         for _, name, seed in self._cells():
-            # negative: the expected gap is negative after any number of steps, on any tasks
-            values = np.linalg.eigvalsh(features[f"{name}/{seed}/change"])
-            rows += long(name, seed, {"covariance_change_highest": values[-1] / abs(values.mean())})
-        return table(rows, ["panel", "seed"])
-
-
-def _always(curves: pd.DataFrame, quantity: str) -> dict[str, float]:
-    """The share of draws whose gap is negative at every t, with its interval."""
-    found = share_interval(curves.groupby("seed").distance_gap.max() < 0)
-    return {
-        quantity: found.mean,
-        f"{quantity}_low": found.low,
-        f"{quantity}_high": found.high,
-    }
-
-
-def _highest(curves: pd.DataFrame, quantity: str) -> dict[str, float]:
-    """The largest mean gap over t, in units of the one at t = 0, with its interval over seeds.
-
-    Theorem 2 is about the mean; the largest gap of each seed would be biased upwards.
-    """
-    gaps = curves.pivot(index="seed", columns="steps", values="distance_gap")
-    at = gaps.mean().to_numpy().argmax()
-    interval = mean_interval(gaps.to_numpy()[:, at] / abs(gaps.mean().iloc[0]))
-    return {
-        quantity: interval.mean,
-        f"{quantity}_low": interval.low,
-        f"{quantity}_high": interval.high,
-    }
+            found.at(name, seed)(q.covariance_change_highest, features[f"{name}/{seed}/change"])
+        return found.table()

@@ -14,9 +14,11 @@ from matplotlib.ticker import NullFormatter, PercentFormatter
 
 from innerlr.intervals import Interval
 from replication.drawing import COLOURS, band, legend_below, letter, panels, summary
-from replication.figures.omniglot.experiment import LEVELS, PUBLISHED
-from replication.judging.claims import measure
+from replication.figures.omniglot import quantities as q
+from replication.figures.omniglot.experiment import PUBLISHED
+from replication.measuring import measure, places
 from replication.prose import between
+from replication.quantity import Quantity
 
 DASHES = ("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1)))  # of the schemes
 DOTS = (0, (1, 3))
@@ -114,9 +116,8 @@ def _draw_ideal(
 ) -> list[pd.DataFrame]:
     """The loss that perfect features leave, of the schemes that have it."""
     schemes, drawn = list(labels), []
-    ideal = estimates[(estimates.quantity == "ideal_loss") & estimates.panel.isin(schemes)]
-    for name, rows in ideal.groupby("panel"):
-        level = rows.value.mean()
+    for name, _ in places(estimates, q.ideal_loss):
+        level = measure(estimates, q.ideal_loss, name).mean
         axes.axhline(level, color=COLOURS[schemes.index(name)], lw=0.8, ls=DOTS)
         row = {"panel": "a", "scheme": name, "series": "ideal_loss", "mean": level}
         drawn.append(pd.DataFrame([row]))
@@ -142,26 +143,28 @@ def _error_axes(axes: Axes) -> None:
 # --------------------------------------------------- tables and closing paragraph
 
 # quantity of a scheme: what it is
-OF_SCHEME = {
-    **{f"iterations_to_{level}": f"iterations to {level}% accuracy" for level in LEVELS},
-    "accuracy_area": "mean accuracy over the iterations drawn",
-    "loss_area": "mean loss over the iterations drawn",
-    "final_accuracy": "final accuracy, other test tasks",
-    "final_loss": "final loss, other test tasks",
-    "ideal_loss": "loss of perfect features at that rate",
-    "peak_accuracy": "highest accuracy on the way",
-    "gap": "training less test accuracy, last tenth",
-    "alpha": "rate at the end",
-    "norm": "mean length of the features at the end",
+OF_SCHEME: dict[Quantity[Any], str] = {
+    q.iterations_to_50: "iterations to 50% accuracy",
+    q.iterations_to_80: "iterations to 80% accuracy",
+    q.iterations_to_90: "iterations to 90% accuracy",
+    q.accuracy_area: "mean accuracy over the iterations drawn",
+    q.loss_area: "mean loss over the iterations drawn",
+    q.final_accuracy: "final accuracy, other test tasks",
+    q.final_loss: "final loss, other test tasks",
+    q.ideal_loss: "loss of perfect features at that rate",
+    q.peak_accuracy: "highest accuracy on the way",
+    q.gap: "training less test accuracy, last tenth",
+    q.alpha: "rate at the end",
+    q.norm: "mean length of the features at the end",
 }
 # quantity of a pair: what it is
-OF_PAIR = {
-    "accuracy_gain": "mean accuracy, more by",
-    "loss_gain": "mean loss, less by",
-    "final_gain": "final accuracy, more by",
-    **{
-        f"speedup_{level}": f"times as fast to {level}% (1: neither gets there)" for level in LEVELS
-    },
+OF_PAIR: dict[Quantity[Any], str] = {
+    q.accuracy_gain: "mean accuracy, more by",
+    q.loss_gain: "mean loss, less by",
+    q.final_gain: "final accuracy, more by",
+    q.speedup_50: "times as fast to 50% (1: neither gets there)",
+    q.speedup_80: "times as fast to 80% (1: neither gets there)",
+    q.speedup_90: "times as fast to 90% (1: neither gets there)",
 }
 
 
@@ -169,16 +172,16 @@ def schemes_table(estimates: pd.DataFrame, section: Mapping[str, Any]) -> pd.Dat
     """OF_SCHEME with intervals over seeds, written; a column a scheme, empty where it has none.
 
     Args:
-        estimates: columns panel (the scheme), seed, quantity, value.
+        estimates: as the experiment makes them; a panel is a scheme or a pair.
         section: of the configuration; key schemes.
     """
     table = {}
     for name, label in labels_of(section).items():
         known = set(estimates.quantity[estimates.panel == name])
         table[label] = {
-            text: written(measure(estimates, name, quantity))
-            for quantity, text in OF_SCHEME.items()
-            if quantity in known
+            text: written(measure(estimates, of, name))
+            for of, text in OF_SCHEME.items()
+            if of.name in known
         }
     return pd.DataFrame(table)
 
@@ -187,7 +190,7 @@ def pairs_table(estimates: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataF
     """OF_PAIR with intervals over seeds, written; a column a pair of schemes.
 
     Args:
-        estimates: columns panel ("scheme against scheme" of a pair), seed, quantity, value.
+        estimates: as the experiment makes them; the panel of a pair is "scheme against scheme".
         section: of the configuration; key schemes.
     """
     labels, table = labels_of(section), {}
@@ -195,8 +198,7 @@ def pairs_table(estimates: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataF
         name, _, base = panel.partition(" against ")
         if base:
             table[f"{labels[name]}; against {labels[base]}"] = {
-                text: written(measure(estimates, panel, quantity))
-                for quantity, text in OF_PAIR.items()
+                text: written(measure(estimates, of, panel)) for of, text in OF_PAIR.items()
             }
     return pd.DataFrame(table)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,11 @@ from tqdm import tqdm
 
 from innerlr.checks import Array
 from innerlr.errors import InnerlrError
-from replication.experiment import Arrays, TrainedExperiment, long, table
+from replication.experiment import Arrays, TrainedExperiment, table
+from replication.figures.omniglot import quantities as q
 from replication.figures.omniglot.settings import SPECIFICATION, AnilScheme, AnilSetting, Fig03
 from replication.images.bank import SPLITS, ImageBank, Images, TaskSampler, rotated, split
+from replication.quantity import Cell, Estimates
 
 if TYPE_CHECKING:
     import torch
@@ -32,10 +34,47 @@ HISTORY = (
     "alpha",
     "norm",
 )
-LEVELS = (50, 80, 90)  # per cent of test accuracy
 PUBLISHED = (0.962, 0.005)  # Raghu et al. (2020), ANIL, 20-way 1-shot: accuracy and its spread
 # cells of the random streams; a seed's initial weights and tasks are the same for every scheme
 SPLIT, TEST, FINAL, WEIGHTS, TASKS = range(5)
+
+
+class Run(NamedTuple):
+    """What one run recorded.
+
+    Attributes:
+        iterations: (evaluations,); so are the others but for the last two.
+        losses, accuracies: on the test tasks of every evaluation.
+        training_accuracies: on the training tasks since the evaluation before.
+        rates: the adaptation rate in use.
+        norms: the mean length of the features.
+        final_loss, final_accuracy: after training, on other test tasks.
+    """
+
+    iterations: Array
+    losses: Array
+    accuracies: Array
+    training_accuracies: Array
+    rates: Array
+    norms: Array
+    final_loss: float
+    final_accuracy: float
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Run:
+        """From what :meth:`Omniglot.training` returned."""
+        columns = dict(zip(HISTORY, arrays["history"].T, strict=True))
+        loss, accuracy = map(float, arrays["final"])
+        return cls(
+            iterations=columns["iteration"],
+            losses=columns["test_loss"],
+            accuracies=columns["test_accuracy"],
+            training_accuracies=columns["train_accuracy"],
+            rates=columns["alpha"],
+            norms=columns["norm"],
+            final_loss=loss,
+            final_accuracy=accuracy,
+        )
 
 
 class Omniglot(TrainedExperiment):
@@ -202,28 +241,64 @@ class Omniglot(TrainedExperiment):
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
         """Speed and final accuracy of each scheme, and against that it is held to, by seed."""
-        rows = []
-        speed: dict[tuple[str, int], dict[str, float]] = {}
-        for run in self.cfg.runs():
-            panel, _, seed = run.rpartition("-seed")
-            made = summarise(features[f"{run}/history"], self.cfg.drawn_iterations)
-            made["final_loss"], made["final_accuracy"] = map(float, features[f"{run}/final"])
-            made |= self._ideal(panel, made["alpha"])
-            speed[panel, int(seed)] = made
-            rows += long(panel, int(seed), made)
+        found = Estimates()
+        runs: dict[tuple[str, int], Run] = {}
+        for name in self.cfg.runs():
+            panel, _, number = name.rpartition("-seed")
+            arrays = {key: features[f"{name}/{key}"] for key in ("history", "final")}
+            run = runs[panel, int(number)] = Run.of(arrays)
+            add = found.at(panel, int(number))
+            self._measure(add, run)
+            # where the scheme fixes the length of the features
+            if length := self._length(panel):
+                add(q.ideal_loss, self._ideal(run.rates[-1], length))
         for panel, base in self.cfg.held_to().items():
-            for at in range(self.cfg.seeds):
-                gains = against(speed[panel, at], speed[base, at])
-                rows += long(f"{panel} against {base}", at, gains)
-        return table(rows, ["panel", "seed"])
+            for seed in range(self.cfg.seeds):
+                add = found.at(f"{panel} against {base}", seed)
+                self._compare(add, runs[panel, seed], runs[base, seed])
+        return found.table()
 
-    def _ideal(self, scheme: str, alpha: float) -> dict[str, float]:
-        """ideal_loss at the rate alpha, where the scheme fixes the length of the features."""
+    def _measure(self, add: Cell, run: Run) -> None:
+        """What is measured of one run."""
+        until = self.cfg.drawn_iterations
+        add(q.iterations_to_50, run.iterations, run.accuracies)
+        add(q.iterations_to_80, run.iterations, run.accuracies)
+        add(q.iterations_to_90, run.iterations, run.accuracies)
+        add(q.accuracy_area, run.iterations, run.accuracies, until)
+        add(q.loss_area, run.iterations, run.losses, until)
+        add(q.peak_accuracy, run.accuracies)
+        add(q.gap, run.iterations, run.training_accuracies, run.accuracies)
+        add(q.alpha, run.rates[-1])
+        add(q.norm, run.norms[-1])
+        add(q.final_loss, run.final_loss)
+        add(q.final_accuracy, run.final_accuracy)
+
+    def _compare(self, add: Cell, run: Run, base: Run) -> None:
+        """What one run gains over another with the same seed."""
+        until = self.cfg.drawn_iterations
+        pair = (run, base)
+        accuracies = [q.mean_until(x.iterations, x.accuracies, until) for x in pair]
+        losses = [q.mean_until(x.iterations, x.losses, until) for x in pair]
+        to_50, to_80, to_90 = (
+            [q.first_reaching(x.iterations, x.accuracies, level) for x in pair]
+            for level in (0.5, 0.8, 0.9)
+        )
+        add(q.accuracy_gain, accuracies[0], accuracies[1])
+        add(q.loss_gain, losses[0], losses[1])
+        add(q.final_gain, run.final_accuracy, base.final_accuracy)
+        add(q.speedup_50, to_50[0], to_50[1])
+        add(q.speedup_80, to_80[0], to_80[1])
+        add(q.speedup_90, to_90[0], to_90[1])
+
+    def _length(self, scheme: str) -> float | None:
+        """The length that a scheme's forward normalisation gives the features, if it fixes one."""
+        lengths = {"l2": 1.0, "l2sqrtd": self.cfg.width**0.5}
+        return lengths.get(self.cfg.schemes[scheme].forward_norm)
+
+    def _ideal(self, alpha: float, length: float) -> float:
         from replication.training.anil import ideal_loss
 
-        c = self.cfg
-        length = {"l2": 1.0, "l2sqrtd": c.width**0.5}.get(c.schemes[scheme].forward_norm)
-        return {"ideal_loss": ideal_loss(alpha, c.inner_steps, c.ways, length)} if length else {}
+        return ideal_loss(float(alpha), self.cfg.inner_steps, self.cfg.ways, length)
 
     def specifications(self, trained: Mapping[str, Arrays]) -> pd.DataFrame:
         """The estimates of every reading, a pair of schemes each.
@@ -238,12 +313,13 @@ class Omniglot(TrainedExperiment):
         base, other = list(self.cfg.schemes)[:2]
         tables = []
         for reading, pair in self.cfg.pairs().items():
-            rows = []
+            found = Estimates()
             for seed in range(self.cfg.specifications.seeds):
-                slow, fast = (self._ran(trained, name, seed) for name in pair[1:])
-                rows += long(base, seed, slow) + long(other, seed, fast)
-                rows += long(f"{other} against {base}", seed, against(fast, slow))
-            tables.append(table(rows, ["panel", "seed"]).assign(reading=reading))
+                slow, fast = (_ran(trained, name, seed) for name in (pair.default, pair.online))
+                self._measure(found.at(base, seed), slow)
+                self._measure(found.at(other, seed), fast)
+                self._compare(found.at(f"{other} against {base}", seed), fast, slow)
+            tables.append(found.table().assign(reading=reading))
         return pd.concat(tables, ignore_index=True)
 
     def rates(self, trained: Mapping[str, Arrays]) -> pd.DataFrame:
@@ -253,28 +329,31 @@ class Omniglot(TrainedExperiment):
             trained: as for :meth:`specifications`.
 
         Returns:
-            Of each its setting, and means over seeds of what :func:`summarise` returns and of the
-            final loss and accuracy; `setting` names what is changed, none for most.
+            Of each its setting, and means over seeds of what is measured of a run; `setting` names
+            what is changed, none for most.
         """
         run, c = self.cfg.specifications, self.cfg
         source = str(next(iter(trained.values()))["source"])
         common = {key: getattr(c, key) for key in AnilSetting.model_fields}
         rows = []
         for name, (change, scheme) in run.schemes(c.schemes).items():
-            made = pd.DataFrame([self._ran(trained, name, seed) for seed in range(run.seeds)])
+            found = Estimates()
+            for seed in range(run.seeds):
+                self._measure(found.at(name, seed), _ran(trained, name, seed))
+            made = found.table()
+            means = {of: made.value[made.quantity == of].mean() for of in made.quantity.unique()}
             setting = "; ".join(f"{key} = {value}" for key, value in change.items())
             labels = {"scheme": name, "setting": setting}
             chosen = scheme.trained()  # its alpha is a number or a name; that of the rows is in use
             labels |= {"rate": chosen.pop("alpha")} | chosen | common | change
             scale = {"iterations": run.iterations, "seeds": run.seeds, "data": source}
-            rows.append(labels | scale | made.mean().to_dict())
+            rows.append(labels | scale | means)
         return pd.DataFrame(rows)
 
-    def _ran(self, trained: Mapping[str, Arrays], name: str, seed: int) -> dict[str, float]:
-        """Speed and end of one run of the readings."""
-        arrays = trained[f"{SPECIFICATION}{name}-seed{seed}"]
-        ends = dict(zip(("final_loss", "final_accuracy"), map(float, arrays["final"]), strict=True))
-        return summarise(arrays["history"], self.cfg.drawn_iterations) | ends
+
+def _ran(trained: Mapping[str, Arrays], name: str, seed: int) -> Run:
+    """One run of the readings."""
+    return Run.of(trained[f"{SPECIFICATION}{name}-seed{seed}"])
 
 
 def evaluate(model: Anil, images: Images, chunk: int, device: torch.device) -> tuple[float, float]:
@@ -291,48 +370,3 @@ def evaluate(model: Anil, images: Images, chunk: int, device: torch.device) -> t
             sums += len(part) * torch.stack([outcome.loss, outcome.accuracy]).double()
     loss, accuracy = (sums / len(images)).tolist()
     return loss, accuracy
-
-
-def summarise(history: Array, until: int) -> dict[str, float]:
-    """Speed of convergence of one run.
-
-    Args:
-        history: (evaluations, HISTORY).
-        until: iterations over which areas are taken.
-
-    Returns:
-        iterations_to_X, the first evaluation with X% of test accuracy (infinite where there is
-        none); accuracy_area and loss_area, means over the evaluations up to `until`;
-        peak_accuracy, the highest test accuracy, and gap, training less test accuracy over the last
-        tenth of the run; alpha and norm at the last evaluation.
-    """
-    columns = dict(zip(HISTORY, history.T, strict=True))
-    early = columns["iteration"] <= until
-    made = {}
-    for level in LEVELS:
-        reached = columns["iteration"][columns["test_accuracy"] >= level / 100]
-        made[f"iterations_to_{level}"] = float(reached.min(initial=np.inf))
-    made["accuracy_area"] = float(columns["test_accuracy"][early].mean())
-    made["loss_area"] = float(columns["test_loss"][early].mean())
-    late = columns["iteration"] > 0.9 * columns["iteration"][-1]
-    made["peak_accuracy"] = float(columns["test_accuracy"].max())
-    made["gap"] = float((columns["train_accuracy"] - columns["test_accuracy"])[late].mean())
-    return made | {"alpha": float(columns["alpha"][-1]), "norm": float(columns["norm"][-1])}
-
-
-def against(scheme: Mapping[str, float], base: Mapping[str, float]) -> dict[str, float]:
-    """What a scheme gains over the base with the same seed; positive, or above 1, is better.
-
-    Returns:
-        accuracy_gain and loss_gain, of the areas; final_gain, of the final accuracy; speedup_X,
-        how many times as many iterations the base needs to X% (1 where neither gets there).
-    """
-    gains = {
-        "accuracy_gain": scheme["accuracy_area"] - base["accuracy_area"],
-        "loss_gain": base["loss_area"] - scheme["loss_area"],
-        "final_gain": scheme["final_accuracy"] - base["final_accuracy"],
-    }
-    for level in LEVELS:
-        slow, fast = (made[f"iterations_to_{level}"] for made in (base, scheme))
-        gains[f"speedup_{level}"] = 1.0 if np.isinf([slow, fast]).all() else slow / fast
-    return gains

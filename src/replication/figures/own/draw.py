@@ -12,13 +12,22 @@ from matplotlib.figure import Figure
 
 from innerlr.intervals import Interval, bootstrap_interval, mean_interval
 from replication import drawing
-from replication.judging.claims import measure
-from replication.judging.estimators import ESTIMATORS
+from replication.figures.own import quantities as q
 from replication.loss_landscape import landscape_panel
+from replication.measuring import measure
 from replication.prose import between
+from replication.quantity import Quantity
 
+# the rates, in the order of the table
+RATES = (
+    q.alpha_lim_sampled,
+    q.alpha_star,
+    q.alpha_est,
+    q.corollary1_lower,
+    q.corollary1_upper,
+)
 # estimate that is drawn where there are no losses: its look
-LOOKS = {"alpha_lim_sampled": drawing.STAR, "alpha_est": drawing.DIAMOND}
+LOOKS = {q.alpha_lim_sampled: drawing.STAR, q.alpha_est: drawing.DIAMOND}
 
 
 def draw(
@@ -28,7 +37,7 @@ def draw(
 
     Args:
         sweep: columns panel, seed, alpha, training_loss (NaN where there is none).
-        estimates: columns panel, seed, quantity, value.
+        estimates: as the experiment makes them.
         section: of the configuration; keys file, seeds, title.
         name: of the experiment, for one without a title.
 
@@ -39,8 +48,8 @@ def draw(
     figure, ((axes,),) = drawing.panels(1, 1, height=2.7)
     if has_losses(sweep):
         interval = mean_interval if section["file"] is None else bootstrap_interval
-        limit = measure(estimates, "a", "alpha_lim_sampled")
-        star = measure(estimates, "a", "alpha_star")
+        limit = measure(estimates, q.alpha_lim_sampled, "a")
+        star = measure(estimates, q.alpha_star, "a")
         shown = landscape_panel(axes, sweep, "a", limit, star, interval)
         drawing.legend_below(figure, axes, columns=3)
     else:
@@ -54,24 +63,26 @@ def has_losses(sweep: pd.DataFrame) -> bool:
     return bool(sweep.training_loss.notna().any())
 
 
-def measured(estimates: pd.DataFrame) -> dict[str, Interval]:
+def measured(estimates: pd.DataFrame) -> dict[Quantity[Any], Interval]:
     """Every estimate of the rate that was made, with its interval."""
     made = set(estimates.quantity)
-    return {key: measure(estimates, "a", key) for key in ESTIMATORS if key in made}
+    return {of: measure(estimates, of, "a") for of in RATES if of.name in made}
 
 
-def _estimates_alone(axes: Axes, values: Mapping[str, Interval], seeds: int) -> pd.DataFrame:
+def _estimates_alone(
+    axes: Axes, values: Mapping[Quantity[Any], Interval], seeds: int
+) -> pd.DataFrame:
     """One estimate above the other on an axis of rates, the bounds of Corollary 1 lowest.
 
     Returns:
         Columns panel, series, n, mean, low, high; a row for each of `values`.
     """
-    if "corollary1_lower" in values:
-        ends = [values[f"corollary1_{end}"].mean for end in ("lower", "upper")]
+    if q.corollary1_lower in values:
+        ends = [values[end].mean for end in (q.corollary1_lower, q.corollary1_upper)]
         axes.plot(ends, [0, 0], color="0.6", linewidth=5, solid_capstyle="butt")
-    for height, (key, look) in enumerate(LOOKS.items(), start=1):
-        if key in values:
-            mean, low, high = values[key]
+    for height, (of, look) in enumerate(LOOKS.items(), start=1):
+        if of in values:
+            mean, low, high = values[of]
             if np.isfinite([low, high]).all():
                 axes.plot([low, high], [height, height], color=look["color"], linewidth=3)
             axes.plot(mean, height, **look)
@@ -80,7 +91,8 @@ def _estimates_alone(axes: Axes, values: Mapping[str, Interval], seeds: int) -> 
     axes.set_xscale("log")
     axes.set_xlabel(r"adaptation learning rate $\alpha$")
     return pd.DataFrame(
-        {"panel": "a", "series": key, "n": seeds} | value._asdict() for key, value in values.items()
+        {"panel": "a", "series": of.name, "n": seeds} | value._asdict()
+        for of, value in values.items()
     )
 
 
@@ -88,7 +100,7 @@ def estimates_table(estimates: pd.DataFrame) -> pd.DataFrame:
     """Every estimate in words: columns estimate, mean, low, high."""
     values = measured(estimates)
     table = pd.DataFrame([value._asdict() for value in values.values()])
-    table.insert(0, "estimate", [ESTIMATORS[key] for key in values])
+    table.insert(0, "estimate", [of.estimator for of in values])
     return table
 
 
@@ -117,29 +129,31 @@ def findings(sweep: pd.DataFrame, estimates: pd.DataFrame, section: Mapping[str,
         result = _result(estimates, section["search_cap"])
     else:
         result = "There are neither targets nor optima, hence no loss to sweep."
-    limit = _told(estimates, "alpha_lim_sampled")
-    return Findings(source=_source(section), limit=limit, result=result)
+    limit = measure(estimates, q.alpha_lim_sampled, "a")
+    known = bool(np.isfinite(limit.high))
+    return Findings(source=_source(section, known), limit=_written(limit), result=result)
 
 
-def _source(section: Mapping[str, Any]) -> str:
-    """Where the tasks are from, and what intervals are over."""
+def _source(section: Mapping[str, Any], known: bool) -> str:
+    """Where the tasks are from, and what intervals are over, if they are known."""
     seeds = section["seeds"]
     if section["file"] is not None:
-        source, enough = f"`{section['file']}`", seeds > 2
+        source = f"`{section['file']}`"
         intervals = f"intervals are from {seeds - 1} bootstrap resamples of its tasks"
     else:
-        source, enough = f"{seeds} calls of `{section['function']}`", seeds > 1
+        source = f"{seeds} calls of `{section['function']}`"
         intervals = "intervals are those of their mean"
-    if not enough:
+    if not known:
         intervals = "without intervals, for which `seeds` is too small"
     return f"{source}; {intervals}"
 
 
 def _result(estimates: pd.DataFrame, cap: float) -> str:
     """Where the training loss is lowest, and what training at alpha_lim costs."""
-    excess = measure(estimates, "a", "excess_loss_at_lim").mean
-    capped = measure(estimates, "a", "alpha_star_capped").mean
-    star, ratio = (_told(estimates, name) for name in ("alpha_star", "ratio_star_to_lim"))
+    excess = measure(estimates, q.excess_loss_at_lim, "a").mean
+    capped = measure(estimates, q.alpha_star_capped, "a").mean
+    star = _written(measure(estimates, q.alpha_star, "a"))
+    ratio = _written(measure(estimates, q.ratio_star_to_lim, "a"))
     limit = r"$\alpha_{\lim}$"
     result = (
         f"The training loss is lowest at {star}, which is\n{ratio} times {limit}; training at "
@@ -153,7 +167,6 @@ def _result(estimates: pd.DataFrame, cap: float) -> str:
     return result
 
 
-def _told(estimates: pd.DataFrame, quantity: str) -> str:
-    """A number with its interval; of a single repetition it has none."""
-    value = measure(estimates, "a", quantity)
+def _written(value: Interval) -> str:
+    """A number with its interval, if that is known."""
     return between(value, ".4g") if np.isfinite(value.high) else f"{value.mean:.4g}"

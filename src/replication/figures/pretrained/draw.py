@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from innerlr.intervals import Interval, geometric_interval
+from innerlr.intervals import Interval
 from replication.drawing import COLOURS, band, legend_below, letter, mark, panels, summary
+from replication.figures.pretrained import quantities as q
 from replication.figures.pretrained.table import PAPER_ALPHA_LIM, paper_table2
-from replication.judging.claims import measure
-from replication.judging.estimators import rate_interval
+from replication.measuring import measure, select
 
 # error: label, colour, line
 LINES = {
@@ -23,9 +23,9 @@ LINES = {
 }
 # estimate that has a mark below the curves: marker, size, colour, label
 MARKS = {
-    "alpha_lim_split": ("*", 11, COLOURS[3], r"$\alpha_{\lim}$ (H.6)"),
-    "alpha_lim_weighted": ("D", 5.5, COLOURS[2], "(H.6), weighted by the task covariance"),
-    "alpha_empirical": ("X", 7, "0.2", "argmin of the training loss"),
+    q.alpha_lim_split: ("*", 11, COLOURS[3], r"$\alpha_{\lim}$ (H.6)"),
+    q.alpha_lim_weighted: ("D", 5.5, COLOURS[2], "(H.6), weighted by the task covariance"),
+    q.alpha_empirical: ("X", 7, "0.2", "argmin of the training loss"),
 }
 
 
@@ -132,11 +132,11 @@ def _cross_beyond(axes: Axes, after: pd.DataFrame) -> None:
 def _mark_estimates(axes: Axes, estimates: pd.DataFrame, panel: str) -> pd.DataFrame:
     """MARKS, geometric means over networks; columns series, alpha, mean, low, high, n."""
     rows = []
-    for j, (name, (marker, size, colour, label)) in enumerate(MARKS.items()):
-        values = estimates[(estimates.panel == panel) & (estimates.quantity == name)].value
-        value, height = geometric_interval(values), 0.05 + 0.065 * j
+    for j, (of, (marker, size, colour, label)) in enumerate(MARKS.items()):
+        value, height = measure(estimates, of, panel), 0.05 + 0.065 * j
         mark(axes, value, height, label, marker=marker, markersize=size, color=colour)
-        rows.append({"series": name, "alpha": value.mean, "n": len(values)} | value._asdict())
+        networks = len(select(estimates, of.name, panel))
+        rows.append({"series": of.name, "alpha": value.mean, "n": networks} | value._asdict())
     return pd.DataFrame(rows)
 
 
@@ -194,8 +194,9 @@ def panel_values(
 
     Args:
         sweep: columns panel, seed, alpha, pre, post.
-        estimates: holds pre_level, alpha_lim_split, alpha_empirical, best_is_nearest*,
-            ratio_*_to_empirical, ratio_lim_to_isotropic and rank of every panel.
+        estimates: holds, of every panel, pre_level, alpha_lim_split, alpha_empirical,
+            best_is_nearest, best_is_nearest_weighted, ratio_lim_to_empirical,
+            ratio_weighted_to_empirical, ratio_lim_to_isotropic and rank.
         section: of the configuration; key panels, each with title.
     """
     return [
@@ -205,26 +206,23 @@ def panel_values(
 
 
 def _values_of(panel: str, title: str, mine: pd.DataFrame, estimates: pd.DataFrame) -> PanelValues:
-    def of(quantity: str) -> Interval:
-        return measure(estimates, panel, quantity)
-
     mean = mine.groupby("alpha")[["pre", "post"]].mean()
     return PanelValues(
         panel=panel,
         title=title,
-        pre_level=of("pre_level"),
+        pre_level=measure(estimates, q.pre_level, panel),
         pre_turns=turns(mean.pre),
         pre_width=width(mean.pre),
         lowest_post=mean.post.min(),
         best_rate=mean.post.idxmin(),
-        limit=rate_interval(estimates, panel, "alpha_lim_split"),
-        empirical=rate_interval(estimates, panel, "alpha_empirical"),
-        nearest_to_limit=of("best_is_nearest").mean,
-        nearest_to_weighted=of("best_is_nearest_weighted").mean,
-        limit_over_empirical=of("ratio_lim_to_empirical"),
-        weighted_over_empirical=of("ratio_weighted_to_empirical"),
-        limit_over_isotropic=of("ratio_lim_to_isotropic"),
-        rank=of("rank").mean,
+        limit=measure(estimates, q.alpha_lim_split, panel),
+        empirical=measure(estimates, q.alpha_empirical, panel),
+        nearest_to_limit=measure(estimates, q.best_is_nearest, panel).mean,
+        nearest_to_weighted=measure(estimates, q.best_is_nearest_weighted, panel).mean,
+        limit_over_empirical=measure(estimates, q.ratio_lim_to_empirical, panel),
+        weighted_over_empirical=measure(estimates, q.ratio_weighted_to_empirical, panel),
+        limit_over_isotropic=measure(estimates, q.ratio_lim_to_isotropic, panel),
+        rank=measure(estimates, q.rank, panel).mean,
     )
 
 

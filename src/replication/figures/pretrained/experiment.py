@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,14 @@ from innerlr.moments import GramMoments
 from replication.experiment import (
     Arrays,
     TrainedExperiment,
-    long,
     prefixed,
     table,
     unprefixed,
 )
+from replication.figures.pretrained import quantities as q
 from replication.figures.pretrained.settings import Table2
 from replication.minimisers import alpha_star
+from replication.quantity import Estimates
 from replication.settings.networks import ends
 from replication.tasks import SineTasks
 
@@ -207,54 +208,41 @@ class Pretrained(TrainedExperiment):
         return table(frames, ["panel", "seed", "alpha"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        rows = []
+        found = Estimates()
         for (panel, seed), curve in sweep.groupby(["panel", "seed"]):
             alphas = curve.alpha.to_numpy()  # sorted, as the errors are
             key, half = f"{panel}/{seed}", self._half(str(panel))
             limit, weighted, rank = features[f"{key}/estimates"]
             cap = self.cfg.search_cap * limit
-            stars = {
-                name: alpha_star(unprefixed(f"{key}/{name}", features), cap)[0] / half
+            empirical, isotropic = (
+                alpha_star(unprefixed(f"{key}/{name}", features), cap)[0] / half
                 if rank > 0
                 else np.inf
                 for name in ("training", "isotropic")
-            }
+            )
             limit, weighted = limit / half, weighted / half
             pre, post = curve.pre.to_numpy(), curve.post.to_numpy()
-            best = int(post.argmin())
-            values: dict[str, Any] = {
-                "alpha_lim_split": limit,
-                "alpha_lim_weighted": weighted,
-                "alpha_empirical": stars["training"],
-                "alpha_empirical_isotropic": stars["isotropic"],
-                "alpha_star": alphas[best],
-                "best_is_nearest": _is_nearest(alphas, best, limit),
-                "best_is_nearest_weighted": _is_nearest(alphas, best, weighted),
-                "ratio_lim_to_star": limit / alphas[best],
-                "ratio_lim_to_empirical": _ratio(limit, stars["training"]),
-                "ratio_weighted_to_empirical": _ratio(weighted, stars["training"]),
-                "ratio_lim_to_isotropic": _ratio(limit, stars["isotropic"]),
-                "pre_level": pre.mean(),
-                "pre_spread": (pre.max() - pre.min()) / pre.mean(),
-                "gain_at_best": 1 - post[best] / pre[best],
-                "gain_at_lim": 1 - np.interp(limit, alphas, post / pre),
-                "post_over_pre_at_last": post[-1] / pre[-1],
-                "excess_loss_at_lim": np.interp(limit, alphas, post) / post[best] - 1,
-                "pretraining_loss": half * features[f"{key}/pretraining_loss"][0],
-                "rank": rank,
-            }
-            rows += long(str(panel), int(seed), values)
-        return table(rows, ["panel", "seed"])
-
-
-def _is_nearest(alphas: Array, best: int, estimate: float) -> float:
-    """1 where the best rate is the grid point nearest to an estimate that the grid holds, or 0."""
-    inside = alphas[0] <= estimate <= alphas[-1]
-    return float(inside and np.abs(alphas - estimate).argmin() == best)
-
-
-def _ratio(a: float, b: float) -> float:
-    return a / b if np.isfinite(b) else np.inf
+            add = found.at(str(panel), int(seed))
+            add(q.alpha_lim_split, limit)
+            add(q.alpha_lim_weighted, weighted)
+            add(q.alpha_empirical, empirical)
+            add(q.alpha_empirical_isotropic, isotropic)
+            add(q.alpha_star, alphas, post)
+            add(q.best_is_nearest, alphas, post, limit)
+            add(q.best_is_nearest_weighted, alphas, post, weighted)
+            add(q.ratio_lim_to_star, limit, alphas[post.argmin()])
+            add(q.ratio_lim_to_empirical, limit, empirical)
+            add(q.ratio_weighted_to_empirical, weighted, empirical)
+            add(q.ratio_lim_to_isotropic, limit, isotropic)
+            add(q.pre_level, pre)
+            add(q.pre_spread, pre)
+            add(q.gain_at_best, pre, post)
+            add(q.gain_at_lim, alphas, pre, post, limit)
+            add(q.post_over_pre_at_last, pre, post)
+            add(q.excess_loss_at_lim, alphas, post, limit)
+            add(q.pretraining_loss, half * features[f"{key}/pretraining_loss"][0])
+            add(q.rank, rank)
+        return found.table()
 
 
 def _basis(features: Array) -> Array:

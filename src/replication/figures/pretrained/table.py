@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from innerlr.intervals import mean_interval
-from replication.judging.estimators import rate_interval
+from replication.figures.pretrained import quantities as q
+from replication.measuring import measure
 from replication.pipeline.files import atomic, write_table
-from replication.pipeline.tables import page
+from replication.pipeline.tables import as_tex, page
 
 TITLE = "Test errors of one-step sinusoid regression with network features (Table 2)"
 
@@ -63,11 +65,11 @@ def table2(sweep: pd.DataFrame, estimates: pd.DataFrame, titles: Mapping[str, st
         frame = pd.DataFrame(rows)
         notes = pd.Series("", index=frame.index)
         notes[frame.post.idxmin()] = "lowest error"
-        for name, said in (
-            ("alpha_lim_split", "alpha_lim"),
-            ("alpha_lim_weighted", "the weighted estimate"),
+        for of, said in (
+            (q.alpha_lim_split, "alpha_lim"),
+            (q.alpha_lim_weighted, "the weighted estimate"),
         ):
-            value = rate_interval(estimates, panel, name).mean
+            value = measure(estimates, of, panel).mean
             at = (frame.alpha - value).abs().idxmin()
             inside = frame.alpha.min() <= value <= frame.alpha.max()
             text = (
@@ -93,22 +95,25 @@ def write_table2(frame: pd.DataFrame, files: Mapping[str, str | Path]) -> None:
     """
     write_table(frame, files["csv"])
     wide = _in_the_papers_form(frame)
-    bold = {"tex": r"\textbf{%s}", "html": "<b>%s</b>"}
-    texts = {}
-    for kind, mark in bold.items():
-        marked = wide.map(lambda cell, mark=mark: mark % cell[1:] if cell.startswith("*") else cell)
-        if kind == "tex":
-            marked = marked.replace(
-                {"+-": r"$\pm$ (95\%)", "post - pre": "post $-$ pre"}, regex=False
-            )
-            texts[kind] = marked.to_latex(index=False, escape=False)
-        else:
-            marked = marked.replace({"+-": "\N{PLUS-MINUS SIGN} (95%)"})
-            table = marked.to_html(index=False, border=0, escape=False)
-            texts[kind] = page(TITLE, table)
-    for kind, text in texts.items():
+    names = {"+-": r"$\pm$ (95\%)", "post - pre": "post $-$ pre"}
+    tex = _marked(wide, as_tex, names, r"\textbf{%s}").to_latex(index=False, escape=False)
+    names = {"+-": "\N{PLUS-MINUS SIGN} (95%)"}
+    shown = _marked(wide, html.escape, names, "<b>%s</b>")
+    table = page(TITLE, shown.to_html(index=False, border=0, escape=False))
+    for kind, text in (("tex", tex), ("html", table)):
         with atomic(files[kind]) as temporary:
             temporary.write_text(text)
+
+
+def _marked(
+    wide: pd.DataFrame, escaped: Callable[[str], str], names: Mapping[str, str], bold: str
+) -> pd.DataFrame:
+    """The cells in one language: titles, which are the user's, as plain text; stars as bold."""
+    rates = wide.columns.drop(["reading", ""])
+    marked = wide.assign(reading=wide.reading.map(escaped))
+    marked[""] = wide[""].replace(names)
+    marked[rates] = wide[rates].map(lambda cell: bold % cell[1:] if cell[:1] == "*" else cell)
+    return marked
 
 
 def _in_the_papers_form(frame: pd.DataFrame) -> pd.DataFrame:

@@ -14,15 +14,18 @@ from matplotlib.figure import Figure
 from innerlr.checks import Array
 from innerlr.intervals import Interval, geometric_interval, mean_interval
 from replication.drawing import COLOURS, STAR, band, legend_below, letter, mark, panels, summary
-from replication.judging.claims import measure
+from replication.figures.rate_sweep import quantities as q
+from replication.measuring import measure
+from replication.quantity import Quantity
 
 # estimate drawn beside a sweep of rates: marker, size, label
 RATE_MARKS = {
-    "alpha_lim_tangent_initial": ("D", 5.0, "(3.3), tangent features before training"),
-    "alpha_lim_tangent_trained": ("s", 4.5, "(3.3), tangent features of the best network"),
-    "alpha_h18_initial": ("v", 5.5, "(H.18), measured variance, before training"),
-    "alpha_h18_trained": ("^", 5.5, "(H.18), measured variance, best network"),
+    q.alpha_lim_tangent_initial: ("D", 5.0, "(3.3), tangent features before training"),
+    q.alpha_lim_tangent_trained: ("s", 4.5, "(3.3), tangent features of the best network"),
+    q.alpha_h18_initial: ("v", 5.5, "(H.18), measured variance, before training"),
+    q.alpha_h18_trained: ("^", 5.5, "(H.18), measured variance, best network"),
 }
+AT_END = {"progress": 1.0}  # where the training is done
 SHARED, FIXED = "shared", "fixed"  # strategies: the rate at test is that of training, or given
 # Fig. 10, experiment: its panel's letter and title
 REGRESSIONS = {
@@ -111,7 +114,7 @@ def rate_curves(
     """
     mine = sweep[sweep.strategy == strategy]
     iterations = sorted(mine.iteration.unique())
-    top = 2.0 * measure(estimates, strategy, "loss_at_0").mean
+    top = 2.0 * measure(estimates, q.loss_at_0, strategy, AT_END).mean
     shown, last = _rate_losses(axes, mine, iterations)
     shown.append(_cross_beyond(axes, mine[mine.iteration == iterations[-1]], last, top))
     shown.append(_shade_range(axes, estimates))
@@ -163,7 +166,7 @@ def _cross_beyond(
 
 def _shade_range(axes: Axes, estimates: pd.DataFrame) -> pd.DataFrame:
     """The paper's range of rates, and its ends."""
-    low, high = (measure(estimates, "ranges", f"range_{end}").mean for end in ("low", "high"))
+    low, high = (measure(estimates, of, "ranges").mean for of in (q.range_low, q.range_high))
     axes.axvspan(low, high, color=COLOURS[3], alpha=0.16, lw=0, zorder=0)
     for end in (low, high):
         axes.axvline(end, color=COLOURS[3], lw=0.8, zorder=0)
@@ -174,12 +177,11 @@ def _shade_range(axes: Axes, estimates: pd.DataFrame) -> pd.DataFrame:
 def _mark_estimates(axes: Axes, estimates: pd.DataFrame, strategy: str) -> pd.DataFrame:
     """RATE_MARKS, geometric means over seeds; columns series, alpha, mean, low, high."""
     rows = []
-    for j, (name, (marker, size, label)) in enumerate(RATE_MARKS.items()):
-        values = estimates[(estimates.panel == strategy) & (estimates.quantity == name)].value
-        value = geometric_interval(values)
+    for j, (of, (marker, size, label)) in enumerate(RATE_MARKS.items()):
+        value = measure(estimates, of, strategy, AT_END)
         height = 0.05 + 0.06 * j
         mark(axes, value, height, label, marker=marker, markersize=size, color="0.2")
-        rows.append({"series": name, "alpha": value.mean} | value._asdict())
+        rows.append({"series": of.name, "alpha": value.mean} | value._asdict())
     return pd.DataFrame(rows)
 
 
@@ -281,8 +283,11 @@ def range_values(
         section: of the configuration; keys iterations (the last one counts), meta_batch, seeds.
     """
 
-    def of(quantity: str, panel: str = SHARED) -> Interval:
-        return measure(estimates, panel, quantity)
+    def at_end(of: Quantity[Any]) -> Interval:
+        return measure(estimates, of, SHARED, AT_END)
+
+    def exact(of: Quantity[Any]) -> float:
+        return measure(estimates, of, "ranges").mean
 
     last = sweep[sweep.iteration == section["iterations"]].test_loss
     return RangeValues(
@@ -290,19 +295,19 @@ def range_values(
         iterations=section["iterations"],
         meta_batch=section["meta_batch"],
         seeds=section["seeds"],
-        best_rate=of("alpha_star").mean,
-        low=of("range_low", "ranges").mean,
-        high=of("range_high", "ranges").mean,
-        decades=of("range_decades", "ranges").mean,
-        useless_share=of("useless_share_of_range").mean,
-        low_of_all=of("range_all_low", "ranges").mean,
-        high_of_all=of("range_all_high", "ranges").mean,
-        in_unit_before=of("share_in_unit_initial").mean,
-        in_unit_after=of("share_in_unit_trained").mean,
-        limit_before=of("alpha_lim_tangent_initial"),
-        limit_after=of("alpha_lim_tangent_trained"),
-        h18_before=of("alpha_h18_initial"),
-        h18_after=of("alpha_h18_trained"),
+        best_rate=at_end(q.alpha_star).mean,
+        low=exact(q.range_low),
+        high=exact(q.range_high),
+        decades=exact(q.range_decades),
+        useless_share=at_end(q.useless_share_of_range).mean,
+        low_of_all=exact(q.range_all_low),
+        high_of_all=exact(q.range_all_high),
+        in_unit_before=at_end(q.share_in_unit_initial).mean,
+        in_unit_after=at_end(q.share_in_unit_trained).mean,
+        limit_before=at_end(q.alpha_lim_tangent_initial),
+        limit_after=at_end(q.alpha_lim_tangent_trained),
+        h18_before=at_end(q.alpha_h18_initial),
+        h18_after=at_end(q.alpha_h18_trained),
         diverged=int((~np.isfinite(last)).sum()),
         networks=len(last),
     )
@@ -332,13 +337,13 @@ def strategy_values(
         iterations: of the training, the last of which counts.
     """
     mine = sweep[(sweep.iteration == iterations) & (sweep.strategy == strategy)]
-    star = measure(estimates, strategy, "alpha_star")
+    star = measure(estimates, q.alpha_star, strategy, AT_END)
     folds = mine[np.isfinite(mine.fold_sd)].groupby("alpha").fold_sd.mean()
     lost = mine[~np.isfinite(mine.test_loss)]
     return StrategyValues(
         strategy=strategy,
         best_rate=star,
-        lowest_loss=measure(estimates, strategy, "loss_at_star"),
+        lowest_loss=measure(estimates, q.loss_at_star, strategy, AT_END),
         fold_sd=folds.iloc[np.abs(folds.index - star.mean).argmin()],
         diverged=len(lost),
         networks=len(mine),
@@ -370,6 +375,6 @@ def compared_values(
     lost = shared.alpha[~np.isfinite(shared.test_loss)]
     return ComparedValues(
         fixed_above_shared=mean_interval((lowest[FIXED] / lowest[SHARED] - 1).to_numpy()),
-        limit_before=measure(estimates, SHARED, "alpha_lim_tangent_initial").mean,
+        limit_before=measure(estimates, q.alpha_lim_tangent_initial, SHARED, AT_END).mean,
         first_diverged=lost.min() if len(lost) else None,
     )

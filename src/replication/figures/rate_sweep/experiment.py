@@ -12,8 +12,10 @@ from innerlr.bounds import heuristic_range
 from innerlr.checks import Array
 from innerlr.errors import InnerlrError
 from innerlr.modes import alpha_lim_gram, alpha_lim_split_gram
-from replication.experiment import Arrays, TrainedExperiment, long, table
+from replication.experiment import Arrays, TrainedExperiment, table
+from replication.figures.rate_sweep import quantities as q
 from replication.figures.rate_sweep.settings import RateSweep as Section
+from replication.quantity import Cell, Estimates
 from replication.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -242,84 +244,87 @@ class RateSweep(TrainedExperiment):
         }
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        rows = []
-        for (panel, seed), curve in sweep.groupby(["panel", "seed"]):
+        found = Estimates()
+        add = found.at("ranges")
+        low, high = self.ranges()["range"]
+        add(q.range_low, low)
+        add(q.range_high, high)
+        add(q.range_decades, low, high)
+        low, high = self.ranges()["range_all"]
+        add(q.range_all_low, low)
+        add(q.range_all_high, high)
+        add(q.range_all_decades, low, high)
+        for (strategy, iteration, seed), curve in sweep.groupby(["strategy", "iteration", "seed"]):
             # all rates start from the same weights
             first = features[f"{self.cfg.runs()[int(seed)]}/0/tangent"][0]
             initial = dict(zip(TANGENT, first, strict=True))
-            rows += long(str(panel), int(seed), self._scalars(curve, initial))
-        rows += long("ranges", -1, self._range_values())
-        return table(rows, ["panel", "seed"])
+            progress = iteration / self.cfg.iterations
+            self._measure(found.at(str(strategy), int(seed), progress=progress), curve, initial)
+        return found.table()
 
-    def _range_values(self) -> dict[str, float]:
-        values: dict[str, float] = {}
-        for name, (low, high) in self.ranges().items():
-            values |= {f"{name}_low": low, f"{name}_high": high}
-            values[f"{name}_decades"] = float(np.log10(high / low))
-        return values
-
-    def _scalars(self, curve: pd.DataFrame, initial: Mapping[str, float]) -> dict[str, float]:
-        """What is reported of one curve; `initial` holds TANGENT before training."""
+    def _measure(self, add: Cell, curve: pd.DataFrame, initial: Mapping[str, float]) -> None:
+        """What is measured of one curve; `initial` holds TANGENT before training."""
         alphas, losses = curve.alpha.to_numpy(), curve.test_loss.to_numpy()
         if not np.isfinite(losses).any():
             raise InnerlrError(
                 f"{self.name}: every network diverged, at all rates from {alphas.min():g} to "
                 f"{alphas.max():g}. Give smaller `alphas`, or fewer `inner_steps`."
             )
-        best = int(np.argmin(losses))
-        star, lowest = float(alphas[best]), float(losses[best])
-        erm = float(losses[alphas == 0][0]) if (alphas == 0).any() else np.inf
-        # the minimum lies between the neighbours of the grid's best rate
-        neighbours = [float(x) for x in np.r_[-np.inf, alphas, np.inf][[best, best + 2]]]
-        values = {
-            "alpha_star": star,
-            "alpha_star_below": neighbours[0],
-            "alpha_star_above": neighbours[1],
-            "loss_at_star": lowest,
-            "loss_at_0": erm,
-            "gain_over_0": 1 - lowest / erm,
-            "diverged": float((~np.isfinite(losses)).sum()),
-        }
-        for name, (low, high) in self.ranges().items():
-            inside = (alphas >= low) & (alphas <= high)
-            # no grid point inside: nothing is known of the range
-            within = np.sort(losses[inside]) if inside.any() else np.array([np.inf])
-            useless = float((within >= erm).mean())
-            second = within[1] if len(within) > 1 else np.inf
-            values |= {
-                # 0 at its lower end, 1 at its upper end, in log alpha
-                f"star_position_in_{name}": _position(star, low, high),
-                f"excess_loss_in_{name}": float(within[0]) / lowest - 1,
-                f"second_excess_loss_in_{name}": float(second) / lowest - 1,
-                f"useless_share_of_{name}": useless,
-                # where the losses cross is known to a step of the grid
-                f"useless_share_of_{name}_below": max(0.0, useless - 1 / len(within)),
-                f"useless_share_of_{name}_above": min(1.0, useless + 1 / len(within)),
-            }
-            values |= {
-                f"star_position_in_{name}_{end}": _position(rate, low, high)
-                for end, rate in zip(("below", "above"), neighbours, strict=True)
-            }
-        d, batch = self.network.size, self.cfg.meta_batch * self.cfg.shots
-        for when, row in (("initial", initial), ("trained", dict(curve.iloc[best]))):
-            estimates = {
-                "alpha_lim_tangent": row["alpha_lim_tangent"],
-                "alpha_lim_tangent_split": row["alpha_lim_tangent_split"],
-                # (H.18) with the measured variance of the entries in the place of (H.19)
-                "alpha_h18": 1 / (2 * min(batch, d) * row["entry_variance"]),
-            }
-            for name, value in estimates.items():
-                values[f"{name}_{when}"] = value
-                values[f"ratio_{name}_{when}_to_star"] = value / star if star > 0 else np.inf
-                values[f"excess_loss_at_{name}_{when}"] = _at(alphas, losses, value) / lowest - 1
-            values[f"entry_variance_{when}"] = row["entry_variance"]
-            values[f"share_in_unit_{when}"] = row["share_in_unit"]
-        return values
+        add(q.alpha_star, alphas, losses)
+        add(q.loss_at_star, losses)
+        add(q.loss_at_0, alphas, losses)
+        add(q.gain_over_0, alphas, losses)
+        add(q.diverged, losses)
+        ends = self.ranges()["range"]
+        add(q.star_position_in_range, alphas, losses, ends)
+        add(q.excess_loss_in_range, alphas, losses, ends)
+        add(q.second_excess_loss_in_range, alphas, losses, ends)
+        add(q.useless_share_of_range, alphas, losses, ends)
+        ends = self.ranges()["range_all"]
+        add(q.star_position_in_range_all, alphas, losses, ends)
+        add(q.excess_loss_in_range_all, alphas, losses, ends)
+        add(q.second_excess_loss_in_range_all, alphas, losses, ends)
+        add(q.useless_share_of_range_all, alphas, losses, ends)
+        self._measure_initial(add, alphas, losses, initial)
+        self._measure_trained(add, alphas, losses, dict(curve.iloc[int(losses.argmin())]))
 
+    def _measure_initial(
+        self, add: Cell, alphas: Array, losses: Array, tangent: Mapping[str, float]
+    ) -> None:
+        """The estimates from TANGENT before training."""
+        star, samples = float(alphas[losses.argmin()]), self.cfg.meta_batch * self.cfg.shots
+        limit, split = tangent["alpha_lim_tangent"], tangent["alpha_lim_tangent_split"]
+        h18 = q.alpha_h18(samples, self.network.size, tangent["entry_variance"])
+        add(q.alpha_lim_tangent_initial, limit)
+        add(q.ratio_alpha_lim_tangent_initial_to_star, limit, star)
+        add(q.excess_loss_at_alpha_lim_tangent_initial, alphas, losses, limit)
+        add(q.alpha_lim_tangent_split_initial, split)
+        add(q.ratio_alpha_lim_tangent_split_initial_to_star, split, star)
+        add(q.excess_loss_at_alpha_lim_tangent_split_initial, alphas, losses, split)
+        add(q.alpha_h18_initial, h18)
+        add(q.ratio_alpha_h18_initial_to_star, h18, star)
+        add(q.excess_loss_at_alpha_h18_initial, alphas, losses, h18)
+        add(q.entry_variance_initial, tangent["entry_variance"])
+        add(q.share_in_unit_initial, tangent["share_in_unit"])
 
-def _position(rate: float, low: float, high: float) -> float:
-    """0 at the lower end of a range, 1 at its upper end, in log alpha; minus infinite for none."""
-    return float(np.log(rate / low) / np.log(high / low)) if rate > 0 else -np.inf
+    def _measure_trained(
+        self, add: Cell, alphas: Array, losses: Array, tangent: Mapping[str, float]
+    ) -> None:
+        """The estimates from TANGENT of the network of the best rate."""
+        star, samples = float(alphas[losses.argmin()]), self.cfg.meta_batch * self.cfg.shots
+        limit, split = tangent["alpha_lim_tangent"], tangent["alpha_lim_tangent_split"]
+        h18 = q.alpha_h18(samples, self.network.size, tangent["entry_variance"])
+        add(q.alpha_lim_tangent_trained, limit)
+        add(q.ratio_alpha_lim_tangent_trained_to_star, limit, star)
+        add(q.excess_loss_at_alpha_lim_tangent_trained, alphas, losses, limit)
+        add(q.alpha_lim_tangent_split_trained, split)
+        add(q.ratio_alpha_lim_tangent_split_trained_to_star, split, star)
+        add(q.excess_loss_at_alpha_lim_tangent_split_trained, alphas, losses, split)
+        add(q.alpha_h18_trained, h18)
+        add(q.ratio_alpha_h18_trained_to_star, h18, star)
+        add(q.excess_loss_at_alpha_h18_trained, alphas, losses, h18)
+        add(q.entry_variance_trained, tangent["entry_variance"])
+        add(q.share_in_unit_trained, tangent["share_in_unit"])
 
 
 def _spread(folds: Array) -> float:
@@ -335,11 +340,3 @@ def _or_nan(estimate: Any, *grams: Array) -> float:
         return float(estimate(*grams))
     except InnerlrError:
         return np.nan
-
-
-def _at(alphas: Array, losses: Array, value: float) -> float:
-    """The loss at a rate of the grid's range, linear between its points; infinite outside."""
-    if not alphas[0] <= value <= alphas[-1]:
-        return np.inf
-    loss = float(np.interp(value, alphas, losses))
-    return loss if np.isfinite(loss) else np.inf

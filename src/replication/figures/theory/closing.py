@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from innerlr.intervals import Interval
+from replication.figures.theory import quantities as q
 from replication.figures.theory.settings import Theory as TheorySection
 from replication.figures.theory.statements.deviations import FACTORS
-from replication.judging.claims import measure
+from replication.measuring import measure
+from replication.quantity import Quantity
 
 
 class Closing(NamedTuple):
@@ -73,7 +75,7 @@ def closing(estimates: pd.DataFrame, section: Mapping[str, Any]) -> Closing:
     """The numbers of the closing paragraphs.
 
     Args:
-        estimates: columns panel, seed, quantity, value.
+        estimates: as the experiment makes them.
         section: of the configuration, as plain values.
 
     Raises:
@@ -81,34 +83,41 @@ def closing(estimates: pd.DataFrame, section: Mapping[str, Any]) -> Closing:
     """
     cfg = TheorySection.model_validate(section)
     path = cfg.path
-    convex = f"central_convex_at_{path.feature_scales[-1]:g}"
+    scale = path.feature_scales[-1]
 
-    def value(panel: str, quantity: str) -> Interval:
-        return measure(estimates, panel, quantity)
+    def value(panel: str, of: Quantity[Any], **at: float | str) -> Interval:
+        return measure(estimates, of, panel, at)
 
-    gap = value("e", "commuting_gap_at_lim")
+    gap = value("e", q.gap_at_lim, grams="commuting")
+    bound = {
+        power: value("f", q.lowest_gap_over_bound, grams="commuting", power=power).mean
+        for power in (1, 2)
+    }
     return Closing(
-        excluded_from=value("b", "excluded_from").mean,
-        excluded_to=value("b", "excluded_to").mean,
-        far_order=value("b", "far_error_order").mean,
-        growth=value("c", "large_to_lim_deviation").mean,
+        excluded_from=value("b", q.excluded_from).mean,
+        excluded_to=value("b", q.excluded_to).mean,
+        far_order=value("b", q.far_error_order).mean,
+        growth=value("c", q.large_to_lim_deviation).mean,
         largest_factor=FACTORS[-1],
-        lower_violated=value("d", "printed_lower_violated").mean,
-        upper_violated=value("d", "printed_upper_violated").mean,
-        negative_from=value("e", "commuting_negative_from").mean,
+        lower_violated=value("d", q.printed_lower_violated).mean,
+        upper_violated=value("d", q.printed_upper_violated).mean,
+        negative_from=value("e", q.negative_from, grams="commuting").mean,
         farther_at_lim=Interval(-gap.mean, -gap.high, -gap.low),
-        bound_over_gap=1 / value("f", "d_squared_commuting_lowest_ratio").mean,
-        gap_over_bound=value("f", "d_commuting_lowest_ratio").mean,
-        shortest_slope=value("g", "shortest_slope_at_most_stretched"),
-        power_of_variance=value("h", f"d{max(cfg.example_dims)}_slope_at_large_variance").mean,
-        power_of_moments=value("i", "power_of_moment_ratio").mean,
-        scaled_falls=value("j", "uncentral_decreasing_at_2").mean,
-        equal_falls=value("j", "uncentral_decreasing_at_1").mean,
-        convex=value("j", convex).mean,
-        convex_with={n: value("j", f"{convex}_of_{n}").mean for n in path.new_counts},
+        bound_over_gap=1 / bound[2],
+        gap_over_bound=bound[1],
+        shortest_slope=value("g", q.shortest_slope_at_most_stretched),
+        power_of_variance=value("h", q.slope_at_large_variance, dim=max(cfg.example_dims)).mean,
+        power_of_moments=value("i", q.power_of_moment_ratio).mean,
+        scaled_falls=value("j", q.decreasing_share, law="uncentral", scale=2).mean,
+        equal_falls=value("j", q.decreasing_share, law="uncentral", scale=1).mean,
+        convex=value("j", q.convex_share, law="central", scale=scale).mean,
+        convex_with={
+            count: value("j", q.convex_share_of_count, law="central", count=count).mean
+            for count in path.new_counts
+        },
         new_tasks=path.new_tasks.count,
         tasks=path.tasks,
-        limit_over_minimiser=value("k", "ratio_lim_to_star"),
-        estimate_over_minimiser=value("k", "ratio_est_to_star"),
-        excess_loss=value("k", "excess_loss_at_lim").mean,
+        limit_over_minimiser=value("k", q.ratio_lim_to_star),
+        estimate_over_minimiser=value("k", q.ratio_est_to_star),
+        excess_loss=value("k", q.excess_loss_at_lim).mean,
     )

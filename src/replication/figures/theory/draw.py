@@ -10,11 +10,19 @@ import pandas as pd
 
 from replication import drawing
 from replication.drawing import COLOURS
+from replication.figures.theory import quantities as q
 from replication.figures.theory.panel import LIMIT, RELATIVE, Panel, plain_ticks
 from replication.figures.theory.settings import Theory as TheorySection
 from replication.figures.theory.spectral import KINDS, SHARED, numbers_of_tasks
+from replication.figures.theory.statements.bounds import QUANTILES
 from replication.figures.theory.statements.deviations import FACTORS
+from replication.quantity import Quantity
 
+# what is said of the mean distance near 0: its share, marker
+NEAR_ZERO: dict[str, tuple[Quantity[Any], str]] = {
+    "decreasing": (q.decreasing_share, "o"),
+    "convex": (q.convex_share, "s"),
+}
 COLUMNS = ["panel", "series", "seed", "x", "mean", "low", "high", "n"]
 STYLES = ("-", "--")
 # lemma: its name, and what is changed in the second series
@@ -31,7 +39,7 @@ NAMES = {
 }
 # its two series: marker, colour, colour of the face, height above its tick
 LOOKS = (
-    ("as_stated", "o", COLOURS[3], COLOURS[3], 0.15),
+    ("as stated", "o", COLOURS[3], COLOURS[3], 0.15),
     ("changed", "s", COLOURS[0], "white", -0.15),
 )
 
@@ -52,7 +60,7 @@ def proof(panel: Panel) -> None:
     tasks = numbers_of_tasks(panel.cfg)
     for n, colour in zip((tasks[0], tasks[-1]), COLOURS, strict=False):
         panel.series(f"N = {n}", f"N = {n}", colour)
-    low, high = (panel.value(f"excluded_{end}").mean for end in ("from", "to"))
+    low, high = (panel.value(of).mean for of in (q.excluded_from, q.excluded_to))
     panel.axes.axvspan(low, high, color="0.88", linewidth=0, zorder=-1, label="excluded")
     panel.axis_labels(RELATIVE, r"$N\,|\bar L - L^{apx}|\,/\,L^{apx}(0)$")
     panel.log_log()
@@ -76,11 +84,13 @@ def bounds(panel: Panel) -> None:
     """Median and 95% range of alpha_lim over random sets, between the printed bounds."""
     cfg, axes = panel.cfg, panel.axes
     for i, spread in enumerate(cfg.feature_spreads):
-        of_series = panel.curves[panel.curves.series == f"{spread:g}"]
-        spread_of = of_series.pivot(index="x", columns="seed", values="value")
-        low, middle, high = spread_of.to_numpy().T
+        curves = panel.curves.set_index("series")
+        dims = curves.loc[[f"{spread:g}, median"], "x"]
+        low, middle, high = (
+            curves.loc[[f"{spread:g}, {name}"], "value"].to_numpy() for name in QUANTILES
+        )
         axes.errorbar(
-            spread_of.index.to_numpy() * (0.93 + 0.07 * i),
+            dims.to_numpy() * (0.93 + 0.07 * i),
             middle,
             [middle - low, high - middle],
             fmt="o",
@@ -89,11 +99,11 @@ def bounds(panel: Panel) -> None:
             color=COLOURS[i],
             label=f"spread {spread:g}",
         )
-        drawn = pd.DataFrame({"x": spread_of.index, "mean": middle, "low": low, "high": high})
+        drawn = pd.DataFrame({"x": dims.to_numpy(), "mean": middle, "low": low, "high": high})
         panel.record(drawn, f"spread {spread:g}", cfg.lemma_seeds)
-    dims = np.array(cfg.feature_dims, dtype=float)
-    panel.guide(dims, dims, "$d$", "-")
-    panel.guide(dims, 1 / dims, "$1/d$", "--")
+    every = np.array(cfg.feature_dims, dtype=float)
+    panel.guide(every, every, "$d$", "-")
+    panel.guide(every, 1 / every, "$1/d$", "--")
     panel.axis_labels("d", r"$2 \sigma^2 \alpha_{\lim}$")
     panel.log_log()
     plain_ticks(axes.xaxis, cfg.feature_dims)
@@ -165,8 +175,8 @@ def near_zero(panel: Panel) -> None:
     """Share of draws in which the mean distance decreases, and in which it is convex."""
     path, axes = panel.cfg.path, panel.axes
     for i, law in enumerate(path.laws):
-        for j, (what, marker) in enumerate((("decreasing", "o"), ("convex", "s"))):
-            found = [panel.value(f"{law}_{what}_at_{scale:g}") for scale in path.feature_scales]
+        for j, (what, (of, marker)) in enumerate(NEAR_ZERO.items()):
+            found = [panel.value(of, law=law, scale=scale) for scale in path.feature_scales]
             rows = pd.DataFrame(found).assign(x=path.feature_scales)
             axes.errorbar(
                 rows.x * (0.9 + 0.07 * (2 * i + j)),
@@ -213,8 +223,8 @@ def lemmas(panel: Panel) -> None:
     """Share of random cases that violate each statement, as stated and changed."""
     axes, ticks = panel.axes, []
     for y, (key, names) in enumerate(reversed(NAMES.items())):
-        for name, marker, colour, face, shift in LOOKS:
-            found = panel.value(f"{key}_{name}")
+        for form, marker, colour, face, shift in LOOKS:
+            found = panel.value(q.violated_share, statement=key, form=form)
             axes.errorbar(
                 found.mean,
                 y + shift,
@@ -224,10 +234,10 @@ def lemmas(panel: Panel) -> None:
                 markerfacecolor=face,
                 markersize=3.2,
                 linewidth=0.9,
-                label=name.replace("_", " ") if y == 0 else None,
+                label=form if y == 0 else None,
             )
             drawn = pd.DataFrame([found]).assign(x=y)
-            panel.record(drawn, f"{key}_{name}", panel.cfg.lemma_seeds)
+            panel.record(drawn, f"{key}_{form}".replace(" ", "_"), panel.cfg.lemma_seeds)
         ticks.append("\n".join(names))
     axes.set_yticks(range(len(ticks)), ticks, fontsize=4.7, linespacing=0.9)
     panel.axis_labels("share of cases that violate", "")
@@ -266,7 +276,7 @@ def draw(
 
     Args:
         sweep: curves of the experiment: columns panel, series, seed, x, value.
-        estimates: its scalars: columns panel, seed, quantity, value.
+        estimates: as the experiment makes them.
         section: its section of the configuration, as plain values.
 
     Returns:

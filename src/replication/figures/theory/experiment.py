@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 
-from replication.experiment import SAMPLE, Arrays, Experiment, long, sheet_row, table
+from replication.experiment import SAMPLE, Arrays, Experiment, sheet_row, table
 from replication.figures.theory.settings import Theory as TheorySection
 from replication.figures.theory.spectral import Setting
 from replication.figures.theory.statement import Point, Statement
@@ -24,24 +26,27 @@ from replication.figures.theory.statements import (
     random_matrices,
     tails,
 )
+from replication.quantity import Estimates
 from replication.settings.laws import UniformLaw
 
 # in the order of the paper; `proof` and `deviations` read the sets of tasks that `limit` draws
 STATEMENTS = (
-    Statement("a", limit.scalars, limit.curves, limit.features),
-    Statement("b", proof.scalars, proof.curves),
-    Statement("c", deviations.scalars, deviations.curves),
-    Statement("d", bounds.scalars, bounds.curves, bounds.features),
-    Statement("e", gap.scalars, gap.curves, gap.features),
-    Statement("f", gap_bound.scalars, gap_bound.curves, gap_bound.features),
-    Statement("g", isotropy.scalars, isotropy.curves, isotropy.features),
-    Statement("h", polynomial.scalars, polynomial.curves),
-    Statement("i", random_matrices.scalars, random_matrices.curves),
-    Statement("j", near_zero.scalars, near_zero.curves, near_zero.features),
-    Statement("k", overparameterised.scalars, overparameterised.curves, overparameterised.features),
-    Statement("l", lemmas.scalars, lemmas.curves, lemmas.features),
-    Statement("l", tails.scalars, features=tails.features),
-    Statement("l", derivative.scalars, features=derivative.features),
+    Statement("a", limit.estimates, limit.curves, limit.features),
+    Statement("b", proof.estimates, proof.curves),
+    Statement("c", deviations.estimates, deviations.curves),
+    Statement("d", bounds.estimates, bounds.curves, bounds.features),
+    Statement("e", gap.estimates, gap.curves, gap.features),
+    Statement("f", gap_bound.estimates, gap_bound.curves, gap_bound.features),
+    Statement("g", isotropy.estimates, isotropy.curves, isotropy.features),
+    Statement("h", polynomial.estimates, polynomial.curves),
+    Statement("i", random_matrices.estimates, random_matrices.curves),
+    Statement("j", near_zero.estimates, near_zero.curves, near_zero.features),
+    Statement(
+        "k", overparameterised.estimates, overparameterised.curves, overparameterised.features
+    ),
+    Statement("l", lemmas.estimates, lemmas.curves, lemmas.features),
+    Statement("l", tails.estimates, features=tails.features),
+    Statement("l", derivative.estimates, features=derivative.features),
 )
 
 
@@ -77,12 +82,12 @@ class Theory(Experiment):
             for point in statement.curves(self.setting, features)
         ]
         frame = pd.DataFrame(points, columns=["panel", *Point._fields])
-        return table([frame], ["panel", "series", "seed", "x"])
+        return table([frame.astype({"seed": "Int64"})], ["panel", "series", "seed", "x"])
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        rows = []
+        found = Estimates()
         for statement in STATEMENTS:
             of_panel = sweep[sweep.panel == statement.panel]
-            for seed, values in statement.scalars(self.setting, features, of_panel):
-                rows += long(statement.panel, seed, values)
-        return table(rows, ["panel", "seed", "quantity"])
+            at = partial(found.at, statement.panel)
+            statement.estimates(self.setting, features, of_panel, at)
+        return found.table()

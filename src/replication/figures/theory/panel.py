@@ -13,7 +13,8 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from innerlr.intervals import Interval
 from replication.drawing import STAR, summary
 from replication.figures.theory.settings import Theory as TheorySection
-from replication.judging.claims import measure
+from replication.measuring import measure
+from replication.quantity import Quantity
 
 GREY = "0.45"
 LIMIT = r"$\alpha_{\lim}$"
@@ -28,7 +29,7 @@ class Panel:
         letter: of the panel.
         axes: where.
         curves: its rows of the sweep: columns panel, series, seed, x, value.
-        estimates: columns panel, seed, quantity, value; of all panels.
+        estimates: as the experiment makes them, of all panels.
         cfg: the section of the configuration.
         shown: all that is drawn so far: columns panel, series, seed, x, mean, low, high, n, each
             where it has a meaning.
@@ -41,9 +42,14 @@ class Panel:
     cfg: TheorySection
     shown: list[pd.DataFrame] = field(default_factory=list)
 
-    def value(self, quantity: str) -> Interval:
-        """An estimate of this panel with its interval."""
-        return measure(self.estimates, self.letter, quantity)
+    def value(self, quantity: Quantity[Any], **at: float | str) -> Interval:
+        """An estimate of this panel with its interval.
+
+        Args:
+            quantity: which one.
+            at: the value of every key that it varies by.
+        """
+        return measure(self.estimates, quantity, self.letter, at)
 
     def record(self, rows: pd.DataFrame, series: str, n: int | None = None) -> None:
         """Note that these points are drawn.
@@ -81,7 +87,7 @@ class Panel:
         """
         of_series = self.curves[self.curves.series == series]
         curve = summary(of_series, ["x"], "value")
-        if (of_series.seed < 0).all():
+        if of_series.seed.isna().all():
             curve[["low", "high"]] = np.nan
         self.axes.plot(
             curve.x,

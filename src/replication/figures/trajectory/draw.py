@@ -15,10 +15,11 @@ from matplotlib.lines import Line2D
 
 from innerlr.intervals import Interval, mean_interval
 from replication.drawing import COLOURS, DIAMOND, PAGE, STAR, band, letter, summary
-from replication.judging.claims import measure
+from replication.figures.trajectory import quantities as q
+from replication.measuring import measure, select
 
 END = 1.25  # last learning rate drawn, in units of alpha_lim: beyond, both only grow
-PURPLE = (0.42, 0.24, 0.60)  # of a path; the palette's own is too light for a thin line
+PURPLE = (0.42, 0.24, 0.60)  # a path's colour; the palette's own is too light for a thin line
 CROSS = {**STAR, "marker": "X", "markersize": 7, "color": COLOURS[2]}
 
 # what lies in the plane, from the back to the front
@@ -47,7 +48,7 @@ def paths(
 
     Args:
         sweep: as for :func:`trajectory`.
-        estimates: as for :func:`trajectory` and :func:`readings`.
+        estimates: as the experiment makes them.
         section: of the configuration; keys rows, tasks, new_tasks, shots, variations.
         lettered: whether the panels have letters.
 
@@ -91,7 +92,7 @@ def trajectory(
         plane: where the path goes.
         distance: where its mean distance to all optima goes, over all seeds.
         sweep: columns panel, seed, kind, alpha_over_lim, w1, w2, mean_distance.
-        estimates: holds alpha_lim, distance_*, tangent_at_0, ratio_nearest_to_lim.
+        estimates: as the experiment makes them.
         panel: which one; drawn up to END.
 
     Returns:
@@ -242,16 +243,17 @@ def _frame_distances(axes: Axes, curve: pd.DataFrame, first: pd.DataFrame) -> No
 
 
 def _measured_distances(estimates: pd.DataFrame, panel: str) -> Distances:
-    scalars = estimates[estimates.panel == panel].pivot(
-        index="seed", columns="quantity", values="value"
+    nearest, tangent, limit = (
+        select(estimates, of.name, panel).value.to_numpy()
+        for of in (q.ratio_nearest_to_lim, q.tangent_at_0, q.alpha_lim_sampled)
     )
     return Distances(
-        draws=len(scalars),
-        erm=mean_interval(scalars.distance_erm),
-        at_limit=mean_interval(scalars.distance_at_lim),
-        lowest=mean_interval(scalars.distance_lowest),
-        nearest=mean_interval(scalars.ratio_nearest_to_lim),
-        slope=mean_interval(scalars.tangent_at_0 * scalars.alpha_lim),
+        draws=len(nearest),
+        erm=measure(estimates, q.distance_erm, panel),
+        at_limit=measure(estimates, q.distance_at_lim, panel),
+        lowest=measure(estimates, q.distance_lowest, panel),
+        nearest=mean_interval(nearest),
+        slope=mean_interval(tangent * limit),
     )
 
 
@@ -298,6 +300,7 @@ class Reading(NamedTuple):
     key: str
     value: Any
     used: bool  # the section's own value
+    keys: Mapping[str, Any]  # every key that varies, as the estimates have it
     alone: float  # alpha_lim of the new tasks alone, in units of that of all tasks
 
     @property
@@ -305,9 +308,11 @@ class Reading(NamedTuple):
         """The value as the axis shows it."""
         return READINGS[self.key][1](self.value)
 
-    def panel(self, row: str) -> str:
-        """The panel of the estimates that has a row under this reading."""
-        return row if self.used else f"{row}|{self.key}={self.value}"
+    def draws(self, estimates: pd.DataFrame, row: str) -> pd.DataFrame:
+        """Where the distance is smallest in each draw of a row under this reading."""
+        if self.used:
+            return select(estimates, q.ratio_nearest_to_lim.name, row)
+        return select(estimates, q.ratio_nearest_to_lim_varied.name, row, self.keys)
 
 
 def readings(axes: Axes, estimates: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataFrame:
@@ -315,7 +320,7 @@ def readings(axes: Axes, estimates: pd.DataFrame, section: Mapping[str, Any]) ->
 
     Args:
         axes: where.
-        estimates: holds ratio_nearest_to_lim of the panels "row" and "row|key=value".
+        estimates: as the experiment makes them.
         section: of the configuration; keys rows, tasks, new_tasks, shots, variations.
 
     Returns:
@@ -323,13 +328,12 @@ def readings(axes: Axes, estimates: pd.DataFrame, section: Mapping[str, Any]) ->
         with a seed is one draw, the one without is their mean; the panel NEW_TASKS_ALONE has
         alpha_lim of the new tasks alone.
     """
-    ratios = estimates[estimates.quantity == "ratio_nearest_to_lim"]
     rows, drawn = list(section["rows"]), _readings_of(section)
     _head_readings(axes, drawn)
     _draw_alone(axes, drawn)
     marks, shown = [], []
     for reading in drawn:
-        of_rows = {row: ratios[ratios.panel == reading.panel(row)] for row in rows}
+        of_rows = {row: reading.draws(estimates, row) for row in rows}
         marks = _draw_reading(axes, reading, of_rows)
         shown += _tables_of(reading, of_rows)
     axes.axhline(1, color=STAR["color"], linewidth=0.8, linestyle="--", zorder=0)
@@ -350,7 +354,8 @@ def _readings_of(section: Mapping[str, Any]) -> list[Reading]:
         for value in sorted([chosen[key], *section["variations"][key]]):
             new = {**chosen, key: value}
             alone = alone_over_all(section["tasks"], new["count"], new["feature_scale"])
-            found.append(Reading(x, key, value, value == chosen[key], alone))
+            keys = q.varied_at(**{name: new[name] for name in q.VARIED})
+            found.append(Reading(x, key, value, value == chosen[key], keys, alone))
             x += 1
         x += 0.6
     return found
@@ -416,7 +421,7 @@ def _tables_of(reading: Reading, of_rows: Mapping[str, pd.DataFrame]) -> list[pd
     frames = [pd.DataFrame([{"panel": NEW_TASKS_ALONE, "mean": reading.alone}])]
     for row, ratios in of_rows.items():
         mean = pd.DataFrame([mean_interval(ratios.value)._asdict() | {"n": len(ratios)}])
-        draws = ratios[["seed"]].assign(mean=ratios.value)
+        draws = pd.DataFrame({"seed": ratios.seed.astype(int), "mean": ratios.value})
         frames += [mean.assign(panel=row), draws.assign(panel=row)]
     return [frame.assign(series=reading.key, reading=reading.written) for frame in frames]
 
@@ -431,8 +436,8 @@ class PathValues(NamedTuple):
     nearest: Interval  # the rate at which the distance is smallest
     nearest_of_draws: tuple[float, float]  # its least and its largest over the draws
     reduction_at_lim: Interval  # share of the reduction that is possible
-    convex_share: float  # of the grid from zero to alpha_lim, where the mean curve is convex
-    last_rate: float  # of the sweep
+    convex_share: float  # points from zero to alpha_lim at which the mean curve is convex
+    last_rate: float  # the last one swept
     distance_at_last: float
     distance_of_erm: float
 
@@ -442,25 +447,22 @@ def path_values(sweep: pd.DataFrame, estimates: pd.DataFrame, panel: str) -> Pat
 
     Args:
         sweep: as for :func:`trajectory`.
-        estimates: holds relative_tangent_at_0, ratio_nearest_to_lim, share_of_reduction_at_lim
-            and distance_erm.
+        estimates: as the experiment makes them.
         panel: which row.
     """
     along = sweep[(sweep.panel == panel) & (sweep.kind == "path")]
     curve = along.groupby("alpha_over_lim").mean_distance.mean()
-    of_panel = estimates[
-        (estimates.panel == panel) & (estimates.quantity == "ratio_nearest_to_lim")
-    ]
+    of_draws = select(estimates, q.ratio_nearest_to_lim.name, panel).value
     last = along[along.alpha_over_lim == along.alpha_over_lim.max()]
     return PathValues(
-        tangent_at_0=measure(estimates, panel, "relative_tangent_at_0"),
-        nearest=measure(estimates, panel, "ratio_nearest_to_lim"),
-        nearest_of_draws=(of_panel.value.min(), of_panel.value.max()),
-        reduction_at_lim=measure(estimates, panel, "share_of_reduction_at_lim"),
+        tangent_at_0=measure(estimates, q.relative_tangent_at_0, panel),
+        nearest=measure(estimates, q.ratio_nearest_to_lim, panel),
+        nearest_of_draws=(of_draws.min(), of_draws.max()),
+        reduction_at_lim=measure(estimates, q.share_of_reduction_at_lim, panel),
         convex_share=convex_share(curve[curve.index <= 1]),
         last_rate=last.alpha_over_lim.iloc[0],
         distance_at_last=last.mean_distance.mean(),
-        distance_of_erm=measure(estimates, panel, "distance_erm").mean,
+        distance_of_erm=measure(estimates, q.distance_erm, panel).mean,
     )
 
 

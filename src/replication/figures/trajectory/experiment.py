@@ -11,28 +11,32 @@ from replication.distances import mean_distance
 from replication.experiment import (
     Arrays,
     Experiment,
-    long,
     prefixed,
     sheet_row,
     table,
     unprefixed,
 )
+from replication.figures.trajectory import quantities as q
 from replication.figures.trajectory.settings import Trajectory as TrajectorySection
+from replication.quantity import Estimates
 
 
 class Trajectory(Experiment):
     """Sampled tasks, a circle of new ones with scaled features, and the minimiser's path.
 
-    A panel is a row of the figure; "row|key=value" is that row under another value of a key.
+    A panel is a row of the figure. Arrays of "row|key=value" are of that row with another value of
+    a key.
     """
 
     cfg: TrajectorySection
 
     def _varied(self) -> dict[str, TrajectorySection]:
         """The section under each of its variations, one key changed at a time."""
-        found = {}
+        found, own = {}, self.cfg.new_tasks.model_dump() | {"shots": self.cfg.shots}
         for key, values in self.cfg.variations.model_dump().items():
             for value in values:
+                if value == own[key]:
+                    continue
                 if key == "shots":
                     other = self.cfg.model_copy(update={"shots": value})
                 else:
@@ -42,7 +46,7 @@ class Trajectory(Experiment):
         return found
 
     def _panels(self) -> list[tuple[str, int, TrajectorySection]]:
-        """(panel, row, section) of every row as configured and under every variation."""
+        """(name, row, section) of every row as configured and under every variation."""
         panels = []
         for r, name in enumerate(self.cfg.rows):
             panels.append((name, r, self.cfg))
@@ -118,62 +122,46 @@ class Trajectory(Experiment):
         return pd.DataFrame(place)
 
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        rows = []
+        found = Estimates()
         paths = sweep[sweep.kind == "path"]
         for (name, seed), curve in paths.groupby(["panel", "seed"]):
             sums = unprefixed(f"{name}/{seed}", features)
             a = features[f"{name}/{seed}/optima"]
-            distance = curve.mean_distance.to_numpy()
-            at = int(np.argmin(distance))
-            limit = sums.alpha_lim()
-            at_limit = float(mean_distance(sums.w_maml([limit]), a)[0])
+            limit, distance = sums.alpha_lim(), curve.mean_distance.to_numpy()
+            erm, at_limit = sums.w_erm(), sums.w_maml(limit)
+            centre = a[self.cfg.tasks :].mean(0)
             phi, _ = self._sample(list(self.cfg.rows).index(str(name)), int(seed), self.cfg)
             without = GramMoments()
             without.update_optima(phi[: self.cfg.tasks], a[: self.cfg.tasks])
-            centre = a[self.cfg.tasks :].mean(0)
-            # d/dalpha of the mean distance at alpha = 0, by a central difference
-            h = 1e-4 * limit
-            left, right = mean_distance(sums.w_maml([-h, h]), a)
-            rows += long(
-                str(name),
-                int(seed),
-                {
-                    "alpha_lim": limit,
-                    "alpha_nearest": curve.alpha.iloc[at],
-                    **nearest_of_grid(curve.alpha_over_lim.to_numpy(), at),
-                    "distance_erm": distance[0],
-                    "distance_at_lim": at_limit,
-                    "distance_lowest": distance[at],
-                    "share_of_reduction_at_lim": (distance[0] - at_limit)
-                    / (distance[0] - distance[at])
-                    if at
-                    else -np.inf,
-                    "tangent_at_0": (right - left) / (2 * h),
-                    "relative_tangent_at_0": (right - left) / (2 * h) * limit / distance[0],
-                    "falling_share_to_nearest": np.mean(np.diff(distance[: at + 1]) < 0)
-                    if at
-                    else 0.0,
-                    "new_tasks_distance_ratio": np.linalg.norm(sums.w_maml(limit) - centre)
-                    / np.linalg.norm(sums.w_erm() - centre),
-                    "erm_distance_ratio": np.linalg.norm(sums.w_erm() - centre)
-                    / np.linalg.norm(without.w_erm() - centre),
-                },
-            )
+            step = 1e-4 * limit
+            before, after = mean_distance(sums.w_maml([-step, step]), a)
+            far_at_limit = float(mean_distance(at_limit[None], a)[0])
+            add = found.at(str(name), int(seed))
+            add(q.alpha_lim_sampled, limit)
+            add(q.alpha_nearest, curve.alpha.to_numpy(), distance)
+            add(q.ratio_nearest_to_lim, curve.alpha_over_lim.to_numpy(), distance)
+            add(q.distance_erm, distance)
+            add(q.distance_at_lim, far_at_limit)
+            add(q.distance_lowest, distance)
+            add(q.share_of_reduction_at_lim, distance[0], far_at_limit, distance.min())
+            add(q.tangent_at_0, before, after, step)
+            add(q.relative_tangent_at_0, before, after, step, limit, distance[0])
+            add(q.falling_share_to_nearest, distance)
+            add(q.new_tasks_distance_ratio, at_limit, erm, centre)
+            add(q.erm_distance_ratio, erm, without.w_erm(), centre)
+        self._estimate_varied(features, found)
+        return found.table()
+
+    def _estimate_varied(self, features: Arrays, found: Estimates) -> None:
+        """Where the distance is lowest under each variation."""
         relative = np.linspace(0, self.cfg.grid_factor, self.cfg.grid_points)
-        for panel, _, _ in self._panels():
-            for seed in range(self.cfg.seeds) if "|" in panel else ():
-                sums = unprefixed(f"{panel}/{seed}", features)
-                w = sums.w_maml(relative * sums.alpha_lim())
-                distance = mean_distance(w, features[f"{panel}/{seed}/optima"])
-                rows += long(panel, seed, nearest_of_grid(relative, int(np.argmin(distance))))
-        return table(rows, ["panel", "seed"])
-
-
-def nearest_of_grid(relative: Array, at: int) -> dict[str, float]:
-    """The rate that is nearest, over alpha_lim, between its neighbours on the grid.
-
-    Rates begin at 0, so that nothing is below the first.
-    """
-    below, above = np.r_[0.0, relative, np.inf][[at, at + 2]]
-    ends = {"ratio_nearest_to_lim_below": below, "ratio_nearest_to_lim_above": above}
-    return {"ratio_nearest_to_lim": float(relative[at])} | ends
+        for name in self.cfg.rows:
+            for label, section in self._varied().items():
+                new = section.new_tasks
+                at = q.varied_at(new.feature_scale, new.count, new.centre, section.shots)
+                for seed in range(self.cfg.seeds):
+                    cell = f"{name}|{label}/{seed}"
+                    sums = unprefixed(cell, features)
+                    w = sums.w_maml(relative * sums.alpha_lim())
+                    distance = mean_distance(w, features[f"{cell}/optima"])
+                    found.at(name, seed, **at)(q.ratio_nearest_to_lim_varied, relative, distance)

@@ -1,1 +1,1 @@
-"""One module a statement: what it needs of the features stage, its curves and its scalars."""
+"""One module a statement: what it needs of the features stage, its curves, and what is measured."""

@@ -10,11 +10,14 @@ import pandas as pd
 from innerlr.bounds import alpha_bounds
 from innerlr.checks import Array
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import Setting
-from replication.figures.theory.statement import TOGETHER, Point, Scalars, share
+from replication.figures.theory.statement import At, Point
 
 # of each random set
 TASKS = 100
+# what is drawn of the sets
+QUANTILES = {"low": 0.025, "median": 0.5, "high": 0.975}
 
 
 def features(setting: Setting) -> Arrays:
@@ -52,25 +55,26 @@ def scaled_bounds(rng: np.random.Generator, d: int, spread: float) -> list[float
 
 
 def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
-    """2 sigma^2 alpha_lim against d: its quantiles, in thousandths in the place of the seed."""
+    """2 sigma^2 alpha_lim against d: a series for each spread and each of QUANTILES."""
     for d in setting.cfg.feature_dims:
         for spread in setting.cfg.feature_spreads:
             values = features[_key(d, spread)]
-            for q in (0.025, 0.5, 0.975):
-                yield Point(f"{spread:g}", int(1000 * q), d, np.quantile(values[:, 0], q))
+            for name, share in QUANTILES.items():
+                quantile = float(np.quantile(values[:, 0], share))
+                yield Point(f"{spread:g}, {name}", None, d, quantile)
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """Shares of the sets that violate a bound."""
     every: list[Array] = []
     for d in setting.cfg.feature_dims:
         for spread in setting.cfg.feature_spreads:
             values = features[_key(d, spread)]
             every.append(values)
-            below = values[:, 0] < values[:, 1]
-            yield TOGETHER, share(f"printed_lower_violated_{d}_{spread:g}", below)
+            add = at(dim=d, spread=spread)
+            add(q.printed_lower_violated_by_dim, values[:, 0], values[:, 1])
     alpha, printed, lower, upper = np.concatenate(every).T
-    slack = 1 + 1e-12  # rounding
-    yield TOGETHER, share("printed_lower_violated", alpha * slack < printed)
-    yield TOGETHER, share("printed_upper_violated", alpha > upper * slack)
-    yield TOGETHER, share("corrected_violated", (alpha * slack < lower) | (alpha > upper * slack))
+    add = at()
+    add(q.printed_lower_violated, alpha, printed)
+    add(q.printed_upper_violated, alpha, upper)
+    add(q.corrected_violated, alpha, lower, upper)

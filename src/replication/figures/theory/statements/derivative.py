@@ -7,8 +7,9 @@ import pandas as pd
 
 from innerlr.moments import GramMoments
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import Setting, spectral_features
-from replication.figures.theory.statement import Scalars
+from replication.figures.theory.statement import At
 
 TASKS = 4
 # random cases at most; the order is the same in each
@@ -35,7 +36,7 @@ def features(setting: Setting) -> Arrays:
     return {"l/taylor": np.array(orders)}
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """The order of every case: 2 where the derivative is right."""
-    for draw, order in enumerate(features["l/taylor"]):
-        yield draw, {"prop_5_order": order}
+    for case, order in enumerate(features["l/taylor"]):
+        at(case)(q.prop_5_order, order)

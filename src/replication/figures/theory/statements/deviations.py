@@ -9,8 +9,9 @@ import pandas as pd
 
 from innerlr.checks import Array
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import Setting
-from replication.figures.theory.statement import TOGETHER, Point, Scalars, slope
+from replication.figures.theory.statement import At, Point
 from replication.figures.theory.statements.limit import sets
 
 # learning rates, over alpha_lim
@@ -50,19 +51,22 @@ def sampled_risk(rng: np.random.Generator, covariance: Array, gram: Array) -> Ar
     return np.einsum("smi,ij,smj->sm", w, gram, w)
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """Orders in N, the growth from alpha_lim to the largest rate, and epsilon of (C.1)."""
     for factor in FACTORS:
         mean = of_panel[of_panel.series == f"{factor}"].groupby("x").value.mean()
-        yield TOGETHER, slope(f"slope_at_{factor}", mean.index, mean)
+        if len(mean) >= 3:  # a slope of two points has no interval
+            add = at(alpha_over_lim=factor)
+            add(q.deviation_slope, mean.index.to_numpy(), mean.to_numpy())
     last = of_panel[of_panel.x == of_panel.x.max()].pivot(
         index="seed", columns="series", values="value"
     )
-    low, high = (f"{FACTORS[i]}" for i in (1, -1))
-    for seed, ratio in (last[high] / last[low]).items():
-        yield int(seed), {"large_to_lim_deviation": ratio}
+    for seed, deviations in last.iterrows():
+        at_lim, at_large = (deviations[f"{FACTORS[i]}"] for i in (1, -1))
+        at(int(seed))(q.large_to_lim_deviation, at_large, at_lim)
     limit, spectrum = setting.limit("commuting"), setting.spectrum
-    yield TOGETHER, {"epsilon_at_0": spectrum.epsilon(0.0)}
-    far = [spectrum.epsilon(x * limit) for x in (1e4, 1e5)]
-    yield TOGETHER, {"epsilon_order": np.log10(far[1] / far[0])}
-    yield TOGETHER, {"lim_over_first_end": limit / spectrum.excluded()[0]}
+    near, far = (spectrum.epsilon(x * limit) for x in (1e4, 1e5))
+    add = at()
+    add(q.epsilon_at_0, spectrum.epsilon(0.0))
+    add(q.epsilon_order, near, far)
+    add(q.lim_over_first_end, limit, spectrum.excluded()[0])

@@ -9,6 +9,7 @@ import pandas as pd
 
 from innerlr.theory import Spectrum, largest_constant
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import (
     SHARED,
     Setting,
@@ -17,7 +18,7 @@ from replication.figures.theory.spectral import (
     mean_square,
     stacked,
 )
-from replication.figures.theory.statement import TOGETHER, Point, Scalars
+from replication.figures.theory.statement import At, Point
 
 
 def features(setting: Setting) -> Arrays:
@@ -52,27 +53,24 @@ def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
             yield Point(f"{kind}, first order", seed, 0.5, 0.5 * tangent)
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """The interval that the theorem admits, the gap there and at alpha_lim, where it closes."""
     spectrum, law = setting.spectrum, setting.law
     constant = largest_constant(*([law.moment(p)] for p in (1, 2, 3)))
     end = spectrum.interval(constant)
-    yield TOGETHER, {"constant": constant, "interval": end}
-    yield TOGETHER, {"interval_over_lim": end / setting.limit("commuting")}
     # features twice as long: alpha_lim falls to a quarter, (G.42) should
     longer = Spectrum(4 * law.low, 4 * law.high, setting.cfg.dim)
-    yield TOGETHER, {"interval_scaling": longer.interval(16 * constant) / end * 4}
+    add = at()
+    add(q.largest_constant, constant)
+    add(q.interval_end, end)
+    add(q.interval_over_lim, end, setting.limit("commuting"))
+    add(q.interval_scaling, end, longer.interval(16 * constant))
     for kind in SHARED:
         for seed, curve in of_panel[of_panel.series == kind].groupby("seed"):
-            sums = grouped(features, _key(kind, seed), setting.cfg.dim)
+            sums = grouped(features, _key(kind, int(seed)), setting.cfg.dim)
             near = mean_square(sums, np.array([0.0, end]))
-            gap = (near[:, 0] - near[:, 1]).mean() / near[:, 0].mean()
-            yield int(seed), {f"{kind}_gap_in_interval": gap}
-            yield int(seed), {f"{kind}_gap_at_lim": np.interp(1.0, curve.x, curve.value)}
-            yield int(seed), {f"{kind}_negative_from": negative_from(curve)}
-
-
-def negative_from(curve: pd.DataFrame) -> float:
-    """The first x > 0 of a curve (columns x, value) at which it is negative; inf if it never is."""
-    crossing = curve.x[(curve.value < 0) & (curve.x > 0)].min()
-    return np.inf if np.isnan(crossing) else float(crossing)
+            x, gaps = curve.x.to_numpy(), curve.value.to_numpy()
+            add = at(int(seed), grams=kind)
+            add(q.gap_in_interval, near[:, 0], near[:, 1])
+            add(q.gap_at_lim, x, gaps)
+            add(q.negative_from, x, gaps)

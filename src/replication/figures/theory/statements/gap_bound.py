@@ -10,6 +10,7 @@ import pandas as pd
 from innerlr.distributions import Uniform
 from innerlr.theory import Spectrum, largest_constant
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import (
     SHARED,
     Setting,
@@ -18,7 +19,7 @@ from replication.figures.theory.spectral import (
     mean_square,
     stacked,
 )
-from replication.figures.theory.statement import Point, Scalars
+from replication.figures.theory.statement import At, Point
 
 
 def _law(setting: Setting) -> Uniform:
@@ -60,10 +61,11 @@ def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
                     yield Point(f"d^{power}, {kind}", seed, d, (size[0] - size[1]) / bound)
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """The lowest ratio of gap to bound over d, for each power of d."""
-    for power, name in ((1, "d"), (2, "d_squared")):
+    for power in (1, 2):
         for kind in SHARED:
             curve = of_panel[of_panel.series == f"d^{power}, {kind}"]
-            for seed, values in curve.groupby("seed"):
-                yield int(seed), {f"{name}_{kind}_lowest_ratio": values.value.min()}
+            for seed, of_seed in curve.groupby("seed"):
+                add = at(int(seed), grams=kind, power=power)
+                add(q.lowest_gap_over_bound, of_seed.value.to_numpy())

@@ -10,8 +10,9 @@ import pandas as pd
 from innerlr.checks import Array
 from innerlr.theory import first_order_gap_matrix
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import Setting, spectral_features
-from replication.figures.theory.statement import Point, Scalars
+from replication.figures.theory.statement import At, Point
 
 
 def features(setting: Setting) -> Arrays:
@@ -50,12 +51,12 @@ def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
             yield Point("longest", seed, stretch, matrix[-1, -1] / isotropic)
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """The slopes at the largest stretch, and the least isotropic slope."""
-    largest = of_panel[of_panel.x == of_panel.x.max()]
-    for series, group in largest.groupby("series"):
-        for seed, value in zip(group.seed, group.value, strict=True):
-            yield seed, {f"{series}_slope_at_most_stretched": value}
-    for seed in range(setting.cfg.seeds):
-        traces = [np.trace(features[_key(s, seed)]) for s in setting.cfg.stretches]
-        yield seed, {"isotropic_slope_lowest": min(traces)}
+    for seed, curves in of_panel.groupby("seed"):
+        shortest, longest = (curves[curves.series == name] for name in ("shortest", "longest"))
+        traces = [np.trace(features[_key(s, int(seed))]) for s in setting.cfg.stretches]
+        add = at(int(seed))
+        add(q.shortest_slope_at_most_stretched, shortest.x.to_numpy(), shortest.value.to_numpy())
+        add(q.longest_slope_at_most_stretched, longest.x.to_numpy(), longest.value.to_numpy())
+        add(q.isotropic_slope_lowest, np.array(traces))

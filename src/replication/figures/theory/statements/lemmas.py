@@ -15,8 +15,9 @@ from innerlr.checks import Array
 from innerlr.distributions import Uniform
 from innerlr.theory import schur_complement
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import Setting, spectral_features
-from replication.figures.theory.statement import TOGETHER, Point, Scalars, share
+from replication.figures.theory.statement import At, Point
 
 LEMMAS = ("lemma_1", "lemma_2", "lemma_4", "a_1", "a_2", "prop_3", "prop_6", "d_4", "g_22")
 SERIES = ("as stated", "changed")
@@ -68,15 +69,16 @@ def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
     """The shares; all at x = 0."""
     for name in LEMMAS:
         for series, value in zip(SERIES, features[f"l/{name}"], strict=True):
-            yield Point(f"{name} {series}", TOGETHER, 0.0, value)
+            yield Point(f"{name} {series}", None, 0.0, value)
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """The shares with their intervals."""
     cases = setting.cfg.lemma_seeds
-    for series, value in zip(of_panel.series, of_panel.value, strict=True):
-        hits = np.arange(cases) < round(value * cases)
-        yield TOGETHER, share(str(series).replace(" ", "_"), hits)
+    for name in LEMMAS:
+        for form, share in zip(SERIES, features[f"l/{name}"], strict=True):
+            hits = np.arange(cases) < round(share * cases)
+            at(statement=name, form=form)(q.violated_share, hits)
 
 
 # ---------------------------------------------------------------- random matrices

@@ -12,8 +12,9 @@ from scipy.optimize import minimize_scalar
 from innerlr.checks import Array
 from innerlr.theory import AdaptedSums
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import KINDS, Setting, adapted_sums, grouped, stacked
-from replication.figures.theory.statement import TOGETHER, Point, Scalars, slope
+from replication.figures.theory.statement import At, Point
 
 
 def features(setting: Setting) -> Arrays:
@@ -61,21 +62,22 @@ def minimiser(sums: AdaptedSums, population: AdaptedSums, limit: float) -> float
     return float(found.x)
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """Order of the error in N, its size at the largest N, and how many minima the risk has."""
     for kind in KINDS:
         errors = of_panel[of_panel.series == kind]
         mean = errors.groupby("x").value.mean()
-        yield TOGETHER, slope(f"{kind}_slope", mean.index, mean)
-        last = errors[errors.x == errors.x.max()]
-        for seed, value in zip(last.seed, last.value, strict=True):
-            yield seed, {f"{kind}_relative_error_at_last": value}
+        if len(mean) >= 3:  # a slope of two points has no interval
+            at(grams=kind)(q.error_slope, mean.index.to_numpy(), mean.to_numpy())
+        for seed, curve in errors.groupby("seed"):
+            add = at(int(seed), grams=kind)
+            add(q.relative_error_at_last, curve.x.to_numpy(), curve.value.to_numpy())
         # the risk on an axis that reaches far beyond both roots of every task
         far, population = np.linspace(-20, 20, 4001) * setting.limit(kind), setting.population(kind)
         for seed in range(setting.cfg.seeds):
             groups = (sets(setting, features, kind, n, seed) for n in setting.tasks)
-            most = max(count_minima(mean_risk(sums, population, far)) for sums in groups)
-            yield seed, {f"{kind}_most_minima": most}
+            minima = [count_minima(mean_risk(sums, population, far)) for sums in groups]
+            at(seed, grams=kind)(q.most_minima, np.array(minima))
 
 
 def count_minima(values: Array) -> int:

@@ -13,9 +13,10 @@ from innerlr.distributions import Distribution
 from innerlr.moments import GramMoments
 from replication.distances import mean_distance
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.settings import TheoryPath
 from replication.figures.theory.spectral import Setting
-from replication.figures.theory.statement import TOGETHER, Point, Scalars, share
+from replication.figures.theory.statement import At, Point
 
 
 class Case(NamedTuple):
@@ -92,24 +93,27 @@ def slope_and_curvature(phi: Array, optima: Array) -> tuple[float, float]:
     return (right - left) / (2 * h), (left - 2 * middle + right) / h**2
 
 
-def hits(setting: Setting, features: Arrays) -> Iterator[tuple[Case, str, Array]]:
-    """(case, what is said, in which draws it is so): the distance decreases, and is convex."""
-    for case in cases(setting.cfg.path):
-        slopes, curvatures = features[case.key].T
-        yield case, "decreasing", slopes < 0
-        yield case, "convex", curvatures > 0
-
-
 def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
     """The shares of draws against the scale, for the usual number of new tasks."""
-    for case, what, so in hits(setting, features):
-        if case.new == setting.cfg.path.new_tasks.count:
-            yield Point(f"{case.law}, {what}", TOGETHER, case.scale, so.mean())
+    path = setting.cfg.path
+    for law in path.laws:
+        for scale in path.feature_scales:
+            slopes, curvatures = features[Case(law, scale, path.new_tasks.count).key].T
+            yield Point(f"{law}, decreasing", None, scale, (slopes < 0).mean())
+            yield Point(f"{law}, convex", None, scale, (curvatures > 0).mean())
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """The shares of draws in every case."""
-    for case, what, so in hits(setting, features):
-        usual = case.new == setting.cfg.path.new_tasks.count
-        where = f"{case.scale:g}" if usual else f"{case.scale:g}_of_{case.new}"
-        yield TOGETHER, share(f"{case.law}_{what}_at_{where}", so)
+    path = setting.cfg.path
+    for law in path.laws:
+        for scale in path.feature_scales:
+            slopes, curvatures = features[Case(law, scale, path.new_tasks.count).key].T
+            add = at(law=law, scale=scale)
+            add(q.decreasing_share, slopes)
+            add(q.convex_share, curvatures)
+        for count in path.new_counts:
+            slopes, curvatures = features[Case(law, path.feature_scales[-1], count).key].T
+            add = at(law=law, count=count)
+            add(q.decreasing_share_of_count, slopes)
+            add(q.convex_share_of_count, curvatures)

@@ -14,9 +14,10 @@ from innerlr.loss_curve import Minimum, loss_coefficients
 from innerlr.minimum_norm import FLOAT32_PINV, minimum_norm
 from innerlr.modes import alpha_lim_gram
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.settings import TheoryNetwork
 from replication.figures.theory.spectral import Setting
-from replication.figures.theory.statement import Point, Scalars
+from replication.figures.theory.statement import At, Point
 
 
 class Measured(NamedTuple):
@@ -120,14 +121,16 @@ def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
             yield Point("test loss", seed, x, c0 + c1 * x * limit + c2 * (x * limit) ** 2)
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """N K / d, and (3.3) and (H.15) against the minimiser of the test loss and its loss."""
     net = setting.cfg.network
     for seed in range(setting.cfg.seeds):
         found = Measured(*features[_key(seed)])
         coefficients = [found.constant, found.linear, found.quadratic]
         best = Minimum.of_quadratic(coefficients, 3 * found.limit)
-        yield seed, {"samples_over_dim": net.tasks * net.shots / found.dim}
-        for name, alpha in (("lim", found.limit), ("est", found.estimate)):
-            yield seed, {f"ratio_{name}_to_star": alpha / best.alpha}
-            yield seed, {f"excess_loss_at_{name}": found.loss(alpha) / best.loss - 1}
+        add = at(seed)
+        add(q.samples_over_dim, net.tasks, net.shots, found.dim)
+        add(q.ratio_lim_to_star, found.limit, best.alpha)
+        add(q.excess_loss_at_lim, found.loss(found.limit), best.loss)
+        add(q.ratio_est_to_star, found.estimate, best.alpha)
+        add(q.excess_loss_at_est, found.loss(found.estimate), best.loss)

@@ -9,8 +9,9 @@ import pandas as pd
 
 from innerlr.checks import Array
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import Setting
-from replication.figures.theory.statement import TOGETHER, Point, Scalars
+from replication.figures.theory.statement import At, Point
 from replication.figures.theory.statements.limit import mean_risk, sets
 
 
@@ -42,17 +43,19 @@ def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
                 yield Point(f"N = {n}", seed, x, value)
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """The excluded interval over alpha_lim, and the orders of the error in N and in alpha."""
     limit = setting.limit("commuting")
-    low, high = (end / limit for end in setting.spectrum.excluded())
-    yield TOGETHER, {"excluded_from": low, "excluded_to": high}
-    yield TOGETHER, {"outside_excluded": float(not low <= 1 <= high)}
+    low, high = setting.spectrum.excluded()
+    add = at()
+    add(q.excluded_from, low, limit)
+    add(q.excluded_to, high, limit)
+    add(q.outside_excluded, low, high, limit)
     compact = setting.grid(3) * limit
-    first, last = setting.tasks[0], setting.tasks[-1]
+    ends = (setting.tasks[0], setting.tasks[-1])
     for seed in range(setting.cfg.seeds):
-        worst = [excess(setting, features, n, seed, compact).max() for n in (first, last)]
-        far, near = excess(setting, features, last, seed, np.array([300.0, 100.0]) * limit)
-        order = np.log(worst[1] / worst[0]) / np.log(last / first) - 1
-        yield seed, {"compact_error_order": order}
-        yield seed, {"far_error_order": np.log(far / near) / np.log(3)}
+        least, most = (excess(setting, features, n, seed, compact).max() for n in ends)
+        near, far = excess(setting, features, ends[1], seed, np.array([100.0, 300.0]) * limit)
+        add = at(seed)
+        add(q.compact_error_order, ends, (least, most))
+        add(q.far_error_order, near, far, 3.0)

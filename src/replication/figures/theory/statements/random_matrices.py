@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from innerlr.checks import Array
 from innerlr.estimators import alpha_lim_iid_entries
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import Setting
-from replication.figures.theory.statement import TOGETHER, Point, Scalars
+from replication.figures.theory.statement import At, Point
 
+FORMULAS = ("(E.12)", "(E.13)")
 # (m_4, m_6) of centred entries of variance 1: Laplace, normal, uniform, +-1
 OF_ONE_VARIANCE = ((6, 90), (3, 15), (9 / 5, 27 / 7), (1, 1))
 
@@ -23,33 +26,23 @@ def curves(setting: Setting, features: Arrays) -> Iterator[Point]:
         for d in setting.cfg.matrix_dims:
             one = m[3] / (2 * m[5]) / alpha_lim_iid_entries(1, d, m)
             square = m[3] / m[5] / alpha_lim_iid_entries(d, d, m)
-            yield Point(f"(E.12), {name}", TOGETHER, d, one)
-            yield Point(f"(E.13), {name}", TOGETHER, d, square)
+            yield Point(f"(E.12), {name}", None, d, one)
+            yield Point(f"(E.13), {name}", None, d, square)
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """Ends and growth of each ratio, and the power of m_4 / m_6 that alpha_lim goes with."""
-    for series, curve in of_panel.groupby("series"):
-        name = quantity_name(str(series))
-        last = curve.value.iloc[-2:].to_numpy()
-        growth = np.log(last[1] / last[0]) / np.log(curve.x.iloc[-1] / curve.x.iloc[-2])
-        yield TOGETHER, {f"{name}_growth": growth}
-        yield TOGETHER, {f"{name}_at_first": curve.value.iloc[0]}
-        yield TOGETHER, {f"{name}_at_last": curve.value.iloc[-1]}
-    yield TOGETHER, {"power_of_moment_ratio": power_of_moment_ratio(max(setting.cfg.matrix_dims))}
+    for formula in FORMULAS:
+        for law in setting.cfg.matrix_laws:
+            curve = of_panel[of_panel.series == f"{formula}, {law}"]
+            ratios, add = curve.value.to_numpy(), at(formula=formula, law=law)
+            add(q.printed_over_lim_growth, curve.x.to_numpy(), ratios)
+            add(q.printed_over_lim_at_first, ratios)
+            add(q.printed_over_lim_at_last, ratios)
+    at()(q.power_of_moment_ratio, *of_one_variance(max(setting.cfg.matrix_dims)))
 
 
-def quantity_name(series: str) -> str:
-    """A series as the names of its quantities begin.
-
-    >>> quantity_name("(E.12), uniform")
-    'e12_uniform'
-    """
-    return series.strip("(").replace("), ", "_").replace(".", "").lower()
-
-
-def power_of_moment_ratio(d: int) -> float:
-    """The power of m_4 / m_6 that alpha_lim goes with where the variance is one and K = d."""
+def of_one_variance(d: int) -> tuple[Array, Array]:
+    """m_4 / m_6 and alpha_lim of the laws OF_ONE_VARIANCE, where K = d: (laws,) each."""
     limits = [alpha_lim_iid_entries(d, d, [0, 1, 0, m4, 0, m6]) for m4, m6 in OF_ONE_VARIANCE]
-    ratios = [m4 / m6 for m4, m6 in OF_ONE_VARIANCE]
-    return float(np.polyfit(np.log(ratios), np.log(limits), 1)[0])
+    return np.array([m4 / m6 for m4, m6 in OF_ONE_VARIANCE]), np.array(limits)

@@ -9,8 +9,9 @@ import pandas as pd
 from scipy import stats
 
 from replication.experiment import Arrays
+from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import Setting
-from replication.figures.theory.statement import TOGETHER, Scalars
+from replication.figures.theory.statement import At
 
 # numbers of components at which the constant is taken
 SIZES = (16, 256, 4096)
@@ -21,12 +22,12 @@ def features(setting: Setting) -> Arrays:
     return {"l/tails": np.array([hanson_wright(size) for size in SIZES]).T}
 
 
-def scalars(setting: Setting, features: Arrays, of_panel: pd.DataFrame) -> Scalars:
+def estimates(setting: Setting, features: Arrays, of_panel: pd.DataFrame, at: At) -> None:
     """The power of the number of components that the constant goes with, and the last constant."""
-    for name, values in zip(("independent", "dependent"), features["l/tails"], strict=True):
-        power = np.log(values[-1] / values[-2]) / np.log(SIZES[-1] / SIZES[-2])
-        yield TOGETHER, {f"lemma_3_{name}_power": power}
-        yield TOGETHER, {f"lemma_3_{name}_at_last": values[-1]}
+    for name, constants in zip(("independent", "dependent"), features["l/tails"], strict=True):
+        add = at(components=name)
+        add(q.tail_constant_power, np.array(SIZES), constants)
+        add(q.tail_constant_at_last, constants)
 
 
 def hanson_wright(size: int) -> tuple[float, float]:
