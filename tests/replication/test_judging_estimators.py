@@ -9,13 +9,11 @@ import pandas as pd
 import pytest
 from small import estimated
 
-from replication.families import experiments
 from replication.figures.rate_sweep import quantities as rate_sweep
 from replication.judging import estimators
 from replication.judging.estimators import (
     ESTIMATORS,
     Declared,
-    declared,
     estimators_table,
     every_estimate,
     rate_interval,
