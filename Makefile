@@ -44,7 +44,7 @@ endif
 PIP := PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help figures smoke test mutants lint format bench setup lock clean distclean FORCE
+.PHONY: help figures smoke test mutants lint format bench setup lock unlock clean distclean FORCE
 
 help: ## this list
 	@echo "usage: make [target] [NAME=value ...]"; echo
@@ -83,7 +83,7 @@ format: $(READY) ## mend what ruff and snakefmt can mend by themselves
 
 bench: $(READY) ## time the library against its alternatives (benchmarks/)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -q -s -o python_files="bench_*.py"
-	@for name in ntk training anil; do OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_$$name.py; done
+	@for name in ntk models premises training anil; do OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_$$name.py; done
 
 setup: $(READY) ## only make .venv
 	@echo "$(VENV) is ready"
@@ -91,6 +91,9 @@ setup: $(READY) ## only make .venv
 lock: ## resolve pyproject.toml anew into the lock and its two views (UPGRADE=1: newest versions)
 	@test -x .venv-lock/bin/uv || { python3 -m venv --clear .venv-lock && .venv-lock/bin/python -m pip install -qq uv; }
 	@.venv-lock/bin/python tools/lock.py --uv .venv-lock/bin/uv $(if $(UPGRADE),--upgrade)
+
+unlock: preset-exists $(READY) ## remove the locks of runs on other machines that were cut off
+	@$(BIN)/snakemake --cores 1 --unlock $(SNAKEMAKE_ARGS) $(CONFIG)
 
 clean: preset-exists ## remove results/PRESET and the tools' caches
 	@rm -rf 'results/$(PRESET)' .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks

@@ -51,7 +51,10 @@ rule readings:
 
 
 onstart:
+    # Snakemake has handlers of its own by now, and its locks
     STOPPED.watch()
+    if MARK is not None:
+        marks.hold(MARK, getattr(workflow.persistence, "_lockfile", {}).values())
     say_revision()
 
 

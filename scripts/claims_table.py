@@ -11,5 +11,5 @@ with job(snakemake):
         "inputs": {Path(path).stem: str(path) for path in snakemake.input.verdicts},
         "tables": by_kind(out.table),
     }
-    executed = run(snakemake.input.notebook, snakemake.log.notebook, parameters)
+    executed = run(snakemake.input.notebook, snakemake.log[0], parameters)
     keep(executed, out.ipynb, out.html, title=f"claims ({p.preset})")

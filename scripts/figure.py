@@ -20,7 +20,7 @@ with job(snakemake):
     }
     if tables := by_kind(out.get("table", [])):  # rule figure_with_table
         parameters["tables"] = tables
-    executed = run(snakemake.input.notebook, snakemake.log.notebook, parameters)
+    executed = run(snakemake.input.notebook, snakemake.log[0], parameters)
     keep(executed, out.ipynb, out.html, title=f"{p.figure} ({p.preset})")
     with atomic(out.caption) as temporary:
         verdicts = list(by_name["claims"].values())

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
         alpha_lim_polynomial,
         alpha_lim_split,
     )
-    from innerlr.models import OnlineAlpha, head_alpha, model_alpha
+    from innerlr.models import head_alpha, model_alpha
     from innerlr.moments import GramMoments, pooled_whitener
+    from innerlr.online import OnlineAlpha
     from innerlr.rows import RowMoments
 
     __version__: str
@@ -66,7 +67,8 @@ _GIVES = {
         "alpha_lim_polynomial",
         "alpha_lim_split",
     ),
-    "models": ("OnlineAlpha", "head_alpha", "model_alpha"),
+    "models": ("head_alpha", "model_alpha"),
+    "online": ("OnlineAlpha",),
     "moments": ("GramMoments", "pooled_whitener"),
     "rows": ("RowMoments",),
 }

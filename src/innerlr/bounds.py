@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from innerlr.checks import as_array, positive
+from innerlr.checks import Array, as_array, positive
 from innerlr.errors import InnerlrError
 from innerlr.estimators import alpha_lim
+from innerlr.traces import scaled, unit_of
 
 
 class AlphaBounds(NamedTuple):
@@ -59,18 +60,55 @@ def alpha_bounds(features: ArrayLike) -> AlphaBounds:
         (0.1111, 0.1123, 0.2)
     """
     phi = as_array(features, "features", ("tasks", "shots", "dim"))
-    n, k, d = phi.shape
-    variance = float(np.vdot(phi, phi)) / (n * k)
-    centre = alpha_lim(phi)
-    largest = float(np.linalg.norm(phi, ord=2, axis=(1, 2)).max() ** 2)
+    d, sums = phi.shape[2], BoundSums()
+    sums.add(phi)
+    lower, upper = sums.bounds()
     return AlphaBounds(
-        printed_lower=1 / (2 * d * variance),
-        printed_upper=d / (2 * variance),
-        printed_upper_appendix=d / variance,
-        lower=k / (2 * largest),
-        upper=d / (2 * variance),
-        alpha_lim=centre,
+        printed_lower=upper / d**2,
+        printed_upper=upper,
+        printed_upper_appendix=2 * upper,
+        lower=lower,
+        upper=upper,
+        alpha_lim=alpha_lim(phi),
     )
+
+
+class BoundSums:
+    """What Corollary 1 needs of features of any size, which may come in chunks."""
+
+    def __init__(self) -> None:
+        self.tasks = self.shots = self.dim = 0
+        self.squares = self.largest = self.unit = 0.0
+
+    def add(self, phi: Array) -> None:
+        """More tasks, (tasks, shots, dim)."""
+        n, self.shots, self.dim = phi.shape
+        unit = unit_of(phi)
+        phi = phi / unit if unit != 1 else phi
+        larger = max(unit, self.unit)
+        old, new = (self.unit / larger) ** 2, (unit / larger) ** 2
+        flipped = phi.swapaxes(1, 2)
+        gram = flipped @ phi if self.dim <= self.shots else phi @ flipped
+        largest = float(np.linalg.eigvalsh(gram).max())
+        self.squares = self.squares * old + float(np.vdot(phi, phi)) * new
+        self.largest = max(self.largest * old, largest * new)
+        self.tasks, self.unit = self.tasks + n, larger
+
+    def bounds(self) -> tuple[float, float]:
+        """Lower and upper: K / (2 lambda_S) and K d / (2 tr E G).
+
+        Raises:
+            InnerlrError: features all zero.
+        """
+        if not self.squares > 0:
+            raise InnerlrError(
+                "alpha_bounds: expected features above zero in size, got zeros alone. "
+                "Check the feature map."
+            )
+        variance = self.squares / (self.tasks * self.shots)
+        found = self.shots / (2 * self.largest), self.dim / (2 * variance)
+        lower, upper = (scaled(bound, (self.unit, self.unit), "alpha_bounds") for bound in found)
+        return lower, upper
 
 
 def heuristic_range(n_tasks: int, shots: int, dim: int, n_observations: int) -> tuple[float, float]:

@@ -12,27 +12,37 @@ from innerlr.errors import InnerlrError, nearest
 
 # what every check of an array returns
 Array = NDArray[np.float64]
+# How far from symmetric and from nonnegative a Gram matrix in float32 may be, relative to its
+# largest entry: its rounding of 1e-7, times a few rows.
+NO_GRAM = 1e-5
 
 
-def as_array(value: object, name: str, axes: Sequence[str], *, lift: bool = False) -> Array:
+def as_array(
+    value: object, name: str, axes: Sequence[str], *, lift: bool = False, start: int = 0
+) -> Array:
     """`value` as a float64 array with the given axes, none of them empty and all finite.
 
     Args:
-        value: anything numpy can read.
+        value: anything numpy can read, and PyTorch's tensors of any precision, with or without a
+            gradient.
         name: the argument's name, for the message.
         axes: the name of each axis, e.g. ``("tasks", "shots", "dim")``.
         lift: give an array that lacks just the first axis one of length 1.
+        start: index of its first entry along the first axis, where it is a part of something.
 
     Raises:
-        InnerlrError: not real numbers, another number of axes, an empty axis, NaN or infinity.
+        InnerlrError: not real numbers, masked entries, another number of axes, an empty axis, NaN
+            or infinity.
     """
     shape = f"({', '.join(axes)})"
     try:
-        raw = np.asarray(value)
+        raw = np.asarray(_plain(value, name))
         if raw.dtype.kind not in "buifO":
             raise TypeError(f"its entries are {raw.dtype}")
         array = raw.astype(np.float64, copy=False)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: torch, with a gradient
+    except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, InnerlrError):
+            raise
         raise InnerlrError(
             f"{name}: expected real numbers in an array of shape {shape}, got "
             f"{type(value).__name__} that cannot be read as float64 ({error}). "
@@ -52,16 +62,37 @@ def as_array(value: object, name: str, axes: Sequence[str], *, lift: bool = Fals
                 "At least one element is needed along every axis."
             )
     if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        first, *rest = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InnerlrError(
-            f"{name}: {array[where]} at index {where}; every entry must be finite. "
-            "Remove or repair those samples before estimating a learning rate."
+            f"{name}: {array[first, *rest]} at index {(first + start, *rest)}; every entry must be "
+            "finite. Remove or repair those samples before estimating a learning rate."
         )
     return array
 
 
+def _plain(value: object, name: str) -> object:
+    """What numpy would read wrongly or not at all, as plain arrays; the rest as it is."""
+    if isinstance(value, np.ma.MaskedArray):
+        if np.ma.is_masked(value):
+            raise InnerlrError(
+                f"{name}: {np.ma.count_masked(value)} entries are masked, which numpy reads as if "
+                "they were not. Leave out the tasks or samples that have them."
+            )
+        return value.data
+    if hasattr(value, "detach") and hasattr(value, "is_complex"):  # a tensor; torch is optional
+        tensor = value.detach().cpu()
+        return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+    if isinstance(value, list | tuple):
+        return [_plain(part, name) for part in value]
+    return value
+
+
 def as_chunks(
-    features: ArrayLike | Iterable[ArrayLike], name: str, *, fixed: Sequence[str]
+    features: ArrayLike | Iterable[ArrayLike],
+    name: str,
+    *,
+    fixed: Sequence[str],
+    shots: str = "shots",
 ) -> Iterator[Array]:
     """One array, or an iterator or list of arrays, as checked chunks (tasks, shots, dim).
 
@@ -69,8 +100,9 @@ def as_chunks(
         features: what the caller was given.
         name: the argument's name, for the message.
         fixed: which of "shots" and "dim" must not change from chunk to chunk.
+        shots: what that axis is called.
     """
-    axes = ("tasks", "shots", "dim")
+    axes = ("tasks", shots, "dim")
     if isinstance(features, list | tuple) and features and getattr(features[0], "ndim", 0) == 3:
         features = iter(features)
     if not isinstance(features, Iterator):
@@ -79,7 +111,11 @@ def as_chunks(
     first: dict[str, int] = {}
     for i, chunk in enumerate(features):
         array = as_array(chunk, f"{name}, chunk {i}", axes)
-        lengths = {axis: array.shape[axes.index(axis)] for axis in fixed}
+        lengths = {
+            axis: length
+            for axis, kind, length in zip(axes, ("tasks", "shots", "dim"), array.shape, strict=True)
+            if kind in fixed
+        }
         first = first or lengths
         if lengths != first:
             raise InnerlrError(
@@ -165,6 +201,34 @@ def square(value: object, name: str, axes: Sequence[str]) -> Array:
             "Give inner products of rows with the same rows."
         )
     return array
+
+
+def gram(value: object, name: str, axes: Sequence[str]) -> Array:
+    """Square matrices that inner products of rows can be: symmetric, without negative eigenvalue.
+
+    Raises:
+        InnerlrError: they are not.
+    """
+    matrices = square(value, name, axes)
+    size = np.abs(matrices).max((-2, -1), keepdims=True)
+    apart = np.abs(matrices - matrices.swapaxes(-2, -1)) > NO_GRAM * size
+    if apart.any():
+        where = tuple(int(i) for i in np.argwhere(apart)[0])
+        raise InnerlrError(
+            f"{name}: expected Gram matrices, which are symmetric, got {matrices[where]:g} at "
+            f"index {where} and another value across the diagonal. Give inner products of rows "
+            "with the same rows."
+        )
+    n = matrices.shape[-1]
+    try:
+        np.linalg.cholesky(matrices / np.where(size > 0, size, 1) + NO_GRAM * n**0.5 * np.eye(n))
+    except np.linalg.LinAlgError:
+        lowest = float(np.linalg.eigvalsh(matrices).min())
+        raise InnerlrError(
+            f"{name}: expected Gram matrices, which have no negative eigenvalue, got one of "
+            f"{lowest:g}. Give inner products of rows with the same rows, not distances."
+        ) from None
+    return matrices
 
 
 def symmetric(value: object, name: str, d: int) -> Array:

@@ -18,5 +18,7 @@ Init = Literal[
 # how a Gram matrix of tangent features is made; see innerlr.ntk and innerlr.empirical_ntk
 GramMethod = Literal["auto", "kinks", "blocked"]
 EmpiricalMethod = Literal["auto", "jacobian", "vector_products"]
-# see innerlr.models
+# how those of a task are made; see innerlr.deep
+ModelMethod = Literal["auto", "jacobian", "products", "probes"]
+# see innerlr.deep.losses
 LossName = Literal["mse", "cross_entropy", "binary_cross_entropy"]

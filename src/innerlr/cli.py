@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,32 +13,10 @@ from innerlr.errors import InnerlrError
 
 
 def _alpha(args: argparse.Namespace) -> int:
-    import numpy as np
+    from innerlr.from_file import estimate
 
-    from innerlr.bounds import alpha_bounds
-    from innerlr.estimators import alpha_est, alpha_lim, alpha_lim_split
-    from innerlr.io.files import load_arrays
-
-    arrays = load_arrays(args.file)
-    if "features" not in arrays:
-        raise InnerlrError(
-            f"{args.file}: no array 'features' (tasks, shots, dim); it holds "
-            f"{', '.join(arrays) or 'none'}."
-        )
-    features, query, steps = arrays["features"], arrays.get("query"), args.steps
-    if query is None:
-        name, value = "alpha_lim (3.3)", alpha_lim(features, steps=steps)
-    else:
-        name, value = "alpha_lim (H.6)", alpha_lim_split(features, query, steps=steps)
-    rows = {name + (f", {steps} steps" if steps != 1 else ""): value}
-    if query is None and steps == 1:  # what the others are for
-        bounds = alpha_bounds(features)
-        rows |= {"lower bound": bounds.lower, "upper bound": bounds.upper}
-        if np.ptp(features) > 0:
-            rows["alpha_est (H.15)"] = alpha_est(features)
-    for name, value in rows.items():
-        print(f"{name:25s} {value:.6g}")
-    print("Rates of a loss without 1/2; double them for one with 1/2.")
+    for line in estimate(args.file, steps=args.steps, h15=args.h15):
+        print(line, flush=True)
     return 0
 
 
@@ -80,9 +59,17 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
 
     alpha = commands.add_parser("alpha", help="estimate a learning rate from your features")
-    alpha.add_argument("file", help=".npy of features (tasks, shots, dim), or .npz with `features`")
+    alpha.add_argument(
+        "file",
+        help=".npy of features (tasks, shots, dim), or .npz with `features` and perhaps `query`",
+    )
     alpha.add_argument(
         "--steps", type=int, default=1, help="of the inner loop; default %(default)d"
+    )
+    alpha.add_argument(
+        "--h15",
+        action="store_true",
+        help="also the paper's (H.15), for models with more parameters than samples",
     )
     alpha.set_defaults(run=_alpha)
 
@@ -111,11 +98,17 @@ def run(top: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> int:
         argv: arguments; those of the process if None.
 
     Returns:
-        0 on success, 1 where a check found differences, 2 on bad input, with one line that says so.
+        0 on success, or where nobody reads on, 1 where a check found differences, 2 on bad input,
+        with one line that says so.
     """
     args = top.parse_args(argv)
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # who reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (InnerlrError, OSError) as error:
         if args.debug:
             raise

@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike
 
 from innerlr.checks import choice, positive
 from innerlr.choices import EmpiricalMethod
+from innerlr.deep.adapted import Adapted
+from innerlr.deep.linearised import Linearised
+from innerlr.deep.tasks import Task
 from innerlr.errors import InnerlrError
 
 if TYPE_CHECKING:
@@ -25,16 +28,17 @@ def empirical_gram(
     """Gram of the tangent features of any PyTorch model, at its present parameters.
 
     The model is called on one sample at a time (as a batch of one), so put layers whose output
-    depends on the batch into evaluation mode. Precision and device are the model's.
+    depends on the batch into evaluation mode. Precision and device are the model's. Nothing of the
+    model is changed.
 
     Args:
         model: torch.nn.Module; all its parameters that require gradients count.
         x: (n, ...), inputs.
         x2: (n2, ...), inputs of the columns; None for x itself.
-        method: jacobian (Jacobians of `block` samples at a time, contracted: memory
+        method: jacobian (gradients of `block` samples at a time, contracted: memory
             O(block outputs parameters)), vector_products (a backward and a forward product for
-            each output: memory O(block^2 parameters), no Jacobian), or auto: jacobian up to 16
-            outputs.
+            each output: memory O(block activations + parameters), no Jacobian), or auto: jacobian
+            up to 16 outputs.
         block: samples at a time.
 
     Returns:
@@ -44,70 +48,86 @@ def empirical_gram(
         InnerlrError: no parameters, empty or non-finite inputs, inputs the model does not take.
     """
     import torch
-    from torch.func import functional_call, jacrev, jvp, vjp, vmap
 
     choice(method, "method", get_args(EmpiricalMethod))
     size = positive(block, "block", integer=True)
-    trained = {k: p.detach() for k, p in model.named_parameters() if p.requires_grad}
-    if not trained:
-        raise InnerlrError(
-            "model: expected parameters that require gradients, got none. "
-            "Tangent features are gradients with respect to them."
-        )
-    fixed = {k: p.detach() for k, p in model.named_parameters() if not p.requires_grad}
-    fixed |= {k: b.clone() for k, b in model.named_buffers()}  # training mode writes into them
-    like = next(iter(trained.values()))
-
-    def inputs(value: ArrayLike | Tensor, name: str) -> Tensor:
-        tensor = torch.as_tensor(value, dtype=like.dtype, device=like.device)
-        if tensor.ndim == 0 or tensor.numel() == 0 or not torch.isfinite(tensor).all():
+    adapted = Adapted(model)
+    for layer_name, layer in adapted.view.model.named_modules():
+        if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm) and layer.training:
             raise InnerlrError(
-                f"{name}: expected at least one finite input, got shape {tuple(tensor.shape)}"
-                f"{'' if tensor.numel() == 0 else ' with NaN or infinity'}. "
-                "Give samples along the first axis."
+                f"model: expected {type(layer).__name__} {layer_name!r} in evaluation mode, got "
+                "training mode, where it normalises by the samples of a batch, here one. "
+                "Call model.eval()."
             )
-        return tensor
-
-    rows = inputs(x, "x")
-    columns = rows if x2 is None else inputs(x2, "x2")
-
-    def output(parameters: dict[str, Tensor], sample: Tensor) -> Tensor:
-        return functional_call(model, (parameters, fixed), (sample[None],)).reshape(-1)
-
-    def gradient(sample: Tensor) -> Tensor:
-        return vjp(lambda p: output(p, sample), trained)[0]
-
-    try:
-        outputs = len(gradient(rows[0]))
-        gradient(columns[0])
-    except (RuntimeError, TypeError, IndexError, ValueError, AttributeError) as error:
-        raise InnerlrError(
-            f"x: the model cannot take a sample of shape {tuple(rows.shape[1:])} by itself "
-            f"({str(error).splitlines()[0]}). Give inputs of the shape that the model was made "
-            "for, one tensor as output, and layers such as batch norm in evaluation mode."
-        ) from error
-
-    def jacobians(part: Tensor) -> Tensor:
-        parts = vmap(jacrev(output), (None, 0))(trained, part).values()
-        return torch.cat([j.flatten(2) for j in parts], dim=2)  # (block, outputs, parameters)
-
-    def pair(a: Tensor, b: Tensor) -> Tensor:
-        back = vjp(lambda p: output(p, b), trained)[1]
-
-        def column(direction: Tensor) -> Tensor:
-            return jvp(lambda p: output(p, a), (trained,), back(direction))[1]
-
-        return vmap(column, out_dims=1)(torch.eye(outputs, dtype=like.dtype, device=like.device))
-
+    rows = _inputs(adapted.view.model, x, "x")
+    columns = rows if x2 is None else _inputs(adapted.view.model, x2, "x2")
+    with adapted.opened():
+        outputs = _one(adapted, rows[0], "x").outputs
     products = method == "vector_products" or (method == "auto" and outputs > 16)
-    result = like.new_empty((len(rows), len(columns), outputs, outputs))
-    for j in range(0, len(columns), size):
-        right = columns[j : j + size] if products else jacobians(columns[j : j + size])
-        for i in range(0, len(rows), size):
-            left = rows[i : i + size]
-            if products:
-                cell = vmap(vmap(pair, (None, 0)), (0, None))(left, right)
-            else:
-                cell = torch.einsum("nap,mbp->nmab", jacobians(left), right)
+
+    def jacobians(part: Tensor, name: str) -> Tensor:
+        parts = []
+        for sample in part:
+            with adapted.opened():
+                made = _one(adapted, sample, name)
+                parts.append(made.rows(0, made.outputs, outputs))
+        return torch.stack(parts)  # (block, outputs, parameters)
+
+    like = next(adapted.view.model.parameters())
+    result = like.new_empty((len(rows), len(columns), outputs, outputs), requires_grad=False)
+    for i in range(0, len(rows), size):
+        left = rows[i : i + size]
+        if products:
+            result[i : i + size] = _by_products(adapted, left, columns, outputs)
+            continue
+        mine = jacobians(left, "x")
+        for j in range(i if x2 is None else 0, len(columns), size):
+            same = x2 is None and i == j
+            theirs = mine if same else jacobians(columns[j : j + size], "x2")
+            cell = torch.einsum("nap,mbp->nmab", mine, theirs)
             result[i : i + size, j : j + size] = cell
+            if x2 is None:
+                result[j : j + size, i : i + size] = cell.permute(1, 0, 3, 2)
     return result[:, :, 0, 0] if outputs == 1 else result
+
+
+def _inputs(model: nn.Module, value: ArrayLike | Tensor, name: str) -> Tensor:
+    import torch
+
+    like = next(iter(model.parameters()), torch.empty(0))
+    tensor = torch.as_tensor(value, device=like.device).detach()
+    if tensor.is_floating_point():
+        tensor = tensor.to(like.dtype)
+    if tensor.ndim == 0 or tensor.numel() == 0 or not torch.isfinite(tensor).all():
+        raise InnerlrError(
+            f"{name}: expected at least one finite input, got shape {tuple(tensor.shape)}"
+            f"{'' if tensor.numel() == 0 else ' with NaN or infinity'}. "
+            "Give samples along the first axis."
+        )
+    return tensor
+
+
+def _one(adapted: Adapted, sample: Tensor, name: str) -> Linearised:
+    """The Jacobian at one sample; parameters that it does not depend on may matter to others."""
+    task = Task(sample[None], None, (name, name))
+    return adapted.linearised(task, restricted=False).support
+
+
+def _by_products(adapted: Adapted, left: Tensor, columns: Tensor, outputs: int) -> Tensor:
+    """J_a J_b' from J_b'e and J_a times it, (block, n2, outputs, outputs)."""
+    with adapted.opened():
+        mine = [_one(adapted, sample, "x") for sample in left]
+        made = left.new_empty((len(left), len(columns), outputs, outputs), dtype=mine[0].flat.dtype)
+        for j, sample in enumerate(columns):
+            column = _one(adapted, sample, "x2")
+            for b in range(outputs):
+                pulled = column.pull(column.unit(b))
+                for i, one in enumerate(mine):
+                    try:
+                        made[i, j, :, b] = one.push(pulled)
+                    except (RuntimeError, NotImplementedError) as error:
+                        raise InnerlrError(
+                            "x: PyTorch has no second derivatives of this model, which "
+                            "vector_products need. Use method='jacobian'."
+                        ) from error
+    return made

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from innerlr.checks import as_array, positive, same_length, square
+from innerlr.checks import as_array, positive, same_length
+from innerlr.checks import gram as checked
 
 
 class EntryMoments(NamedTuple):
@@ -51,7 +52,7 @@ def entry_statistics(
         dim: d.
     """
     sums = as_array(row_sums, "row_sums", ("n",))
-    g = square(gram, "gram", ("n", "n"))
+    g = checked(gram, "gram", ("n", "n"))
     same_length(g, sums, ("gram", "row_sums"), 0, "n")
     d, n, squares = positive(dim, "dim", integer=True), len(sums), float(np.vdot(g, g))
 

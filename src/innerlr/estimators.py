@@ -6,16 +6,17 @@ All rates are for a loss without the factor 1/2 (the paper's): a step is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from innerlr.checks import Array, as_array, as_chunks, positive, same_length, symmetric
 from innerlr.errors import InnerlrError
-from innerlr.modes import alpha_lim_modes, alpha_lim_split_gram
+from innerlr.modes import alpha_lim_modes, gram_modes
 from innerlr.rows import RowMoments
-from innerlr.traces import alpha_lim_traces
+from innerlr.traces import Traces, alpha_lim_traces, scaled, unit_of
 
 
 def alpha_lim(
@@ -50,20 +51,21 @@ def alpha_lim(
         >>> alpha_lim(np.ones((1, 4, 1)))  # one feature, always 1: K K^2 / (2 K^3)
         0.5
     """
-    second = third = 0.0
-    shots = 0
+    shots, traces = 0, Traces()
     weight: Array | None = None
     modes: list[tuple[Array, Array]] = []
-    for phi in as_chunks(features, "features", fixed=("shots", "dim")):
-        shots, d = phi.shape[1:]
+    for given in as_chunks(features, "features", fixed=("shots", "dim")):
+        shots, d = given.shape[1:]
         if task_covariance is not None and weight is None:
             weight = symmetric(task_covariance, "task_covariance", d)
         if steps != 1:
-            _, lengths, axes = np.linalg.svd(phi, full_matrices=False)
+            _, lengths, axes = np.linalg.svd(given, full_matrices=False)
             values = lengths**2
             spread = 1.0 if weight is None else ((axes @ weight) * axes).sum(-1)  # v_i' S v_i
             modes.append((values.ravel(), (values * spread).ravel()))
             continue
+        unit = unit_of(given)
+        phi = given / unit if unit != 1 else given
         if weight is not None:
             gram = phi @ phi.swapaxes(1, 2)  # tr(S G^2) = tr(Phi S Phi' Phi Phi')
             left = (phi @ weight) @ phi.swapaxes(1, 2)
@@ -71,17 +73,16 @@ def alpha_lim(
             flipped = phi.swapaxes(1, 2)
             gram = flipped @ phi if d <= shots else phi @ flipped
             left = gram
-        second += float(np.vdot(left, gram))
-        third += float(np.vdot(left, gram @ gram))
+        traces.add(float(np.vdot(left, gram)), float(np.vdot(left, gram @ gram)), unit)
     if modes:
         eigenvalues, weights = (np.concatenate(parts) for parts in zip(*modes, strict=True))
         return alpha_lim_modes(shots, eigenvalues, weights, steps=steps)
-    return alpha_lim_traces(shots, second, third, "alpha_lim")
+    return traces.alpha_lim(shots, "alpha_lim")
 
 
 def alpha_lim_split(
-    support: ArrayLike,
-    query: ArrayLike,
+    support: ArrayLike | Iterable[ArrayLike],
+    query: ArrayLike | Iterable[ArrayLike],
     *,
     task_covariance: ArrayLike | None = None,
     steps: int = 1,
@@ -92,8 +93,9 @@ def alpha_lim_split(
                                    {2 \operatorname{tr} E[G_u G_t G_u]}
 
     Args:
-        support: (tasks, k1, dim), u: the samples of the inner step.
-        query: (tasks, k2, dim), t: the samples of the outer loss.
+        support: (tasks, k1, dim), u: the samples of the inner step; or an iterator (or list) of
+            such chunks.
+        query: (tasks, k2, dim), t: the samples of the outer loss; or chunks of the same tasks.
         task_covariance: (dim, dim) or None for isotropic task optima.
         steps: of the inner loop; above 1 for isotropic task optima alone.
 
@@ -111,27 +113,56 @@ def alpha_lim_split(
         >>> alpha_lim_split(support, query)  # G_u = 4, G_t = 18: k1 G_u G_t / (2 G_u^2 G_t)
         0.5
     """
-    phi_u = as_array(support, "support", ("tasks", "k1", "dim"))
-    phi_t = as_array(query, "query", ("tasks", "k2", "dim"))
-    same_length(phi_u, phi_t, ("support", "query"), 0, "tasks")
-    same_length(phi_u, phi_t, ("support", "query"), 2, "dim")
-    cross = phi_t @ phi_u.swapaxes(1, 2)  # (tasks, k2, k1): tr G_u G_t = |Phi_t Phi_u'|^2
-    if steps != 1:
-        if task_covariance is not None:
-            raise InnerlrError(
-                f"task_covariance: expected None with {steps} inner steps on a split, for which "
-                "there is no form with a covariance. Leave it out, or give steps=1."
-            )
-        return alpha_lim_split_gram(phi_u @ phi_u.swapaxes(1, 2), cross, steps=steps)
-    if task_covariance is None:
-        second = float(np.vdot(cross, cross))
-        third = float(np.vdot(cross @ phi_u, cross @ phi_u))
-    else:
-        weight = symmetric(task_covariance, "task_covariance", phi_u.shape[2])
+    if steps != 1 and task_covariance is not None:
+        raise InnerlrError(
+            f"task_covariance: expected None with {steps} inner steps on a split, for which "
+            "there is no form with a covariance. Leave it out, or give steps=1."
+        )
+    shots, traces = 0, Traces()
+    weight: Array | None = None
+    modes: list[tuple[Array, Array]] = []
+    for phi_u, phi_t in _split_chunks(support, query):
+        shots = phi_u.shape[1]
+        if steps != 1:
+            cross = phi_t @ phi_u.swapaxes(1, 2)
+            modes.append(gram_modes(phi_u @ phi_u.swapaxes(1, 2), cross))
+            continue
+        unit, other = unit_of(phi_u), unit_of(phi_t)
+        phi_u, phi_t = (p / u if u != 1 else p for p, u in ((phi_u, unit), (phi_t, other)))
+        cross = phi_t @ phi_u.swapaxes(1, 2)  # (tasks, k2, k1): tr G_u G_t = |Phi_t Phi_u'|^2
         adapted = cross @ phi_u  # Phi_t G_u
-        second = float(np.vdot(phi_t @ weight, adapted))
-        third = float(np.vdot(adapted @ weight, adapted))
-    return alpha_lim_traces(phi_u.shape[1], second, third, "alpha_lim_split")
+        if task_covariance is None:
+            second, third = float(np.vdot(cross, cross)), float(np.vdot(adapted, adapted))
+        else:
+            if weight is None:
+                weight = symmetric(task_covariance, "task_covariance", phi_u.shape[2])
+            second = float(np.vdot(phi_t @ weight, adapted))
+            third = float(np.vdot(adapted @ weight, adapted))
+        traces.add(second, third, unit, other)
+    if modes:
+        eigenvalues, weights = (np.concatenate(parts) for parts in zip(*modes, strict=True))
+        return alpha_lim_modes(shots, eigenvalues, weights, steps=steps)
+    return traces.alpha_lim(shots, "alpha_lim_split")
+
+
+def _split_chunks(
+    support: ArrayLike | Iterable[ArrayLike], query: ArrayLike | Iterable[ArrayLike]
+) -> Iterator[tuple[Array, Array]]:
+    """Chunks of both, of the same tasks."""
+    fixed = ("shots", "dim")
+    both = (
+        as_chunks(support, "support", fixed=fixed, shots="k1"),
+        as_chunks(query, "query", fixed=fixed, shots="k2"),
+    )
+    for phi_u, phi_t in zip_longest(*both):
+        if phi_u is None or phi_t is None:
+            short = "support" if phi_u is None else "query"
+            raise InnerlrError(
+                f"support and query: {short} has fewer chunks. Both must have the same tasks."
+            )
+        same_length(phi_u, phi_t, ("support", "query"), 0, "tasks")
+        same_length(phi_u, phi_t, ("support", "query"), 2, "dim")
+        yield phi_u, phi_t
 
 
 def alpha_lim_iid_rows(shots: int, nodes: ArrayLike, weights: ArrayLike) -> float:
@@ -157,7 +188,10 @@ def alpha_lim_iid_rows(shots: int, nodes: ArrayLike, weights: ArrayLike) -> floa
         >>> alpha_lim_iid_rows(1, [[1.0, 0.0], [0.0, 2.0]], [0.5, 0.5])  # (1 + 16) / (2 (1 + 64))
         0.13076923076923078
     """
-    return RowMoments.from_quadrature(nodes, weights).alpha_lim(shots)
+    y = as_array(nodes, "nodes", ("nodes", "dim"))
+    unit = unit_of(y)
+    rate = RowMoments.from_quadrature(y / unit, weights).alpha_lim(shots)
+    return scaled(rate, (unit, unit), "alpha_lim_iid_rows")
 
 
 def alpha_lim_iid_entries(shots: int, dim: int, moments: ArrayLike) -> float:
@@ -269,11 +303,42 @@ def alpha_est(features: ArrayLike) -> float:
         >>> alpha_est([[[1.0], [-1.0]], [[1.0], [-1.0]]])  # N = K = 2, entries of variance 1
         0.125
     """
-    phi = as_array(features, "features", ("tasks", "shots", "dim"))
-    variance = float(phi.var())
-    if phi.min() == phi.max():  # rounding leaves a variance above 0
-        raise InnerlrError(
-            f"features: expected entries that differ, got {phi.flat[0]:g} everywhere: their "
-            "variance is zero and (H.15) has no value. Check the feature map."
-        )
-    return 1 / (2 * phi.shape[0] * phi.shape[1] * variance)
+    sums = EntrySums()
+    sums.add(as_array(features, "features", ("tasks", "shots", "dim")))
+    return sums.alpha_est()
+
+
+class EntrySums:
+    """What (H.15) needs of features of any size, which may come in chunks."""
+
+    def __init__(self) -> None:
+        self.rows = self.count = 0
+        self.mean = self.variance = self.unit = 0.0
+        self.low, self.high = np.inf, -np.inf
+
+    def add(self, phi: Array) -> None:
+        """More tasks, (tasks, shots, dim)."""
+        self.low, self.high = min(self.low, phi.min()), max(self.high, phi.max())
+        unit = max(unit_of(phi), self.unit)
+        phi, old = (phi / unit if unit != 1 else phi), self.unit / unit
+        n, total = phi.size, self.count + phi.size
+        share, apart = n / total, float(phi.mean()) - self.mean * old
+        pooled = (1 - share) * self.variance * old**2 + share * float(phi.var())
+        self.variance = pooled + apart**2 * share * (1 - share)
+        self.mean = self.mean * old + apart * share
+        self.rows, self.count = self.rows + phi.shape[0] * phi.shape[1], total
+        self.unit = unit
+
+    def alpha_est(self) -> float:
+        """(H.15).
+
+        Raises:
+            InnerlrError: all entries are equal.
+        """
+        if self.low == self.high:  # rounding leaves a variance above 0
+            raise InnerlrError(
+                f"features: expected entries that differ, got {self.low:g} everywhere: their "
+                "variance is zero and (H.15) has no value. Check the feature map."
+            )
+        rate = 1 / (2 * self.rows * self.variance)
+        return scaled(rate, (self.unit, self.unit), "alpha_est")

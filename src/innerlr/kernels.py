@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from innerlr.checks import as_array, positive, same_length, square
+from innerlr.checks import as_array, positive, same_length
+from innerlr.checks import gram as checked
 from innerlr.errors import InnerlrError
-from innerlr.traces import alpha_lim_traces
+from innerlr.traces import alpha_lim_traces, scaled, unit_of
 
 
 def alpha_lim_kernel(shots: int, gram: ArrayLike, weights: ArrayLike) -> float:
@@ -25,14 +26,17 @@ def alpha_lim_kernel(shots: int, gram: ArrayLike, weights: ArrayLike) -> float:
         The learning rate, of a loss without 1/2.
 
     Raises:
-        InnerlrError: disagreeing shapes, weights that are negative or do not sum to 1.
+        InnerlrError: disagreeing shapes, a matrix that is no Gram, weights that are negative or do
+            not sum to 1.
 
     Example:
         >>> alpha_lim_kernel(4, [[1.0]], [1.0])  # one feature, always 1
         0.5
     """
     k = positive(shots, "shots", integer=True)
-    g = square(gram, "gram", ("nodes", "nodes"))
+    g = checked(gram, "gram", ("nodes", "nodes"))
+    unit = unit_of(g)
+    g = g / unit
     w = as_array(weights, "weights", ("nodes",))
     same_length(g, w, ("gram", "weights"), 0, "nodes")
     if w.min() < 0 or abs(w.sum() - 1) > 1e-6:
@@ -47,4 +51,5 @@ def alpha_lim_kernel(shots: int, gram: ArrayLike, weights: ArrayLike) -> float:
     third = k * float(w @ diagonal**3) + 3 * k * (k - 1) * float(diagonal @ pairs)
     if k > 2:
         third += k * (k - 1) * (k - 2) * float(np.vdot(b @ b, b))
-    return alpha_lim_traces(k, second, third, "alpha_lim_kernel")
+    alpha = alpha_lim_traces(k, second, third, "alpha_lim_kernel")
+    return scaled(alpha, (unit,), "alpha_lim_kernel")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from innerlr.checks import Array, as_array, positive, same_length, square
+from innerlr.checks import NO_GRAM, Array, as_array, gram, positive, same_length
 from innerlr.errors import InnerlrError
-from innerlr.traces import alpha_lim_traces
+from innerlr.traces import alpha_lim_traces, scaled, unit_of
 
 
 def alpha_lim_modes(
@@ -54,7 +54,10 @@ def alpha_lim_modes(
             "rate minimises the risk. Check that not all features are zero."
         )
     largest = modes[seen].max()
-    ratio, slope = modes[seen] / largest, q[seen] * modes[seen]
+    with np.errstate(over="ignore"):
+        ratio, slope = modes[seen] / largest, q[seen] * modes[seen]
+    if not 0 < slope.sum() < np.inf:  # of features far from 1
+        slope = ratio * (q[seen] / q[seen].max())
     slope = slope / slope.sum()
 
     def falling(x: float) -> float:  # its sign is minus the derivative's, x = 2 alpha l_max / K
@@ -80,17 +83,20 @@ def alpha_lim_gram(grams: ArrayLike, *, steps: int = 1) -> float:
         The learning rate, of a loss without 1/2.
 
     Raises:
-        InnerlrError: not square matrices, NaN, features all zero.
+        InnerlrError: matrices that are no Gram, NaN, features all zero.
 
     Example:
         >>> import numpy as np
         >>> alpha_lim_gram(np.ones((1, 4, 4)))  # one feature, always 1
         0.5
     """
-    g = square(grams, "grams", ("tasks", "shots", "shots"))
+    g = gram(grams, "grams", ("tasks", "shots", "shots"))
     if steps == 1:
+        unit = unit_of(g)
+        g = g / unit if unit != 1 else g
         second, third = float(np.vdot(g, g)), float(np.vdot(g @ g, g))
-        return alpha_lim_traces(g.shape[1], second, third, "alpha_lim_gram")
+        alpha = alpha_lim_traces(g.shape[1], second, third, "alpha_lim_gram")
+        return scaled(alpha, (unit,), "alpha_lim_gram")
     modes = np.linalg.eigvalsh(g).ravel()
     return alpha_lim_modes(g.shape[1], modes, modes, steps=steps)
 
@@ -107,20 +113,23 @@ def alpha_lim_split_gram(support: ArrayLike, cross: ArrayLike, *, steps: int = 1
         The learning rate, of a loss without 1/2.
 
     Raises:
-        InnerlrError: disagreeing shapes, NaN, features all zero.
+        InnerlrError: disagreeing shapes, a support that is no Gram, NaN, features all zero.
 
     Example:
         >>> import numpy as np
         >>> alpha_lim_split_gram(np.ones((1, 4, 4)), 3 * np.ones((1, 2, 4)))
         0.5
     """
-    g = square(support, "support", ("tasks", "k1", "k1"))
+    g = gram(support, "support", ("tasks", "k1", "k1"))
     k = as_array(cross, "cross", ("tasks", "k2", "k1"))
     same_length(g, k, ("support", "cross"), 0, "tasks")
     same_length(g, k, ("support", "cross"), 2, "k1")
     if steps == 1:
+        unit, other = unit_of(g), unit_of(k)
+        g, k = g / unit, k / other
         second, third = float(np.vdot(k, k)), float(np.vdot(k @ g, k))
-        return alpha_lim_traces(k.shape[2], second, third, "alpha_lim_split_gram")
+        alpha = alpha_lim_traces(k.shape[2], second, third, "alpha_lim_split_gram")
+        return scaled(alpha, (unit,), "alpha_lim_split_gram")
     return alpha_lim_modes(k.shape[2], *gram_modes(g, k), steps=steps)
 
 
@@ -151,11 +160,20 @@ def alpha_pooled(eigenvalues: ArrayLike) -> float:
         The learning rate, of a loss without 1/2.
 
     Raises:
-        InnerlrError: NaN, eigenvalues all zero.
+        InnerlrError: NaN, eigenvalues below zero or all zero.
 
     Example:
         >>> alpha_pooled([4.0, 0.0, 0.0, 0.0])
         0.5
     """
     s = as_array(eigenvalues, "eigenvalues", ("n",))
-    return alpha_lim_traces(len(s), float((s**2).sum()), float((s**3).sum()), "alpha_pooled")
+    lowest = float(s.min())
+    if lowest < -NO_GRAM * np.abs(s).max():
+        raise InnerlrError(
+            f"eigenvalues: expected those of a Gram matrix, at or above 0, got {lowest:g}. "
+            "Give eigenvalues of Psi Psi'."
+        )
+    unit = unit_of(s)
+    s = s / unit
+    alpha = alpha_lim_traces(len(s), float((s**2).sum()), float((s**3).sum()), "alpha_pooled")
+    return scaled(alpha, (unit,), "alpha_pooled")

@@ -52,7 +52,7 @@ class Stages(ABC):
 
     @abstractmethod
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        """Tidy scalars: columns panel, seed, quantity, value; judged by the claims."""
+        """Tidy scalars for the claims: a table of :class:`replication.quantity.Estimates`."""
 
     def rng(self, *cell: int) -> np.random.Generator:
         """The generator of one cell."""
@@ -142,14 +142,6 @@ def sheet_row(cell: dict[str, Any], law: LawSection, draws: Array) -> dict[str, 
         "variance_exact": exact.moment(2) - mean**2,
         "digest": hashlib.sha256(np.ascontiguousarray(draws).tobytes()).hexdigest()[:16],
     }
-
-
-def long(panel: str, seed: int, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of an estimates table."""
-    return [
-        {"panel": panel, "seed": seed, "quantity": key, "value": float(value)}
-        for key, value in values.items()
-    ]
 
 
 def prefixed(cell: str, sums: GramMoments) -> Arrays:

@@ -52,8 +52,6 @@ def as_estimates(frame: pd.DataFrame, source: str | Path) -> pd.DataFrame:
     Raises:
         InnerlrError: columns are missing.
     """
-    if "interval" not in frame:  # its family has not registered its quantities yet
-        return frame
     _check(frame, source)
     method = frame.interval.astype(object).fillna("").astype(str)
     return frame.astype({"seed": "Int64"}).assign(interval=method)
@@ -62,6 +60,8 @@ def as_estimates(frame: pd.DataFrame, source: str | Path) -> pd.DataFrame:
 def places(estimates: pd.DataFrame, quantity: Quantity[Any]) -> list[tuple[str, dict[str, Any]]]:
     """Where a quantity was measured: panels, and values of the keys that it varies by."""
     rows = estimates[estimates.quantity == quantity.name]
+    if rows.empty:
+        return []
     distinct = rows[["panel", *quantity.by]].drop_duplicates()
     return [(str(panel), dict(zip(quantity.by, at, strict=True))) for panel, *at in distinct.values]
 

@@ -12,11 +12,16 @@ import innerlr
 from innerlr import GramMoments, InnerlrError
 from innerlr.errors import nearest
 from innerlr.features import GaussianBasis, RandomMatrix
+from innerlr.kernels import alpha_lim_kernel
+from innerlr.modes import alpha_lim_gram, alpha_lim_split_gram, alpha_pooled
 
 GOOD = np.random.default_rng(0).normal(size=(6, 5, 3))
 NAN = GOOD.copy()
 NAN[2, 1, 0] = np.nan
 TARGETS = GOOD @ np.ones(3)
+MASKED = np.ma.masked_array(GOOD.copy(), mask=False)
+MASKED[4] = np.ma.masked
+DISTANCES = np.linalg.norm(GOOD[:, :, None] - GOOD[:, None], axis=-1)
 
 
 class WithGradient:
@@ -65,9 +70,49 @@ CASES: dict[str, tuple[Callable[[], object], list[str]]] = {
         lambda: innerlr.alpha_lim(iter([GOOD, NAN])),
         ["features, chunk 1", "nan", "(2, 1, 0)"],
     ),
-    "overflow": (
-        lambda: innerlr.alpha_lim(GOOD * 1e60),
-        ["alpha_lim", "finite third moment", "rescale"],
+    "a rate too small for float64": (
+        lambda: innerlr.alpha_lim(GOOD * 1e200),
+        ["alpha_lim", "float64 holds", "another unit"],
+    ),
+    "moments of huge features": (
+        lambda: moments(GOOD * 1e60),
+        ["update", "features", "1e40", "Divide"],
+    ),
+    "moments of huge targets": (
+        lambda: moments(GOOD, TARGETS * 1e-60),
+        ["update", "targets", "1e-40", "Divide"],
+    ),
+    "masked entries": (
+        lambda: innerlr.alpha_lim(MASKED),
+        ["features", "15 entries are masked", "Leave out"],
+    ),
+    "masked tasks in a list": (
+        lambda: innerlr.alpha_est(list(MASKED)),
+        ["features", "15 entries are masked", "Leave out"],
+    ),
+    "distances in the place of Grams": (
+        lambda: alpha_lim_gram(DISTANCES),
+        ["grams", "no negative eigenvalue", "not distances"],
+    ),
+    "features in the place of Grams": (
+        lambda: alpha_lim_gram(GOOD[:, :3]),
+        ["grams", "symmetric", "index (0, 0, 1)", "same rows"],
+    ),
+    "a support that is no Gram": (
+        lambda: alpha_lim_split_gram(-np.ones((2, 3, 3)), np.ones((2, 4, 3))),
+        ["support", "negative eigenvalue", "-3"],
+    ),
+    "a kernel that is none": (
+        lambda: alpha_lim_kernel(3, [[0.0, 1.0], [1.0, 0.0]], [0.5, 0.5]),
+        ["gram", "negative eigenvalue"],
+    ),
+    "negative eigenvalues": (
+        lambda: alpha_pooled([1.0, -0.5]),
+        ["eigenvalues", "at or above 0", "-0.5"],
+    ),
+    "chunks of fewer tasks": (
+        lambda: innerlr.alpha_lim_split(iter([GOOD, GOOD]), iter([GOOD])),
+        ["support and query", "query has fewer chunks"],
     ),
     "all zero": (lambda: innerlr.alpha_lim(GOOD * 0), ["zero"]),
     "constant entries": (lambda: innerlr.alpha_est(GOOD * 0 + 1), ["features", "differ"]),

@@ -17,7 +17,12 @@ from innerlr.io.files import digest, load_arrays, read_table
         ("gone.npz", None, "no such file"),
         ("text.txt", b"x", "expected a .npz or .npy"),
         ("broken.npz", b"PK\x03\x04 broken", "cannot read"),
-        ("pickled.npy", None, "cannot read"),
+        ("pickled.npy", None, "'features' holds Python objects"),
+        ("header.npy", b"\x93NUMPY\x01\x00\x06\x00{'a': ", "its header is damaged"),
+        ("short.npy", None, r"its header says 96 bytes of shape \(3, 4\), it has 95"),
+        ("huge.npy", None, r"its header says .* bytes of shape"),
+        ("negative.npy", None, r"shape \(-1, 4\)"),
+        ("magic.npy", b"PK", "cannot read"),
     ],
 )
 def test_unreadable_arrays_are_one_clear_error(
@@ -27,6 +32,13 @@ def test_unreadable_arrays_are_one_clear_error(
         (tmp_path / name).write_bytes(content)
     if name == "pickled.npy":
         np.save(tmp_path / name, np.array([{}], dtype=object), allow_pickle=True)
+    if name in ("short.npy", "huge.npy", "negative.npy"):
+        np.save(tmp_path / name, np.ones((3, 4)))
+        data = (tmp_path / name).read_bytes()
+        said = {"huge.npy": b"(99999999999, 4)", "negative.npy": b"(-1, 4)"}
+        header = data[:128].replace(b"(3, 4)", said.get(name, b"(3, 4)"))
+        header = header.rstrip()[:127].ljust(127) + b"\n"
+        (tmp_path / name).write_bytes(header + data[128:-1])
     with pytest.raises(InnerlrError, match=part) as error:
         load_arrays(tmp_path / name)
     assert name in str(error.value)

@@ -57,7 +57,7 @@ def test_a_linear_model_has_the_features_it_is_given(steps: int, head: bool) -> 
     assert model_alpha(model, support, **given) == pytest.approx(
         alpha_lim(support.numpy(), steps=steps), rel=SAME
     )
-    split = model_alpha(model, list(zip(support, query, strict=True)), **given)
+    split = model_alpha(model, support, query, **given)
     expected = alpha_lim_split(support.numpy(), query.numpy(), steps=steps)
     assert split == pytest.approx(expected, rel=SAME)
 
@@ -82,8 +82,7 @@ def test_a_head_may_have_its_query_apart_and_no_bias() -> None:
     made = head_alpha(support, query, bias=False, steps=3)
     expected = alpha_lim_split(support.numpy(), query.numpy(), steps=3)
     assert made == pytest.approx(expected, rel=SAME)
-    both = list(zip(support, query, strict=True))
-    with_bias = model_alpha(linear(5, 3, bias=True), both, loss="cross_entropy")
+    with_bias = model_alpha(linear(5, 3, bias=True), support, query, loss="cross_entropy")
     assert head_alpha(support, query, classes=3, loss="cross_entropy") == pytest.approx(
         with_bias, rel=SAME
     )
@@ -98,6 +97,9 @@ def test_tasks_of_different_shots_each_have_their_own_mean() -> None:
         moments["third"] += np.trace(h @ h @ h)
     expected = moments["second"] / (2 * moments["third"])
     assert model_alpha(model, [few, many]) == pytest.approx(expected, rel=SAME)
+    ragged = head_alpha([few, many], bias=False)
+    assert ragged == pytest.approx(expected, rel=SAME)
+    assert head_alpha([few, many], [few, many], bias=False) == pytest.approx(expected, rel=SAME)
 
 
 # ---------------------------------------------------------------- a slow, plain computation
@@ -141,9 +143,9 @@ def minimiser(steps: int, pairs: list[tuple[Tensor, Tensor]], near: float) -> fl
 @pytest.mark.parametrize("steps", [1, 5])
 def test_it_minimises_the_risk_under_the_hessian_of_pytorch_s_loss(loss: str, steps: int) -> None:
     support, query, classes = draw(6, 4, 3), draw(6, 5, 3, seed=1), 3
-    tasks = list(zip(support, query, strict=True))
+    tasks = zip(support, query, strict=True)
     pairs = [tuple(exact_hessian(loss, x, classes) for x in task) for task in tasks]
-    alpha = model_alpha(linear(3, classes), tasks, loss=loss, steps=steps)
+    alpha = model_alpha(linear(3, classes), support, query, loss=loss, steps=steps)
     assert alpha == pytest.approx(minimiser(steps, pairs, alpha), rel=SEARCH)
 
 
@@ -168,7 +170,7 @@ def test_adapting_by_gradient_steps_is_best_at_the_rate() -> None:
     # bounded: of Gaussian ones the few largest would decide
     support, query = (2 * torch.rand(2, n, shots, dim, dtype=DOUBLE) - 1).unbind()
     optima = draw(n, dim, 1)
-    alpha = model_alpha(linear(dim, 1), list(zip(support, query, strict=True)), steps=steps)
+    alpha = model_alpha(linear(dim, 1), support, query, steps=steps)
 
     def loss_after(rate: float) -> float:
         w = torch.zeros(n, dim, 1, dtype=DOUBLE)
@@ -274,15 +276,15 @@ X = torch.ones(3, 2)
 @pytest.mark.parametrize(
     ("call", "parts"),
     [
-        (lambda: model_alpha(nn.Linear(2, 1), []), ["tasks", "got none"]),
+        (lambda: model_alpha(nn.Linear(2, 1), []), ["support", "got none"]),
         (lambda: model_alpha(nn.Linear(2, 1), [X], loss="mae"), ["loss", "'mae'", "'mse'"]),
         (lambda: model_alpha(nn.Linear(2, 1), [X], steps=0), ["steps", "positive integer"]),
         (lambda: model_alpha(nn.Linear(2, 1), [X], block=0), ["block", "positive integer"]),
-        (lambda: model_alpha(nn.Linear(2, 1), [X.numpy()]), ["tasks[0]", "tensor", "ndarray"]),
-        (lambda: model_alpha(nn.Linear(2, 1), [X[:0]]), ["tasks[0]", "(0, 2)"]),
-        (lambda: model_alpha(nn.Linear(2, 1), [X, (X, X, X)]), ["tasks[1]", "3 things"]),
-        (lambda: model_alpha(nn.Linear(2, 1), [(X, X[:, :1])]), ["tasks[0][1]", "(3, 1)"]),
-        (lambda: model_alpha(nn.Linear(2, 1), [X * torch.nan]), ["tasks[0]", "NaN"]),
+        (lambda: model_alpha(nn.Linear(2, 1), ["x"]), ["support[0]", "tensor", "str"]),
+        (lambda: model_alpha(nn.Linear(2, 1), [X[:0]]), ["support[0]", "(0, 2)"]),
+        (lambda: model_alpha(nn.Linear(2, 1), [X, (X, X, X)]), ["support[1]", "tuple of 3"]),
+        (lambda: model_alpha(nn.Linear(2, 1), [X], [X[:, :1]]), ["query[0]", "(3, 1)"]),
+        (lambda: model_alpha(nn.Linear(2, 1), [X * torch.nan]), ["support[0]", "NaN"]),
         (
             lambda: model_alpha(nn.Linear(2, 1, bias=False), [0 * X]),
             ["eigenvalues", "features are zero"],
@@ -291,25 +293,24 @@ X = torch.ones(3, 2)
             lambda: model_alpha(nn.Linear(2, 1), [X], loss="cross_entropy"),
             ["cross_entropy", "binary_cross_entropy"],
         ),
-        (lambda: model_alpha(nn.Flatten(0), [X]), ["model", "require gradients"]),
+        (lambda: model_alpha(nn.Flatten(), [X]), ["model", "no parameter requires gradients"]),
         (
             lambda: model_alpha(nn.Sequential(nn.Linear(2, 1), nn.Flatten(0, -1)), [X.T[None]]),
-            ["tasks[0]", "(1, 2, 3)"],
+            ["support[0]", "(1, 2, 3)"],
         ),
         (lambda: model_alpha(Twice(), [X], head="heed"), ["head", "'heed'", "'head'"]),
         (lambda: model_alpha(Twice(), [X], head=nn.Linear(2, 2)), ["head", "not in it"]),
-        (lambda: model_alpha(Twice(), [X], head=""), ["head", "Twice"]),
-        (lambda: model_alpha(Twice(), [X], head="head"), ["tasks[0]", "the head sees"]),
+        (lambda: model_alpha(Twice(), [X], head=""), ["head", "''", "'head'"]),
         (lambda: head_alpha(X[None], loss="mae"), ["loss", "'mae'", "'mse'"]),
         (lambda: head_alpha(X[None], loss="cross_entropy"), ["cross_entropy", "`classes`"]),
         (lambda: head_alpha(X), ["support", "(tasks, shots, dim)"]),
         (lambda: head_alpha([[[1.0, 2.0], [3.0]]]), ["support", "rectangular"]),
         (lambda: head_alpha("abc"), ["support", "real numbers"]),
         (lambda: head_alpha(X[None] + 0j), ["support", "complex"]),
-        (lambda: model_alpha(nn.LSTM(2, 1), [X]), ["tasks[0]", "one tensor"]),
+        (lambda: model_alpha(nn.LSTM(2, 1), [X]), ["support[0]", "one tensor", "output=0"]),
         (
             lambda: model_alpha(nn.Conv1d(2, 3, 1), [X.T[None]], loss="cross_entropy"),
-            ["tasks[0]", "(samples, 3, 3)", "a row of its own"],
+            ["support[0]", "(samples, 3, 3)", "a row of its own"],
         ),
         (lambda: head_alpha(X[None], X[None, :, :1]), ["support and query", "dim"]),
         (lambda: OnlineAlpha(nn.Linear(2, 1), keep=1.0), ["keep", "1.0"]),

@@ -21,6 +21,7 @@ from innerlr import (
 )
 from innerlr.distributions import Normal, Uniform
 from innerlr.features import GaussianBasis, Polynomial, RandomMatrix, TaskLaw
+from innerlr.moments.sums import Sums
 from oracles import (
     Law,
     Tasks,
@@ -49,6 +50,7 @@ SETTINGS = {
     "split, few shots": {"k1": 2, "k2": 3, "d": 6},
     "split, large query": {"k1": 3, "k2": 40, "mean": -5.0},
 }
+SIDES = (Sums._add_by_samples, Sums._add_by_features)
 # Multiples of alpha_lim: negative, none, near the optimum and far beyond it.
 RATES = np.array([-0.5, 0.0, 0.3, 1.0, 2.0, 8.0])
 
@@ -108,6 +110,27 @@ def test_training_loss_and_weights(tasks: Tasks) -> None:
         assert moments.training_loss(alpha) == pytest.approx(loss, rel=SAME)
         np.testing.assert_allclose(moments.w_maml(alpha), w, rtol=SAME)
     np.testing.assert_allclose(moments.w_erm(), minimum(tasks, 0.0)[0], rtol=LOSS, atol=LOSS)
+
+
+@pytest.mark.parametrize("whitened", [False, True])
+@pytest.mark.parametrize("shots", [(3, 4), (6, 2), (9, 9)])
+def test_both_sides_of_a_task_give_the_same_sums(
+    shots: tuple[int, int], whitened: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through M = Phi_u Phi_t' of the samples, or through the Grams of the features."""
+    k1, k2 = shots
+    tasks = make_tasks(np.random.default_rng(4), n=20, k1=k1, k2=k2, d=7, noise=1.0)
+    whitener = np.triu(np.random.default_rng(5).normal(size=(7, 7))) + 4 * np.eye(7)
+    made = []
+    for way in SIDES:
+        for replaced in ("_add_by_samples", "_add_by_features"):
+            monkeypatch.setattr(Sums, replaced, way)
+        moments = GramMoments(whitener=whitener if whitened else None)
+        moments.update(*tasks)
+        made.append(moments.to_arrays())
+    for key, value in made[0].items():
+        size = np.abs(value).max()
+        np.testing.assert_allclose(made[1][key], value, rtol=0, atol=100 * SAME * size)
 
 
 def test_loss_of_given_weights(tasks: Tasks) -> None:

@@ -248,7 +248,7 @@ WIDE = TwoLayerNTK(5, 2, seed=0)
         (lambda: TwoLayerNTK.from_parameters(np.ones(3), None, np.ones(3), 0.0), "w: expected"),
         (lambda: empirical_gram(MODEL.to_torch(), np.zeros((0, 1))), "at least one finite"),
         (lambda: empirical_gram(MODEL.to_torch(), [[np.nan]]), "NaN"),
-        (lambda: empirical_gram(MODEL.to_torch(), np.zeros((2, 3))), "cannot take"),
+        (lambda: empirical_gram(MODEL.to_torch(), np.zeros((2, 3))), "cannot be called on"),
         (lambda: empirical_gram(MODEL.to_torch(), [[0.0]], method="jacobi"), "'jacobian'"),
         (lambda: empirical_gram(torch.nn.BatchNorm1d(2), np.ones((3, 2))), "evaluation mode"),
         (lambda: empirical_gram(torch.nn.LSTM(2, 1), np.ones((3, 4, 2))), "one tensor"),

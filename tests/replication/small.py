@@ -9,9 +9,10 @@ import pandas as pd
 
 from replication.experiment import Experiment
 from replication.families import make
-from replication.judging.claims import measured, registry
+from replication.judging.claims import measured
 from replication.judging.entries import entries
 from replication.quantity import Estimates, Quantity
+from replication.registry import registry
 from replication.settings.config import Config
 
 CLAIMS = entries()
@@ -78,12 +79,6 @@ def check_quantities(tables: Mapping[str, pd.DataFrame]) -> None:
             assert measured(claim, tables[claim["experiment"]], known)
 
 
-def pooled(estimates: pd.DataFrame, panel: str) -> pd.Series:
-    """What is said of all repetitions of a panel together."""
-    mine = estimates[(estimates.panel == panel) & (estimates.seed == -1)]
-    return mine.set_index("quantity").value
-
-
 # half-width of a 95% Student-t interval of two values, over half their distance
 TWO = 12.7062047361747
 
@@ -103,17 +98,3 @@ def estimated(values: Mapping[str, Mapping[Quantity[Any], Any]], **keys: Any) ->
             for seed, one in each.items():
                 found.at(panel, seed, **keys).record(of, one)
     return found.table()
-
-
-def scalars(values: Mapping[str, Mapping[str, float | Sequence[float]]]) -> pd.DataFrame:
-    """A table of estimates.
-
-    Args:
-        values: by panel and quantity: a list has a value a seed, a number is of all repetitions.
-    """
-    rows = []
-    for panel, quantities in values.items():
-        for quantity, found in quantities.items():
-            each = {-1: found} if isinstance(found, float | int) else dict(enumerate(found))
-            rows += [(panel, seed, quantity, float(value)) for seed, value in each.items()]
-    return pd.DataFrame(rows, columns=["panel", "seed", "quantity", "value"])

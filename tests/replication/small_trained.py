@@ -9,7 +9,8 @@ import torch
 from small import CLAIMS
 
 from replication.families import make
-from replication.judging.claims import measured, registry
+from replication.judging.claims import measured
+from replication.registry import registry
 from replication.settings.config import Config
 
 torch.set_num_threads(1)

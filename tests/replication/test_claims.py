@@ -20,6 +20,7 @@ from innerlr.intervals import Interval
 from replication.judging import claims
 from replication.judging.entries import beginning_with, bounds, check, entries
 from replication.quantity import Estimated, Quantity, recorded
+from replication.registry import registry
 from replication.settings.config import Config, load
 from replication.settings.section import Section
 
@@ -382,7 +383,7 @@ def middle(low: float, high: float) -> float:
 
 def test_every_claim_names_a_quantity_that_could_refute_it_and_could_bear_it_out() -> None:
     for claim in MEASURED:
-        known = claims.registry(claim["experiment"])
+        known = registry(claim["experiment"])
         assert claim["quantity"] in known, claim["id"]
         quantity = known[claim["quantity"]]
         assert set(claim.get("at", {})) == set(quantity.by), claim["id"]

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import itertools
 import os
+import struct
+import tempfile
 import threading
+import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from scipy import stats
 
 import tolerances
 from innerlr.errors import InnerlrError
 from replication.images import bank as omniglot
-from replication.images import choice, sources
+from replication.images import choice, layouts, sources
+from replication.images import download as downloads
 from replication.images.bank import SIDE, ImageBank, TaskSampler, distinct, rotated, split
+from replication.images.download import Archive, download
 from replication.images.glyphs import stand_in
 
 REAL = os.environ.get(choice.ENVIRONMENT)
@@ -55,10 +66,14 @@ def members(contents: sources.Contents = TINY) -> dict[str, dict[str, bytes]]:
     }
 
 
-def zipped(folder: Path, files: dict[str, dict[str, bytes]] | None = None) -> Path:
+def zipped(
+    folder: Path,
+    files: dict[str, dict[str, bytes]] | None = None,
+    method: int = zipfile.ZIP_STORED,
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for archive, content in (files or members()).items():
-        with zipfile.ZipFile(folder / f"{archive}.zip", "w") as stream:
+        with zipfile.ZipFile(folder / f"{archive}.zip", "w", method) as stream:
             for path, data in content.items():
                 stream.writestr(path, data)
     return folder
@@ -80,14 +95,15 @@ def test_the_bank_gives_back_every_drawing_with_its_labels(tmp_path: Path) -> No
     assert list(bank.characters()) == sorted([*range(5)] * 3)
 
 
-def test_extracted_folders_are_read_like_archives(tmp_path: Path) -> None:
-    for content in members().values():
-        for path, data in content.items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_bytes(data)
-    assert np.array_equal(
-        sources.read(tmp_path, TINY).packed, sources.read(zipped(tmp_path / "z"), TINY).packed
-    )
+@needs_omniglot
+def test_the_real_images_are_told_by_their_pixels_in_another_layout(tmp_path: Path) -> None:
+    """All alphabets in one folder, the layout that shares least with the archives."""
+    for path in Path(str(REAL)).glob("images_*.zip"):
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(tmp_path / "out")
+    for alphabet in (tmp_path / "out").glob("images_*/*/"):
+        alphabet.rename(tmp_path / alphabet.name)
+    assert len(sources.read(tmp_path).packed) == 32_460
 
 
 @needs_omniglot
@@ -103,6 +119,162 @@ def test_the_real_images_are_all_there() -> None:
         ("Braille", 1, 3),
         ("Braille", 1, 19),
     ]
+
+
+# ------------------------------------------------------------------ layouts
+
+ZIPS = ("images_background", "images_evaluation")
+
+
+def spread(folder: Path, change: Callable[[str], str] = str) -> Path:
+    """The images as files, each at its changed path."""
+    for content in members().values():
+        for path, data in content.items():
+            file = folder / change(path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+    return folder
+
+
+def renamed(folder: Path, change: Callable[[str], str]) -> Path:
+    """The archives, each image at its changed path."""
+    changed = {
+        archive: {change(path): data for path, data in content.items()}
+        for archive, content in members().items()
+    }
+    return zipped(folder, changed)
+
+
+def without_top(path: str) -> str:
+    return path.split("/", 1)[1]
+
+
+def nested(path: str) -> str:
+    return f"{path.split('/')[0]}/{path}"
+
+
+def with_litter(folder: Path) -> Path:
+    spread(folder)
+    for image in list(folder.rglob("*.png"))[::2]:
+        image.with_name(f"._{image.name}").write_bytes(b"\0\5\x16\7")
+        image.with_name(".DS_Store").write_bytes(b"x")
+        beside = folder / "images_background/__MACOSX" / image.relative_to(folder)
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(b"x")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / "Thumbs.db").write_bytes(b"x")
+    return folder
+
+
+def zips_with_litter(folder: Path) -> Path:
+    files = members()
+    for content in files.values():
+        path = next(iter(content))
+        beside = f"{Path(path).parent}/._{Path(path).name}"
+        content |= {beside: b"x", f"__MACOSX/{beside}": b"x", f"__MACOSX/{path}": b"x"}
+        content["./"] = b""
+    return zipped(folder, files)
+
+
+def linked(folder: Path) -> Path:
+    spread(folder / "elsewhere")
+    (folder / "here/images_evaluation").mkdir(parents=True)
+    (folder / "here/images_background").symlink_to(folder / "elsewhere/images_background")
+    for alphabet in (folder / "elsewhere/images_evaluation").iterdir():
+        (folder / "here/images_evaluation" / alphabet.name).symlink_to(alphabet)
+    # a link that leads to a folder above it
+    (folder / "here/images_evaluation/again").symlink_to(folder / "here/images_evaluation")
+    return folder / "here"
+
+
+def torchvisions(folder: Path) -> Path:
+    """Its root: archives and what was extracted from them, a folder below."""
+    zipped(folder / "omniglot-py")
+    spread(folder / "omniglot-py")
+    return folder
+
+
+def repositorys(folder: Path) -> Path:
+    """The images of the one-shot runs are no drawings of the sets."""
+    zipped(folder / "python")
+    with zipfile.ZipFile(folder / "python/images_background_small1.zip", "w") as small:
+        for path, data in members()["images_background"].items():
+            small.writestr(path.replace("background", "background_small1"), data)
+    run = folder / "python/one-shot-classification/run01/test/item01.png"
+    run.parent.mkdir(parents=True)
+    run.write_bytes(b"another picture")
+    return folder
+
+
+def one_zip(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "archive.zip", "w") as archive:
+        for content in members().values():
+            for path, data in content.items():
+                archive.writestr(nested(path), data)
+    return folder
+
+
+LAYOUTS: dict[str, Callable[[Path], Path]] = {
+    "extracted": spread,
+    "nested": lambda folder: spread(folder, nested),
+    "nested zips": lambda folder: renamed(folder, nested),
+    "no top folder": lambda folder: renamed(folder, without_top),
+    "dots": lambda folder: renamed(folder, lambda path: f"./{path}"),
+    "backslashes": lambda folder: renamed(folder, lambda path: path.replace("/", "\\")),
+    "deep": lambda folder: renamed(folder, lambda path: f"data/omniglot/python/{path}"),
+    "merged": lambda folder: spread(folder, without_top),
+    "upper case": lambda folder: spread(folder, lambda path: path.replace(".png", ".PNG")),
+    "one zip, extracted as well": lambda folder: one_zip(spread(folder, nested)),
+    "one zip": one_zip,
+    "litter": with_litter,
+    "litter in zips": zips_with_litter,
+    "links": linked,
+    "torchvision": torchvisions,
+    "the repository": repositorys,
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageBank, str]:
+    """The bank of the archives as they are, and the digest that the reader names."""
+    folder = zipped(tmp_path_factory.mktemp("plain"))
+    digest = hashlib.sha256()
+    images = {without_top(p): png for content in members().values() for p, png in content.items()}
+    for path in sorted(images):
+        ink = ~np.asarray(Image.open(io.BytesIO(images[path])))
+        digest.update(path.encode() + b"\0" + np.packbits(ink).tobytes())
+    return sources.read(folder, TINY), digest.hexdigest()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_images_are_the_same_in_every_layout(
+    tmp_path: Path, plain: tuple[ImageBank, str], layout: str
+) -> None:
+    known = replace(TINY, digest=plain[1])
+    bank = sources.read(LAYOUTS[layout](tmp_path), known)
+    for name, values in plain[0].to_arrays().items():
+        assert np.array_equal(bank.to_arrays()[name], values), name
+
+
+def test_one_pixel_makes_another_set(tmp_path: Path, plain: tuple[ImageBank, str]) -> None:
+    files = members()
+    path, data = next(iter(files["images_evaluation"].items()))
+    ink = ~np.asarray(Image.open(io.BytesIO(data)))
+    ink[50, 50] ^= True
+    files["images_evaluation"][path] = png(ink)
+    with pytest.raises(InnerlrError, match="pixels are not those of Omniglot"):
+        sources.read(zipped(tmp_path, files), replace(TINY, digest=plain[1]))
+
+
+def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
+    spread(tmp_path)
+    spread(tmp_path, nested)
+    path, data = next(iter(members()["images_background"].items()))
+    (tmp_path / nested(path)).write_bytes(png(np.ones((SIDE, SIDE), dtype=bool)))
+    with pytest.raises(InnerlrError, match="another image than"):
+        sources.read(tmp_path, TINY)
+    (tmp_path / nested(path)).write_bytes(data)
+    assert len(sources.read(tmp_path, TINY).packed) == 15
 
 
 # ------------------------------------------------------------------ small images
@@ -297,12 +469,19 @@ def test_sources_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 # ------------------------------------------------------------------ the download
 
+LONG, MEGABYTE = 200, 1 << 20
+
 
 class Server(SimpleHTTPRequestHandler):
-    """Serves a folder, understands Range, and breaks off `cut` answers half-way."""
+    """Serves a folder, understands Range, and breaks off `cut` answers half-way.
+
+    If `endless`, an answer has no length and goes on for long.
+    """
 
     cut = 0
     asked: tuple[str | None, ...] = ()
+    endless = False
+    sent = 0
 
     def do_GET(self) -> None:
         data = Path(self.translate_path(self.path)).read_bytes()
@@ -310,8 +489,15 @@ class Server(SimpleHTTPRequestHandler):
         type(self).asked = (*self.asked, ranged)
         start = int(ranged.removeprefix("bytes=").removesuffix("-")) if ranged else 0
         self.send_response(206 if ranged else 200)
-        self.send_header("Content-Length", str(len(data) - start))
+        if not self.endless:
+            self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
+        for _ in range(LONG if self.endless else 0):
+            try:
+                self.wfile.write(bytes(MEGABYTE))
+            except OSError:
+                break
+            type(self).sent += 1
         end = len(data)
         if self.cut:
             type(self).cut -= 1
@@ -324,51 +510,90 @@ class Server(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Its address, and the checksums of what it has."""
+def server(tmp_path: Path) -> Iterator[tuple[str, dict[str, Archive]]]:
+    """Its address, and what it has."""
     folder = zipped(tmp_path / "served")
-    Server.cut, Server.asked = 0, ()
+    Server.cut, Server.asked, Server.endless, Server.sent = 0, (), False, 0
     made = ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(folder)))
     threading.Thread(target=made.serve_forever, daemon=True).start()
-    sums = {
-        path.stem: hashlib.md5(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())
+    archives = {
+        path.stem: Archive(hashlib.md5(path.read_bytes()).hexdigest(), path.stat().st_size)
+        for path in sorted(folder.iterdir())
     }
-    yield f"http://127.0.0.1:{made.server_port}/", sums
+    yield f"http://127.0.0.1:{made.server_port}/", archives
     made.shutdown()
     made.server_close()
 
 
+def held(cache: Path) -> list[str]:
+    """The files of a cache but for the lock."""
+    return sorted(path.name for path in cache.iterdir() if path.name != ".download.lock")
+
+
 def test_the_download_is_checked_and_cached(server: tuple, tmp_path: Path) -> None:
-    url, md5 = server
-    folder = sources.download(tmp_path / "cache", base_url=url, md5=md5)
+    url, archives = server
+    folder = download(tmp_path / "cache", base_url=url, archives=archives)
     assert len(sources.read(folder, TINY).packed) == 15
-    sources.download(tmp_path / "cache", base_url=url, md5=md5)
+    download(tmp_path / "cache", base_url=url, archives=archives)
     assert len(Server.asked) == 2  # one request an archive, none the second time
 
 
 def test_a_download_that_broke_off_goes_on(
     server: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url, md5 = server
-    monkeypatch.setattr(sources, "_BLOCK", 128)
+    url, archives = server
+    monkeypatch.setattr(downloads, "_BLOCK", 128)
     Server.cut = 1
     with pytest.raises(InnerlrError, match="cannot be had"):
-        sources.download(tmp_path / "cache", base_url=url, md5=md5)
-    (part,) = (tmp_path / "cache").iterdir()
-    have = part.stat().st_size
+        download(tmp_path / "cache", base_url=url, archives=archives)
+    (part,) = held(tmp_path / "cache")
+    have = (tmp_path / "cache" / part).stat().st_size
     assert have > 0
-    folder = sources.download(tmp_path / "cache", base_url=url, md5=md5)
+    folder = download(tmp_path / "cache", base_url=url, archives=archives)
     assert Server.asked[1] == f"bytes={have}-"
     assert len(sources.read(folder, TINY).packed) == 15
-    assert sorted(path.name for path in folder.iterdir()) == [f"{name}.zip" for name in md5]
+    assert held(folder) == [f"{name}.zip" for name in archives]
+
+
+def test_several_downloads_into_one_cache_are_one(server: tuple, tmp_path: Path) -> None:
+    url, archives = server
+    fetch = partial(download, tmp_path / "cache", base_url=url, archives=archives)
+    with ThreadPoolExecutor(4) as pool:
+        folders = [made.result() for made in [pool.submit(fetch) for _ in range(4)]]
+    assert len(Server.asked) == len(archives)
+    assert len(sources.read(folders[0], TINY).packed) == 15
+    assert held(folders[0]) == [f"{name}.zip" for name in archives]
+
+
+@pytest.mark.parametrize("excess", [-10, 0, 10])
+def test_a_part_of_another_file_is_fetched_once_more_from_zero(
+    server: tuple, tmp_path: Path, excess: int
+) -> None:
+    url, archives = server
+    part = tmp_path / "cache/images_background.zip.part"
+    part.parent.mkdir()
+    part.write_bytes(bytes(archives["images_background"].size + excess))
+    folder = download(tmp_path / "cache", base_url=url, archives=archives)
+    assert Server.asked[-2:] == (None, None)
+    assert len(sources.read(folder, TINY).packed) == 15
 
 
 def test_a_download_with_another_checksum_is_refused(server: tuple, tmp_path: Path) -> None:
-    url, md5 = server
-    wrong = dict.fromkeys(md5, "0" * 32)
+    url, archives = server
+    wrong = {name: replace(archive, md5="0" * 32) for name, archive in archives.items()}
     with pytest.raises(InnerlrError, match=r"images_background\.zip cannot be had"):
-        sources.download(tmp_path / "cache", base_url=url, md5=wrong)
-    assert not list((tmp_path / "cache").iterdir())
+        download(tmp_path / "cache", base_url=url, archives=wrong)
+    assert Server.asked == (None, None)  # once more, and no third time
+    assert not held(tmp_path / "cache")
+
+
+def test_a_server_that_sends_without_end_is_not_listened_to(server: tuple, tmp_path: Path) -> None:
+    url, archives = server
+    Server.endless = True
+    with pytest.raises(InnerlrError, match=r"longer than the \d+ bytes it should have"):
+        download(tmp_path / "cache", base_url=url, archives=archives)
+    assert Server.sent < LONG / 2  # what the sockets hold, twice
+    assert not held(tmp_path / "cache")
 
 
 # ------------------------------------------------------------------ bad input
@@ -398,6 +623,42 @@ def garble(files: dict) -> None:
     files["images_evaluation"][next(iter(files["images_evaluation"]))] = b"not a picture"
 
 
+def first(files: dict) -> tuple[dict, str]:
+    content = files["images_evaluation"]
+    return content, next(iter(content))
+
+
+def as_gif(files: dict) -> None:
+    """Only PNG is opened: Pillow reads many formats, and each is a door."""
+    content, path = first(files)
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(content[path])).save(stream, "gif")
+    content[path] = stream.getvalue()
+
+
+def with_text(files: dict) -> None:
+    """A compressed text of 3 MB within the image."""
+    content, path = first(files)
+    body = b"zTXt" + b"a\0\0" + zlib.compress(bytes(3_000_000))
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    content[path] = content[path][:33] + chunk + content[path][33:]
+
+
+def widen(files: dict) -> None:
+    content, path = first(files)
+    content[path] = png(np.zeros((5_000, 5_000), dtype=bool))
+
+
+def inflate(files: dict) -> None:
+    content, path = first(files)
+    content[path] = bytes(50_000_000)
+
+
+def foreign(files: dict) -> None:
+    content, path = first(files)
+    content[path.replace("/C/", "/Klingon/")] = content[path]
+
+
 def enlarge(files: dict) -> None:
     big = png(np.zeros((30, 30), dtype=bool))
     files["images_evaluation"][next(iter(files["images_evaluation"]))] = big
@@ -411,7 +672,12 @@ def enlarge(files: dict) -> None:
         (drop("C/character01/0001_02"), ["3 images of C character01, got 2"]),
         (drop("images_evaluation/"), ["images_evaluation", "holds no image"]),
         (rename, ["stray.png", "ALPHABET/characterNN"]),
-        (garble, ["not an image"]),
+        (garble, ["0001_01.png: not an image in PNG format"]),
+        (as_gif, ["0001_01.png: not an image in PNG format"]),
+        (with_text, ["0001_01.png: not an image in PNG format", "TEXT_CHUNK"]),
+        (widen, ["0001_01.png", "105 x 105", "5000 x 5000"]),
+        (inflate, ["0001_01.png: 50000000 bytes", "65536"]),
+        (foreign, ["unknown alphabet 'Klingon'"]),
         (enlarge, ["105 x 105", "30 x 30"]),
     ],
 )
@@ -422,6 +688,137 @@ def test_what_is_wrong_with_a_directory_is_said(
         sources.read(zipped(tmp_path, broken(change)), TINY)
     for part in parts:
         assert part in str(error.value)
+
+
+def test_what_an_archive_says_of_its_size_is_looked_at_before_it_is_unpacked(
+    tmp_path: Path,
+) -> None:
+    folder = zipped(tmp_path, broken(inflate), zipfile.ZIP_DEFLATED)
+    tracemalloc.start()
+    with pytest.raises(InnerlrError, match="50000000 bytes"):
+        sources.read(folder, TINY)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("lie", [1, 1000])
+def test_an_archive_that_hides_its_size_is_not_unpacked_beyond_what_it_says(
+    tmp_path: Path, lie: int
+) -> None:
+    folder = zipped(tmp_path, broken(inflate), zipfile.ZIP_DEFLATED)
+    archive = folder / "images_evaluation.zip"
+    real, said = struct.pack("<I", 50_000_000), struct.pack("<I", lie)
+    archive.write_bytes(archive.read_bytes().replace(real, said))
+    tracemalloc.start()
+    with pytest.raises(InnerlrError, match=r"not a whole zip archive.*CRC"):
+        sources.read(folder, TINY)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_only_deflate_is_unpacked(tmp_path: Path, method: int) -> None:
+    with pytest.raises(InnerlrError, match="another method than deflate"):
+        sources.read(zipped(tmp_path, method=method), TINY)
+
+
+def test_an_encrypted_archive_is_named(tmp_path: Path) -> None:
+    archive = zipped(tmp_path) / "images_evaluation.zip"
+    data = bytearray(archive.read_bytes())
+    at = data.find(b"PK\1\2")
+    data[at + 8] |= 1
+    archive.write_bytes(data)
+    with pytest.raises(InnerlrError, match=r"images_evaluation\.zip.*is encrypted"):
+        sources.read(tmp_path, TINY)
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], np.ndarray]:
+    """Small ones, deflated, and their images."""
+    small = {archive: dict(list(content.items())[:3]) for archive, content in members().items()}
+    folder = zipped(tmp_path_factory.mktemp("small"), small, zipfile.ZIP_DEFLATED)
+    content = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return content, sources.read(folder, SMALL).packed
+
+
+SMALL = sources.Contents({"images_background": {"A": 1}, "images_evaluation": {"C": 1}}, drawers=3)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_no_damage_of_an_archive_is_a_traceback_or_another_image(
+    archives: tuple[dict[str, bytes], np.ndarray], data: st.DataObject
+) -> None:
+    """A byte changed, with most of the changes where the archive says what it holds; or a cut."""
+    files, images = archives
+    content = bytearray(files["images_evaluation.zip"])
+    start = data.draw(st.sampled_from([0, content.find(b"PK\1\2"), content.find(b"PK\5\6")]))
+    at = data.draw(st.integers(start, len(content) - 1))
+    change = data.draw(st.integers(0, 255))
+    content[at] ^= change
+    if change == 0:
+        del content[at:]
+    with tempfile.TemporaryDirectory() as name:
+        for file, whole in files.items():
+            (Path(name) / file).write_bytes(content if "evaluation" in file else whole)
+        try:
+            after = sources.read(name, SMALL)
+        except InnerlrError as error:
+            said = str(error)
+        else:
+            said = name if np.array_equal(after.packed, images) else "other images"
+        assert name in said
+
+
+IMAGE = next(iter(members()["images_background"].values()))
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_no_damage_of_an_image_is_a_traceback(data: st.DataObject) -> None:
+    content = bytearray(IMAGE)
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(InnerlrError):
+        assert len(sources._ink(bytes(content), "here.png")) == -(-SIDE * SIDE // 8)
+
+
+def test_a_folder_that_holds_far_too_much_is_not_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spread(tmp_path, without_top)
+    monkeypatch.setattr(layouts, "_MOST_FILES", 10)
+    with pytest.raises(InnerlrError, match=r"holds more than 10 files.*OMNIGLOT_DIR"):
+        sources.read(tmp_path, TINY)
+    monkeypatch.setattr(layouts, "_MOST_FILES", 8)
+    with pytest.raises(InnerlrError, match=r"images_background\.zip: 9 files, too many"):
+        sources.read(zipped(tmp_path), TINY)
+    monkeypatch.setattr(layouts, "_MOST_OF_ZIP", 100)
+    with pytest.raises(InnerlrError, match=r"images_background\.zip: \d+ bytes, too many"):
+        sources.read(tmp_path, TINY)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    image = next(spread(tmp_path).rglob("*.png"))
+    for other in (os.mkfifo, lambda path: os.symlink("nowhere", path)):
+        image.unlink()
+        other(image)
+        with pytest.raises(InnerlrError, match=f"{image.name}: (expected a file|cannot be read)"):
+            sources.read(tmp_path, TINY)
+
+
+def test_half_of_the_set_and_a_file_for_a_folder_are_named(tmp_path: Path) -> None:
+    zipped(tmp_path)
+    with pytest.raises(InnerlrError, match="a file, not a folder"):
+        sources.read(tmp_path / "images_background.zip", TINY)
+    (tmp_path / "images_evaluation.zip").unlink()
+    with pytest.raises(InnerlrError, match=r"neither images_evaluation\.zip nor"):
+        sources.read(tmp_path, TINY)
+    spread(tmp_path / "out")
+    with pytest.raises(InnerlrError, match="images_evaluation: holds no image"):
+        sources.read(tmp_path / "out/images_background", TINY)
 
 
 def test_archives_that_are_missing_cut_short_or_others_are_refused(tmp_path: Path) -> None:
@@ -445,7 +842,7 @@ def test_tasks_that_a_split_cannot_give_are_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(InnerlrError, match="31 ways were asked for, the split has 30 classes"):
         TaskSampler(numbered(30), 31, 1, 1, rng)
-    with pytest.raises(InnerlrError, match=r"15 shots \+ 6 queries .* has 20 images"):
+    with pytest.raises(InnerlrError, match=r"15 shots \+ 6 query_shots .* has 20 images"):
         TaskSampler(numbered(30), 5, 15, 6, rng)
     with pytest.raises(InnerlrError, match="= 86 characters were asked for, there are 85"):
         split(85, {"train": 50, "validation": 10, "test": 26}, rng)

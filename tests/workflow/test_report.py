@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
-from project import Project
 
 from innerlr.errors import InnerlrError
 from innerlr.io.manifest import NAME, read_manifest
@@ -139,62 +136,3 @@ def test_without_results_no_manifest_is_made(
     monkeypatch.chdir(tmp_path)
     assert report.close(Targets(load({}))) == ""
     assert not (tmp_path / "results").exists()
-
-
-def test_the_users_stop_is_noted_and_still_stops() -> None:
-    stopped = report.Stopped()
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    try:
-        handled: list[int] = []
-        signal.signal(signal.SIGTERM, lambda number, frame: handled.append(number))
-        stopped.watch()
-        assert not stopped.by_user
-        signal.raise_signal(signal.SIGTERM)
-        assert stopped.by_user
-        assert handled == [signal.SIGTERM]
-        # a test run in the background ignores it
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        again = report.Stopped()
-        again.watch()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        assert again.by_user
-    finally:
-        signal.signal(signal.SIGINT, before[0])
-        signal.signal(signal.SIGTERM, before[1])
-
-
-@pytest.mark.workflow
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_no_report_is_made_of_a_run_that_the_user_stops(tmp_path: Path, number: int) -> None:
-    project = Project(tmp_path)
-    smoke = ("--configfile", "workflow/presets/smoke.yaml")
-    project.snakemake(*smoke, "--", "fig06")
-    (project.results() / "report.html").unlink()
-    run = subprocess.Popen(
-        project.command(*smoke, "--", "fig06", "fig11"),
-        cwd=project.folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        # a test run in the background ignores it
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    first = project.results() / "data/fig11.csv"
-    for _ in range(600):
-        if first.exists():
-            break
-        time.sleep(0.1)
-    if number == signal.SIGINT:  # a terminal sends it to the whole group
-        os.killpg(run.pid, number)
-    else:
-        os.kill(run.pid, number)
-    said, _ = run.communicate(timeout=120)
-    assert run.returncode
-    assert "the report is" not in said
-    # though Fig. 6 is whole
-    assert not (project.results() / "report.html").exists()
-    assert "data/fig11.csv" in read_manifest(project.results())

@@ -53,7 +53,6 @@ rule claims_table:
         provenance=provenance(*TARGETS.table("claims")),
     log:
         LOGS / "claims_table.log",
-        notebook=LOGS / "claims_table.ipynb",
     benchmark:
         BENCHMARKS / "claims_table.tsv"
     conda:

@@ -1,4 +1,5 @@
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -14,10 +15,18 @@ for name, folder in (("PYTHONPATH", SOURCE), ("PATH", str(Path(sys.executable).p
     os.environ[name] = os.pathsep.join([folder, *(part for part in rest if part != folder)])
 
 from innerlr.errors import InnerlrError
+from replication.pipeline import marks, stopping
 from replication.pipeline import report as the_report
 from replication.pipeline.provenance import code_revision
 from replication.pipeline.targets import Targets, provenance
 from replication.settings.config import load_over
+
+# The main process ends its jobs at Ctrl-C, which the terminal would send to them as well.
+strict = "set -euo pipefail; " if Path(shell.get_executable() or "").name == "bash" else ""
+shell.prefix(f"{strict}trap '' INT; ")
+STOPPED = stopping.Stop()
+if workflow.is_main_process:
+    STOPPED.watch()
 
 # The defaults, then config.yaml beside the Snakefile, --configfile and --config. `configfile:` would
 # look for config.yaml where the run is started, and skip it in silence if --configfile is given.
@@ -28,11 +37,17 @@ try:
 except InnerlrError as error:
     raise WorkflowError(str(error)) from None
 
+# Not that of a report: it is made within a run, and locks nothing.
+MARK = None
+if workflow.is_main_process and "--nolock" not in sys.argv:
+    MARK, said = marks.enter(shlex.join(sys.argv[1:]))
+    for line in said:
+        print(f"innerlr: {line}", file=sys.stderr)
+
 config.update(TARGETS.config.model_dump())
 RESULTS, LOGS, BENCHMARKS = TARGETS.results, TARGETS.logs, TARGETS.benchmarks
 ENVIRONMENT = "../../environment.yml"
 SEED, DEVICE = TARGETS.config.seed, TARGETS.config.device
-STOPPED = the_report.Stopped()
 REPORT_DUE = the_report.due(TARGETS)
 
 

@@ -12,7 +12,6 @@ rule figure:
         **figure_output(),
     log:
         LOGS / "figure/{figure}.log",
-        notebook=LOGS / "figure/{figure}.ipynb",
     benchmark:
         BENCHMARKS / "figure/{figure}.tsv"
     wildcard_constraints:
@@ -64,7 +63,6 @@ rule table:
         provenance=provenance(*TARGETS.table("{table}")),
     log:
         LOGS / "table/{table}.log",
-        notebook=LOGS / "table/{table}.ipynb",
     benchmark:
         BENCHMARKS / "table/{table}.tsv"
     conda:

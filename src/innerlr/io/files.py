@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from innerlr.checks import Array
+    from innerlr.io.stored import Stored
 
 
 def digest(path: str | Path) -> str:
@@ -30,24 +30,44 @@ def _existing(path: str | Path) -> Path:
     return file
 
 
-def load_arrays(path: str | Path, *, default: str = "features") -> dict[str, Array]:
-    """Arrays of an .npz by name, or the array of an .npy under the name `default`.
+def open_arrays(path: str | Path, *, default: str = "features") -> dict[str, Stored]:
+    """Arrays of an .npz by name, or that of an .npy under the name `default`, not read yet.
 
     Raises:
-        InnerlrError: missing file, another suffix, a file that numpy cannot read.
+        InnerlrError: missing file, another suffix, a file that numpy cannot read, arrays of Python
+            objects.
     """
-    import numpy as np
+    from innerlr.io.stored import stored
 
     file = _existing(path)
     if file.suffix not in (".npz", ".npy"):
         raise InnerlrError(f"{file}: expected a .npz or .npy file, got {file.suffix or 'none'!r}.")
+    return stored(file, default=default)
+
+
+def load_arrays(path: str | Path, *, default: str = "features") -> dict[str, Array]:
+    """Arrays of an .npz by name, or the array of an .npy under the name `default`.
+
+    Raises:
+        InnerlrError: as :func:`open_arrays`; an array that memory does not hold.
+    """
+    import numpy as np
+
+    from innerlr.io.stored import BROKEN
+
+    held = open_arrays(path, default=default)
+    file = Path(path)
     try:
         content: Any = np.load(file, allow_pickle=False)
         return {default: content} if file.suffix == ".npy" else {k: content[k] for k in content}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InnerlrError(
-            f"{file}: numpy cannot read it ({error}). Write it again with numpy.savez."
-        ) from error
+    except BROKEN as error:
+        size = sum(int(np.prod((*a.shape, a.dtype.itemsize), dtype=object)) for a in held.values())
+        mend = (
+            f"Memory does not hold its {size / 1e9:.1f} GB: give fewer tasks"
+            if isinstance(error, MemoryError)
+            else "Write it again with numpy.savez"
+        )
+        raise InnerlrError(f"{file}: numpy cannot read it ({error}). {mend}.") from error
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

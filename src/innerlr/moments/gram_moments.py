@@ -96,7 +96,7 @@ class GramMoments:
         query: ArrayLike | None = None,
         query_targets: ArrayLike | None = None,
     ) -> None:
-        """Add tasks given by samples and targets.
+        """Add tasks given by samples and targets, on the smaller of the shots and dim sides.
 
         Args:
             support: (tasks, k1, dim), features used by the inner step.
@@ -343,8 +343,9 @@ class GramMoments:
         """argmin over alpha of `training_loss`, by the zero of its exact derivative.
 
         By the envelope theorem w = w_maml(alpha) is held fixed in the derivative of the loss. It
-        is bracketed on a grid of 513 rates and refined by Brent's method; of several minima the
-        lowest is returned.
+        is bracketed on a grid of 65 rates, finer where a lower minimum may hide, and refined by
+        Brent's method; of several minima the lowest is returned. Each rate costs a Cholesky
+        factor of a (dim, dim) matrix.
 
         Args:
             bounds: (low, high), the interval searched; default :meth:`default_bounds`.

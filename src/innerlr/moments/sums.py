@@ -11,6 +11,7 @@ import numpy as np
 from innerlr.checks import Array, as_array
 from innerlr.errors import InnerlrError
 from innerlr.moments import whitening
+from innerlr.traces import unit_of
 
 # Tasks are processed in blocks of about this many numbers, so that temporaries stay small.
 BLOCK = 1 << 20
@@ -30,6 +31,14 @@ class Samples(NamedTuple):
     def part(self, tasks: slice) -> Samples:
         """Those of some tasks."""
         return Samples(self.features[tasks], self.targets[tasks])
+
+
+class _Block(NamedTuple):
+    """Some tasks' features, the same in the coordinates of the sums, and centred targets."""
+
+    phi: Array
+    psi: Array
+    y: Array
 
 
 @dataclass(eq=False)
@@ -98,13 +107,25 @@ class Sums:
     def add(self, support: Samples, query: Samples | None) -> None:
         """Add tasks; query is None where the samples are those of the support."""
         judged = support if query is None else query
+        for samples in (support, judged):
+            for what, array in zip(("features", "targets"), samples, strict=True):
+                if unit_of(array) != 1:
+                    raise InnerlrError(
+                        f"update: expected {what} between 1e-40 and 1e40 in size, got "
+                        f"{np.abs(array).max():.1e}; float64 does not hold the powers that are "
+                        "summed. Divide them by their size: of features divided by s the rate is "
+                        "s^2 times as large."
+                    )
         self._check_coordinates(support, judged)
         n, k1, d = support.features.shape
         k2 = judged.features.shape[1]
-        block = max(1, BLOCK // (max(k1, k2, d) * d))
+        small = max(k1, k2) < d
+        block = max(1, BLOCK // (max(k1, k2) * d if small else max(k1, k2, d) * d))
         for i in range(0, n, block):
             part = slice(i, i + block)
-            self._add_block(support.part(part), None if query is None else query.part(part))
+            self._add_block(
+                support.part(part), None if query is None else query.part(part), small=small
+            )
         self.n_tasks += n
 
     def _check_coordinates(self, support: Samples, query: Samples) -> None:
@@ -125,37 +146,55 @@ class Sums:
             self.cross, self.energy = _recentred(self.gram, self.cross, self.energy, -self.centre)
             self.centre = np.zeros(d)
 
-    def _add_block(self, support: Samples, query: Samples | None) -> None:
-        gram, cross, energy = self.gram, self.cross, self.energy
-        phi_u, y_u = support
-        phi_t, y_t = support if query is None else query
-        d = phi_u.shape[-1]
-        # psi = Phi R^-1. Without a whitener psi = Phi and L = Phi'psi is the task's Gram.
-        psi_u = whitening.features_in(phi_u, self.whitener)
-        psi_t = psi_u if query is None else whitening.features_in(phi_t, self.whitener)
-        y_u = y_u - psi_u @ self.centre
-        y_t = y_u if query is None else y_t - psi_t @ self.centre
-        phi_u_t = phi_u.swapaxes(1, 2)
-        phi_t_t = phi_u_t if query is None else phi_t.swapaxes(1, 2)
-        l_u = phi_u_t @ psi_u
-        l_t = l_u if query is None else phi_t_t @ psi_t
-        g_t = l_t if self.whitener is None else phi_t_t @ phi_t
-        p_u = matvec(phi_u_t, y_u)
-        p_t = p_u if query is None else matvec(phi_t_t, y_t)
+    def _add_block(self, support: Samples, query: Samples | None, *, small: bool) -> None:
+        # psi = Phi R^-1
+        psi_u = whitening.features_in(support.features, self.whitener)
+        psi_t = psi_u if query is None else whitening.features_in(query.features, self.whitener)
+        y_u = support.targets - psi_u @ self.centre
+        y_t = y_u if query is None else query.targets - psi_t @ self.centre
+        phi_t = support.features if query is None else query.features
+        pooled = psi_t.reshape(-1, self.dim)
+        self.gram[0] += pooled.T @ pooled
+        self.cross[0] += pooled.T @ y_t.reshape(-1)
+        self.energy[0] += np.vdot(y_t, y_t)
+        add = self._add_by_samples if small else self._add_by_features
+        add(_Block(support.features, psi_u, y_u), _Block(phi_t, psi_t, y_t))
+
+    def _add_by_samples(self, u: _Block, t: _Block) -> None:
+        """Powers of c, with fewer samples than features: through M = Phi_u Phi_t', (k1, k2)."""
+        d = self.dim
+        m = u.phi @ t.phi.swapaxes(1, 2)
+        across = m.swapaxes(1, 2) @ u.psi  # Phi_t G_u R^-1, (tasks, k2, d)
+        flat_across, flat_u, flat_t = (part.reshape(-1, d) for part in (across, u.psi, t.psi))
+        product = flat_across.T @ flat_t
+        self.gram[1] += product + product.T
+        self.gram[2] += flat_across.T @ flat_across
+
+        step = matvec(m.swapaxes(1, 2), u.y)  # Phi_t p_u
+        self.cross[1] += flat_u.T @ matvec(m, t.y).reshape(-1) + flat_t.T @ step.reshape(-1)
+        self.cross[2] += flat_across.T @ step.reshape(-1)
+        self.energy[1:] += [2 * np.vdot(t.y, step), np.vdot(step, step)]
+
+    def _add_by_features(self, u: _Block, t: _Block) -> None:
+        """The same through L = Phi'psi, (d, d): the task's Gram without a whitener."""
+        d, same = self.dim, t.psi is u.psi
+        phi_u_t = u.phi.swapaxes(1, 2)
+        phi_t_t = phi_u_t if same else t.phi.swapaxes(1, 2)
+        l_u = phi_u_t @ u.psi
+        l_t = l_u if same else phi_t_t @ t.psi
+        g_t = l_t if self.whitener is None else phi_t_t @ t.phi
+        p_u = matvec(phi_u_t, u.y)
+        p_t = p_u if same else matvec(phi_t_t, t.y)
         flat_u, flat_t = l_u.reshape(-1, d), l_t.reshape(-1, d)
 
-        pooled = psi_t.reshape(-1, d)
-        gram[0] += pooled.T @ pooled
         product = flat_u.T @ flat_t  # sum over tasks of L_u'L_t, one matrix product
-        gram[1] += product + product.T
-        gram[2] += flat_u.T @ (g_t @ l_u).reshape(-1, d)
+        self.gram[1] += product + product.T
+        self.gram[2] += flat_u.T @ (g_t @ l_u).reshape(-1, d)
 
         g_p = matvec(g_t, p_u)
-        cross[0] += pooled.T @ y_t.reshape(-1)
-        cross[1] += flat_u.T @ p_t.reshape(-1) + flat_t.T @ p_u.reshape(-1)
-        cross[2] += flat_u.T @ g_p.reshape(-1)
-
-        energy += [np.vdot(y_t, y_t), 2 * np.vdot(p_t, p_u), np.vdot(p_u, g_p)]
+        self.cross[1] += flat_u.T @ p_t.reshape(-1) + flat_t.T @ p_u.reshape(-1)
+        self.cross[2] += flat_u.T @ g_p.reshape(-1)
+        self.energy[1:] += [2 * np.vdot(p_t, p_u), np.vdot(p_u, g_p)]
 
     def empty_like(self, whitener: Array | None) -> Self:
         """Empty sums for tasks of the same shape, in the coordinates of `whitener`."""

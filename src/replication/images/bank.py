@@ -39,9 +39,15 @@ class ImageBank:
     @classmethod
     def of(cls, ink: Any, alphabet: Any, character: Any, drawer: Any) -> ImageBank:
         """The bank of unsorted drawings; ink is (images, 105, 105), true where there is ink."""
+        ink = np.asarray(ink, dtype=bool)
+        packed = np.packbits(ink.reshape(len(ink), -1), axis=1)
+        return cls.of_packed(packed, alphabet, character, drawer)
+
+    @classmethod
+    def of_packed(cls, packed: Images, alphabet: Any, character: Any, drawer: Any) -> ImageBank:
+        """As :meth:`of`, of drawings that are packed already: (images, 1379)."""
         labels = np.asarray(alphabet), np.asarray(character), np.asarray(drawer)
         order = np.lexsort(labels[::-1])
-        packed = np.packbits(np.asarray(ink, dtype=bool).reshape(len(order), -1), axis=1)
         return cls(packed[order], *(label[order] for label in labels))
 
     def to_arrays(self) -> dict[str, Any]:

@@ -5,32 +5,30 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
-import shutil
+import struct
 import warnings
-import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from innerlr.errors import InnerlrError
 from replication.images.bank import SIDE, SPLITS, ImageBank
 from replication.images.choice import ENVIRONMENT
+from replication.images.download import BASE_URL, download
 from replication.images.glyphs import stand_in
+from replication.images.layouts import MEND, members
 
-BASE_URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python/"
-MD5 = {
-    "images_background": "68d2efa1b9178cc56df9314c21c6e718",
-    "images_evaluation": "6b91aef0f799c5bb55b94e3f2daec811",
-}
-_NAME = re.compile(r"(?:.*/)?([^/]+)/character(\d+)/\d+_(\d+)\.png$")
-_TIMEOUT = (10, 60)  # seconds to connect, and between two blocks
-_BLOCK = 1 << 16
+# What Pillow raises on damaged images, with too much text or too many pixels.
+_NO_IMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError),
+    *(struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,8 @@ class Contents:
     Attributes:
         characters: of each archive, alphabet: number of characters.
         drawers: images of each character.
-        digest: SHA-256 over sorted paths and pixels; None where any pixels will do.
+        digest: SHA-256 over the images, sorted by alphabet/character/file: of each this name, a
+            zero byte and its packed pixels. None where any pixels will do.
     """
 
     characters: Mapping[str, Mapping[str, int]]
@@ -71,7 +70,7 @@ OFFICIAL = Contents(
         },
     },
     drawers=20,
-    digest="815d3191ebf4bf5907f0ab32a30c37ba3ec728e400dcbeab9bf3c15c4ac93c55",
+    digest="9e74cb6a21c97a7fe62bde5fee9086f06f3fb6e994e14b650d328270dd147bff",
 )
 
 
@@ -121,157 +120,97 @@ def obtain(
 
 
 def read(directory: str | Path, contents: Contents = OFFICIAL) -> ImageBank:
-    """The images of a folder with the two archives, zipped or extracted.
+    """The images of a folder with the two archives, in any layout that people have (see layouts).
 
     Raises:
-        InnerlrError: no such folder, an archive missing, cut short or without images, an alphabet,
-            a character or an image missing, a file that is no image, other pixels.
+        InnerlrError: no such folder, an archive missing or damaged, an alphabet, a character or an
+            image missing, a file that is no PNG image of 105 x 105, other pixels.
     """
     folder = Path(directory)
     if not folder.is_dir():
+        what = "a file, not a folder" if folder.exists() else "no such folder"
         raise InnerlrError(
-            f"{folder}: no such folder. Set images.directory or {ENVIRONMENT} to the folder "
+            f"{folder}: {what}. Set images.directory or {ENVIRONMENT} to the folder "
             "that holds images_background.zip and images_evaluation.zip."
         )
-    hasher, ink, labels = hashlib.sha256(), [], []
-    for name, alphabets in sorted(contents.characters.items()):
-        found: Counter[tuple[str, int]] = Counter()
-        for path, pixels in _images(folder, name):
-            match = _NAME.match(path)
-            if match is None:
-                raise InnerlrError(
-                    f"{folder}/{path}: expected images as ALPHABET/characterNN/NNNN_NN.png. "
-                    "Take the official archives unchanged."
-                )
-            alphabet, character, drawer = match[1], int(match[2]), int(match[3])
-            hasher.update(path.encode() + b"\0" + np.packbits(pixels).tobytes())
-            ink.append(pixels)
-            labels.append((alphabet, character, drawer))
-            found[alphabet, character] += 1
-        _check_counts(folder / name, found, alphabets, contents.drawers)
+    try:
+        images = _read(folder, contents)
+    except OSError as error:
+        raise InnerlrError(f"{folder}: cannot be read ({error}).") from error
+    names = sorted(images)
+    _check_counts(folder, [_labels(name) for name in names], contents)
+    hasher = hashlib.sha256()
+    for name in names:
+        hasher.update(name.encode() + b"\0" + images[name])
     if contents.digest not in (None, hasher.hexdigest()):
         raise InnerlrError(
             f"{folder}: all images are there, but their pixels are not those of Omniglot (digest "
-            f"{hasher.hexdigest()[:16]}, expected {str(contents.digest)[:16]}). Take the official "
-            "archives unchanged."
+            f"{hasher.hexdigest()[:16]}, expected {str(contents.digest)[:16]}). {MEND}"
         )
-    return ImageBank.of(np.stack(ink), *map(np.array, zip(*labels, strict=True)))
+    packed = np.frombuffer(b"".join(images[name] for name in names), np.uint8)
+    labels = zip(*map(_labels, names), strict=True)
+    return ImageBank.of_packed(packed.reshape(len(names), -1), *map(np.array, labels))
 
 
-def _images(folder: Path, name: str) -> Iterator[tuple[str, Any]]:
-    """Path and ink (105, 105) of every image of one archive, in the order of their paths."""
-    archive, extracted = folder / f"{name}.zip", folder / name
-    if archive.is_file():
-        try:
-            with zipfile.ZipFile(archive) as content:
-                for path in sorted(p for p in content.namelist() if p.endswith(".png")):
-                    yield path, _ink(content.read(path), f"{archive}:{path}")
-        except (zipfile.BadZipFile, EOFError, OSError) as error:
+def _read(folder: Path, contents: Contents) -> dict[str, bytes]:
+    """Of each image, by ALPHABET/characterNN/NNNN_NN.png, its packed pixels."""
+    images, places = dict[str, bytes](), dict[str, str]()
+    for member in members(folder, contents.characters):
+        name = f"{member.alphabet}/{member.character}/{member.file}"
+        pixels = _ink(member.read(), member.where)
+        if images.setdefault(name, pixels) != pixels:
             raise InnerlrError(
-                f"{archive}: not a whole zip archive ({error}). Copy or download it again."
-            ) from error
-    elif extracted.is_dir():
-        for file in sorted(
-            extracted.rglob("*.png"), key=lambda p: p.relative_to(folder).as_posix()
-        ):
-            yield file.relative_to(folder).as_posix(), _ink(file.read_bytes(), str(file))
-    else:
-        beside = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
-        raise InnerlrError(
-            f"{folder}: holds neither {name}.zip nor the folder {name} (but {beside}). "
-            f"Put {name}.zip there."
-        )
+                f"{member.where}: another image than {places[name]}, which has its name. {MEND}"
+            )
+        places.setdefault(name, member.where)
+    return images
 
 
-def _ink(png: bytes, where: str) -> Any:
+def _labels(name: str) -> tuple[str, int, int]:
+    """Alphabet, character and drawer of an image: ALPHABET/characterNN/NNNN_NN.png."""
+    alphabet, character, file = name.split("/")
+    drawer = PurePosixPath(file).stem.split("_")[1]
+    return alphabet, int(character.removeprefix("character")), int(drawer)
+
+
+def _ink(png: bytes, where: str) -> bytes:
+    """An image's ink, packed; its size is looked at before it is unpacked."""
     try:
-        image = Image.open(io.BytesIO(png)).convert("1")
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise InnerlrError(f"{where}: not an image ({error}). Copy the archive again.") from error
-    if image.size != (SIDE, SIDE):
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+            size = image.size
+            ink = ~np.asarray(image.convert("1")) if size == (SIDE, SIDE) else None
+    except _NO_IMAGE as error:
         raise InnerlrError(
-            f"{where}: expected {SIDE} x {SIDE} pixels, got {image.size[0]} x {image.size[1]}. "
+            f"{where}: not an image in PNG format ({str(error) or type(error).__name__}). "
+            "Copy the archive again."
+        ) from error
+    if ink is None:
+        raise InnerlrError(
+            f"{where}: expected {SIDE} x {SIDE} pixels, got {size[0]} x {size[1]}. "
             "Take the official archives, not resized ones."
         )
-    return ~np.asarray(image)
+    return np.packbits(ink).tobytes()
 
 
-def _check_counts(
-    where: Path,
-    found: Counter[tuple[str, int]],
-    alphabets: Mapping[str, int],
-    drawers: int,
-) -> None:
+def _check_counts(folder: Path, found: list[tuple[str, int, int]], contents: Contents) -> None:
     """Raise unless every character of every alphabet has its images."""
-    mend = "Take the official archive unchanged."
-    if not found:
-        raise InnerlrError(f"{where}: holds no image (*.png). {mend}")
-    per_alphabet = Counter(alphabet for alphabet, _ in found)
-    for alphabet, characters in alphabets.items():
-        if per_alphabet[alphabet] != characters:
-            raise InnerlrError(
-                f"{where}: expected {characters} characters of the alphabet {alphabet}, got "
-                f"{per_alphabet[alphabet]}. {mend}"
-            )
-    extra = sorted(set(per_alphabet) - set(alphabets))
+    images = Counter((alphabet, character) for alphabet, character, _ in found)
+    per_alphabet = Counter(alphabet for alphabet, _ in images)
+    for name, alphabets in sorted(contents.characters.items()):
+        if not set(alphabets) & set(per_alphabet):
+            raise InnerlrError(f"{folder / name}: holds no image (*.png). {MEND}")
+        for alphabet, characters in alphabets.items():
+            if per_alphabet[alphabet] != characters:
+                raise InnerlrError(
+                    f"{folder / name}: expected {characters} characters of the alphabet "
+                    f"{alphabet}, got {per_alphabet[alphabet]}. {MEND}"
+                )
+    extra = sorted(set(per_alphabet).difference(*contents.characters.values()))
     if extra:
-        raise InnerlrError(f"{where}: unknown alphabet {extra[0]}. {mend}")
-    for (alphabet, character), images in found.items():
-        if images != drawers:
+        raise InnerlrError(f"{folder}: unknown alphabet {extra[0]!r}. {MEND}")
+    for (alphabet, character), drawn in images.items():
+        if drawn != contents.drawers:
             raise InnerlrError(
-                f"{where}: expected {drawers} images of {alphabet} character{character:02d}, got "
-                f"{images}. {mend}"
+                f"{folder}: expected {contents.drawers} images of {alphabet} "
+                f"character{character:02d}, got {drawn}. {MEND}"
             )
-
-
-def download(
-    cache: str | Path | None = None,
-    *,
-    base_url: str = BASE_URL,
-    md5: Mapping[str, str] = MD5,
-) -> Path:
-    """The folder with both archives, fetched where the cache lacks them; a part is gone on with.
-
-    Args:
-        cache: the folder; the user's cache by default.
-        base_url: where the archives lie.
-        md5: of each archive.
-
-    Raises:
-        InnerlrError: no network, no such file, or another checksum.
-    """
-    import pooch
-    import requests
-
-    folder = Path(cache) if cache else Path(pooch.os_cache("innerlr")) / "omniglot"
-    for name, known in md5.items():
-        url = f"{base_url}{name}.zip"
-        try:
-            pooch.retrieve(
-                url, f"md5:{known}", fname=f"{name}.zip", path=folder, downloader=_resume
-            )
-        except (requests.RequestException, OSError, ValueError) as error:
-            raise InnerlrError(
-                f"download: {url} cannot be had ({type(error).__name__}: {error}). Check the "
-                f"network, or put the archives in a folder and set {ENVIRONMENT} to it."
-            ) from error
-    return folder
-
-
-def _resume(url: str, output: str | Path, _: Any) -> None:
-    """Fetch `url` to `output`, going on from what an earlier attempt left in the same folder."""
-    import requests
-
-    part = Path(output).parent / f"{Path(url).name}.part"
-    have = part.stat().st_size if part.is_file() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
-    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
-        if have and answer.status_code == requests.codes.requested_range_not_satisfiable:
-            part.unlink()  # longer than the file: not a part of it
-            return _resume(url, output, _)
-        answer.raise_for_status()
-        going_on = answer.status_code == requests.codes.partial_content
-        with open(part, "ab" if going_on else "wb") as stream:
-            for block in answer.iter_content(_BLOCK):
-                stream.write(block)
-    shutil.move(part, output)

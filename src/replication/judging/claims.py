@@ -11,16 +11,14 @@ import pandas as pd
 
 from innerlr.checks import Array
 from innerlr.errors import InnerlrError, nearest
-from innerlr.intervals import Interval, mean_interval, share_interval
+from innerlr.intervals import Interval
 from replication import measuring
-from replication.families import family_of
 from replication.judging.entries import EACH, bounds, check, describe
-from replication.quantity import Quantity, registered
+from replication.quantity import Quantity
+from replication.registry import registry
 
 CLAIMS_TITLE = "The paper's claims and their verdicts"
 COLUMNS = ["id", "place", "quantity", "expected", "measured", "low", "high", "verdict", "reason"]
-# 1 where something is so in a repetition, 0 where not: their means are shares
-INDICATORS = frozenset({"minimum_in_range", "best_is_nearest", "best_is_nearest_weighted"})
 REPRODUCED, PARTLY, NOT, UNJUDGED = "reproduced", "partly", "not reproduced", "not evaluated"
 
 
@@ -36,9 +34,7 @@ def judge(
 
     Args:
         claims: entries of claims.yaml on this experiment.
-        estimates: its table, columns panel, seed, quantity, value; seed -1 marks a value of all
-            repetitions together (with its own interval in quantity_low and quantity_high, or
-            exact).
+        estimates: its table, as :func:`replication.measuring.read_estimates` gives it.
         experiment: its name.
         section: its section of the configuration, against which `needs` is held.
         data_source: of the data it was measured on, as records name it.
@@ -53,15 +49,10 @@ def judge(
         InnerlrError: a claim that is not well-formed, or whose quantity was not measured.
     """
     rows = []
-    if known is None and "interval" in estimates:
-        known = registry(experiment)
+    known = registry(experiment) if known is None else known
     for claim in claims:
         check(claim)
-        if known is not None:
-            interval = measured(claim, estimates, known)
-        else:
-            where = (estimates, str(claim["panel"]), claim["quantity"])
-            interval = worst(*where, claim["expected"]) if claim.get(EACH) else measure(*where)
+        interval = measured(claim, estimates, known)
         decides = Interval(interval.mean, *[interval.mean] * 2) if claim.get(EACH) else interval
         short = shortfall(claim["needs"], section, data_source)
         verdict = UNJUDGED if short else verdict_of(decides, claim["expected"])
@@ -79,11 +70,6 @@ def judge(
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def registry(experiment: str) -> Mapping[str, Quantity[Any]]:
-    """The quantities that an experiment's family measures, by name."""
-    return registered(family_of(experiment).module("quantities"))
 
 
 def measured(
@@ -241,59 +227,6 @@ def under_readings(
     made = pd.concat(judged, ignore_index=True)
     order = ["id", "reading", *(column for column in COLUMNS if column not in ("id", "reason"))]
     return made[order].sort_values("id", kind="stable").reset_index(drop=True)
-
-
-def measure(estimates: pd.DataFrame, panel: str, quantity: str) -> Interval:
-    """The quantity with its 95% interval over repetitions; exact values have none (NaN)."""
-    of_panel = estimates[estimates.panel.astype(str) == panel]
-    values = _values(estimates, panel, quantity)
-    found = values.value.to_numpy(dtype=float)
-    if np.isnan(found).any():
-        return Interval(np.nan, -np.inf, np.inf)  # nothing is known
-    if quantity in INDICATORS:
-        if not np.isin(found, (0, 1)).all():
-            raise InnerlrError(f"{quantity}: expected 0 or 1 in each repetition, got {found}.")
-        return share_interval(found)
-    if np.isinf(found).any():
-        # never reached: beyond any bound on that side, in every repetition or in some
-        low, high = float(found.min()), float(found.max())
-        return Interval(high if np.isinf(high) else low, low, high)
-    if (values.seed >= 0).all():
-        below, above = (_ends(of_panel, quantity, end) for end in ("below", "above"))
-        interval = mean_interval(found)
-        if not len(below):
-            return interval
-        return Interval(interval.mean, _mean(below, -np.inf).low, _mean(above, np.inf).high)
-    ends = (_ends(of_panel, quantity, end) for end in ("low", "high"))
-    return Interval(float(found[0]), *(float(e[0]) if len(e) else np.nan for e in ends))
-
-
-def worst(
-    estimates: pd.DataFrame, panel: str, quantity: str, expected: Mapping[str, Any]
-) -> Interval:
-    """The repetition that is farthest from what is expected, with the least and the largest."""
-    found = _values(estimates, panel, quantity).value.to_numpy(dtype=float)
-    return farthest(found, expected)
-
-
-def _values(estimates: pd.DataFrame, panel: str, quantity: str) -> pd.DataFrame:
-    of_panel = estimates[estimates.panel.astype(str) == panel]
-    values = of_panel[of_panel.quantity == quantity]
-    if values.empty:
-        names = sorted(set(of_panel.quantity)) or sorted(set(estimates.panel.astype(str)))
-        raise InnerlrError(
-            f"claims.yaml: no {quantity!r} in panel {panel!r}. {nearest(quantity, names)}"
-        )
-    return values
-
-
-def _ends(of_panel: pd.DataFrame, quantity: str, end: str) -> Array:
-    return of_panel[of_panel.quantity == f"{quantity}_{end}"].value.to_numpy(dtype=float)
-
-
-def _mean(ends: Array, beyond: float) -> Interval:
-    """Of neighbours on a grid; where a repetition is at its edge nothing is known beyond."""
-    return mean_interval(ends) if np.isfinite(ends).all() else Interval(beyond, beyond, beyond)
 
 
 def shortfall(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from innerlr.errors import InnerlrError
 from innerlr.io.records import SUFFIX
@@ -30,8 +32,10 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         the time of all attempts. The others are what ran, as it was when the job began: `revision`,
         and the digests of `inputs` and `code`.
 
-    An InnerlrError ends the job with its message alone; set INNERLR_DEBUG=1 for the traceback.
+    An InnerlrError ends the job with its message alone; set INNERLR_DEBUG=1 for the traceback. At
+    SIGTERM, with which the run's main process stops its jobs, what was being written is removed.
     """
+    signal.signal(signal.SIGTERM, _exit)
     with open(snakemake.log[0], "w", buffering=1) as log:
         # the file descriptors themselves, so that libraries and child processes follow
         os.dup2(log.fileno(), 1)
@@ -67,3 +71,9 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         section = "" if name in str(error) else f"{name}: "
         print(f"innerlr: {section}{error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # once is enough
+    print("innerlr: stopped", file=sys.stderr)
+    sys.exit(128 + number)

@@ -14,6 +14,7 @@ import pandas as pd
 import papermill
 from jinja2 import pass_context
 from latex2mathml.converter import convert_to_element
+from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
@@ -26,23 +27,40 @@ def run(notebook: str, log: str, parameters: Mapping[str, Any]) -> str:
 
     Args:
         notebook: the parametrised notebook.
-        log: where the executed one is kept while it runs, failed cell included.
+        log: of the job. The executed notebook is kept beside it, failed cell included; as a log of
+            its own, Snakemake would print all of it after a failure.
         parameters: values of its cell tagged "parameters".
 
     Raises:
-        InnerlrError: a cell failed; names the cell, its error and the kept notebook.
+        InnerlrError: a cell failed, or its kernel ended; names the cell, its error and the kept
+            notebook.
     """
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    kept = Path(log).with_suffix(".ipynb")
+    kept.parent.mkdir(parents=True, exist_ok=True)
     try:
         papermill.execute_notebook(
-            notebook, log, dict(parameters), kernel_name="python3", progress_bar=False
+            notebook, str(kept), dict(parameters), kernel_name="python3", progress_bar=False
         )
     except papermill.PapermillExecutionError as error:
         raise InnerlrError(
-            f"{notebook}: cell {error.cell_index} failed with {error.ename}: {error.evalue}\n"
-            f"{error.source}\nThe notebook as far as it ran is {log}."
+            f"{notebook}: {_place(notebook, error)} failed with {error.ename}: {error.evalue}\n"
+            f"{error.source}\nThe notebook as far as it ran is {kept}."
         ) from error
-    return _normalised(nbformat.read(log, as_version=4))
+    except DeadKernelError as error:
+        raise InnerlrError(
+            f"{notebook}: its kernel was ended while it ran, as it is where memory runs out "
+            f"({error}). Run again with fewer --cores, or on a machine with more memory. The "
+            f"notebook as far as it ran is {kept}."
+        ) from error
+    return _normalised(nbformat.read(kept, as_version=4))
+
+
+def _place(notebook: str, error: papermill.PapermillExecutionError) -> str:
+    """Which cell of the notebook failed, as one counts them there; papermill puts in more."""
+    sources = [cell.source for cell in nbformat.read(notebook, as_version=4).cells]
+    if error.source not in sources:
+        return "the cell of its parameters"
+    return f"cell {sources.index(error.source) + 1} of {len(sources)}"
 
 
 def _normalised(node: Any) -> str:

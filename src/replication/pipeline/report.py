@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import yaml
 
@@ -176,29 +172,3 @@ def _said(targets: Targets) -> str:
         had = data_source([targets.image_bank])
         lines.append(unasked_stand_in(had, source, log, " and ".join(shows)))
     return "\n".join(lines).rstrip("\n")
-
-
-class Stopped:
-    """Whether the user has stopped the run, by Ctrl-C or SIGTERM; then no report is made.
-
-    Snakemake tells its handler of errors nothing about it.
-    """
-
-    def __init__(self) -> None:
-        self.by_user = False
-
-    def watch(self) -> None:
-        """Note the signals that arrive from now on; what handled them still does."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._noting(signal.getsignal(number)))
-
-    def _noting(self, before: Any) -> Callable[[int, FrameType | None], None]:
-        def note(number: int, frame: FrameType | None) -> None:
-            self.by_user = True
-            if callable(before):
-                before(number, frame)
-            elif before == signal.SIG_DFL:
-                signal.signal(number, signal.SIG_DFL)
-                signal.raise_signal(number)
-
-        return note

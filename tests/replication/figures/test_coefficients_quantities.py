@@ -9,9 +9,10 @@ import pytest
 from small import CLAIMS, experiment, stages
 
 from replication.figures.coefficients import quantities as q
-from replication.judging.claims import judge, registry
+from replication.judging.claims import judge
 from replication.measuring import measure
 from replication.quantity import Quantity
+from replication.registry import registry
 
 # (1 + x + x^2)^2
 G1 = np.array([1.0, 2, 3, 2, 1])

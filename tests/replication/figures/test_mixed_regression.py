@@ -10,8 +10,8 @@ from small import experiment
 
 from innerlr.errors import InnerlrError
 from replication.figures.mixed_regression.problem import MixedRegression, _wishart_traces
-from replication.judging.claims import registry
 from replication.measuring import select
+from replication.registry import registry
 
 PROBLEM = MixedRegression(
     tasks=40,

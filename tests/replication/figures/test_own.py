@@ -74,3 +74,33 @@ def test_equal_entries_have_a_rate_though_no_variance(tmp_path: Path) -> None:
     found = estimates(tmp_path, features=np.ones((30, 6, 1)))
     assert "alpha_lim_sampled" in found
     assert "alpha_est" not in found
+
+
+# nine rows for seven weights and a rate leave little loss, which the sums warn of
+@pytest.mark.filterwarnings("ignore::innerlr.IllConditionedWarning")
+def test_resamples_that_fix_no_minimiser_are_dropped_and_counted(tmp_path: Path) -> None:
+    """Three tasks of 3 samples, or more, fix 7 weights and the rate, two do not."""
+    rng = np.random.default_rng(0)
+    arrays = {"features": rng.normal(size=(5, 3, 7)), "targets": rng.normal(size=(5, 3))}
+    np.savez(tmp_path / "mine.npz", **arrays)
+    found = {}
+    for seeds in (1, 30):
+        made = make("mine", {"file": str(tmp_path / "mine.npz"), "seeds": seeds}, 1)
+        picks = [made.rng(seed).integers(0, 5, 5) for seed in range(1, seeds)]
+        dropped = {seed for seed, pick in enumerate(picks, 1) if len(set(pick)) < 3}
+        features = made.features()
+        sweep = made.sweep(features)
+        assert set(sweep.seed) == set(range(seeds)) - dropped
+        rows = made.estimates(features, sweep).set_index("quantity").value
+        assert rows.get("resamples_dropped", 0) == len(dropped)
+        found[seeds] = rows["alpha_star"]
+    assert dropped
+    assert found[1] == found[30]
+    # the file itself, where it has too few, is an error that names it
+    np.savez(tmp_path / "mine.npz", **{name: a[:2] for name, a in arrays.items()})
+    made = make("mine", {"file": str(tmp_path / "mine.npz"), "seeds": 4}, 1)
+    features = made.features()
+    with pytest.raises(InnerlrError, match=r"experiments\.mine: singular Gram.*Or leave out"):
+        made.sweep(features)
+    with pytest.raises(InnerlrError, match=r"experiments\.mine: singular Gram"):
+        made.estimates(features, sweep)

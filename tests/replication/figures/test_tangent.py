@@ -16,9 +16,10 @@ from replication.figures.tangent import quantities as q
 from replication.figures.tangent import scaling as scaling
 from replication.figures.tangent.experiment import Regression, quadratic
 from replication.figures.tangent.settings import TangentCurve, TangentSetting
-from replication.judging.estimators import declared, estimators_table
+from replication.judging.estimators import estimators_table
 from replication.measuring import select
 from replication.quantity import Estimates, Quantity
+from replication.registry import registry
 
 SETTING = TangentSetting(width=80, rcond=1e-10)
 CURVE = TangentCurve(shots=4, tasks=6)
@@ -142,7 +143,7 @@ def test_a_split_reading_without_a_minimum_is_infinite_not_an_edge() -> None:
     estimates = stages(made)[3]
     assert values(estimates, q.minimum_in_range).tolist() == [0, 0]
     assert np.isinf(values(estimates, q.alpha_star)).all()
-    assert np.isinf(estimators_table("fig02", estimates, declared("fig02")).alpha).any()
+    assert np.isinf(estimators_table("fig02", estimates, registry("fig02")).alpha).any()
 
 
 def of_point(estimates: pd.DataFrame, **at: int) -> pd.DataFrame:

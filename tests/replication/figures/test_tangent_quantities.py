@@ -13,9 +13,10 @@ from small import CLAIMS, TWO, experiment, section, stages
 from replication.families import make
 from replication.figures.tangent import quantities as q
 from replication.figures.tangent import scaling
-from replication.judging.claims import judge, registry
+from replication.judging.claims import judge
 from replication.measuring import select
 from replication.quantity import Quantity
+from replication.registry import registry
 from replication.settings.config import Config
 
 CURVES = {"one": {"shots": 3, "tasks": 5}, "two": {"shots": 2, "tasks": 4}}

@@ -9,8 +9,8 @@ from small import experiment, stages
 
 from replication.figures.variance import quantities as q
 from replication.figures.variance.basis import law_of_variance
-from replication.judging.claims import registry
 from replication.measuring import select
+from replication.registry import registry
 from replication.settings.config import Config
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,6 +30,21 @@ KNOWN = {
     "query": ("tasks", "query shots", "dim"),
     "query_targets": ("tasks", "query shots"),
 }
+
+
+class Minimum(NamedTuple):
+    """The minimum of a training loss over the rate.
+
+    Attributes:
+        star: the rate.
+        capped: whether the search ended at its cap.
+        lowest, at_limit: the loss there, and at alpha_lim.
+    """
+
+    star: float
+    capped: bool
+    lowest: float
+    at_limit: float
 
 
 class Own(Experiment):
@@ -159,16 +173,12 @@ class Own(Experiment):
     def _limit(self, features: Arrays, seed: int) -> float:
         return float(features[f"{seed}/estimators"][0])
 
-    @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _named(self, error: InnerlrError) -> InnerlrError:
         """Say whose data it is where no loss can be swept."""
-        try:
-            yield
-        except InnerlrError as error:
-            raise InnerlrError(
-                f"experiments.{self.name}: {error} Or leave out targets and optima: the estimates "
-                "need neither."
-            ) from error
+        return InnerlrError(
+            f"experiments.{self.name}: {error} Or leave out targets and optima: the estimates "
+            "need neither."
+        )
 
     def sweep(self, features: Arrays) -> pd.DataFrame:
         grid: Array = np.linspace(0, self.cfg.grid_factor, self.cfg.grid_points) * self._limit(
@@ -178,15 +188,23 @@ class Own(Experiment):
         for seed in range(self.cfg.seeds):
             losses = np.full(len(grid), np.nan)
             if f"{seed}/moments/gram" in features:
-                with self._named():
+                try:
                     losses = unprefixed(str(seed), features).training_loss(grid)
+                except InnerlrError as error:
+                    if self._resampled(seed):
+                        continue  # counted among the estimates
+                    raise self._named(error) from error
             frames.append(
                 pd.DataFrame({"panel": "a", "seed": seed, "alpha": grid, "training_loss": losses})
             )
         return table(frames, ["panel", "seed", "alpha"])
 
+    def _resampled(self, seed: int) -> bool:
+        """Whether its tasks are a resample of a file's, which may be too few different ones."""
+        return self.cfg.file is not None and seed > 0
+
     def estimates(self, features: Arrays, sweep: pd.DataFrame) -> pd.DataFrame:
-        by_seed = self._by_seed(features)
+        by_seed, dropped = self._by_seed(features)
         if self.cfg.file is None:
             return by_seed
         # the first seed is the file as it is, the others are resamples
@@ -196,14 +214,22 @@ class Own(Experiment):
             if 0 in set(values.seed):
                 interval = bootstrap_interval(values.value)
                 found.at("a").record(of, with_interval(interval, q.BOOTSTRAP))
+        found.at("a")(q.resamples_dropped, dropped)
         return found.table()
 
-    def _by_seed(self, features: Arrays) -> pd.DataFrame:
-        """The estimates of every seed: of a call of the function, or of the file's tasks."""
-        found = Estimates()
+    def _by_seed(self, features: Arrays) -> tuple[pd.DataFrame, int]:
+        """The estimates of every seed, and how many seeds were dropped."""
+        found, dropped = Estimates(), 0
         for seed in range(self.cfg.seeds):
             add = found.at("a", seed)
             limit, est, lower, upper = features[f"{seed}/estimators"]
+            try:
+                minimum = self._minimum(features, seed, limit)
+            except InnerlrError as error:
+                if not self._resampled(seed):
+                    raise self._named(error) from error
+                dropped += 1
+                continue
             add(q.alpha_lim_sampled, limit)
             for of, value in (
                 (q.alpha_est, est),
@@ -212,13 +238,27 @@ class Own(Experiment):
             ):
                 if np.isfinite(value):
                     add(of, value)
-            if f"{seed}/moments/gram" in features:
-                sums = unprefixed(str(seed), features)
-                with self._named():
-                    star, capped = alpha_star(sums, self.cfg.search_cap * limit)
-                    best, at_limit = sums.training_loss([star, limit])
-                add(q.alpha_star, star)
-                add(q.alpha_star_capped, capped)
-                add(q.ratio_star_to_lim, star, limit)
-                add(q.excess_loss_at_lim, at_limit, best)
-        return found.table()
+            if minimum is not None:
+                add(q.alpha_star, minimum.star)
+                add(q.alpha_star_capped, minimum.capped)
+                add(q.ratio_star_to_lim, minimum.star, limit)
+                add(q.excess_loss_at_lim, minimum.at_limit, minimum.lowest)
+        return found.table(), dropped
+
+    def _minimum(self, features: Arrays, seed: int, limit: float) -> Minimum | None:
+        """Where the training loss of a seed is least; None where there is no loss.
+
+        Raises:
+            InnerlrError: the tasks fix no minimiser, or are solved without an error.
+        """
+        if f"{seed}/moments/gram" not in features:
+            return None
+        sums = unprefixed(str(seed), features)
+        star, capped = alpha_star(sums, self.cfg.search_cap * limit)
+        lowest, at_limit = sums.training_loss([star, limit])
+        if not lowest > 0:
+            raise InnerlrError(
+                f"expected a training loss above zero at its minimiser, got zero at alpha = "
+                f"{star:g}: one w and one rate solve all tasks. Give more tasks."
+            )
+        return Minimum(star, capped, lowest, at_limit)

@@ -9,7 +9,7 @@ from replication.common_quantities import (
     corollary1_upper,
     excess_loss_at_lim,
 )
-from replication.quantity import quantity
+from replication.quantity import quantity, recorded
 
 __all__ = [
     "alpha_est",
@@ -20,6 +20,7 @@ __all__ = [
     "corollary1_upper",
     "excess_loss_at_lim",
     "ratio_star_to_lim",
+    "resamples_dropped",
 ]
 
 BOOTSTRAP = "percentiles of a bootstrap over tasks"
@@ -29,3 +30,12 @@ BOOTSTRAP = "percentiles of a bootstrap over tasks"
 def ratio_star_to_lim(star: float, limit: float) -> float:
     """The minimiser of the training loss over alpha_lim of the tasks."""
     return star / limit
+
+
+resamples_dropped = recorded(
+    "resamples_dropped",
+    "Resamples of a file's tasks that fix no minimiser, and are left out.",
+    unit="resamples",
+    place="",
+    kind="exact",
+)
