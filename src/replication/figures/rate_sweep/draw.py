@@ -26,7 +26,7 @@ RATE_MARKS = {
     q.alpha_h18_trained: ("^", 5.5, "(H.18), measured variance, best network"),
 }
 AT_END = {"progress": 1.0}  # where the training is done
-SHARED, FIXED = "shared", "fixed"  # strategies: the rate at test is the rate of training, or a fixed one
+SHARED, FIXED = "shared", "fixed"  # the rate at test: of training, or given
 # Fig. 10, experiment: its panel's letter and title
 REGRESSIONS = {
     "fig10a": ("a", "quadratic regression, 2 layers"),
@@ -257,7 +257,7 @@ class RangeValues(NamedTuple):
     low: float  # the paper's range, N the tasks of a meta-batch
     high: float
     decades: float
-    useless_share: float  # share of the range's rates no better than without an inner step
+    useless_share: float  # share of its rates that are no better than no inner step
     low_of_all: float  # the range, N all tasks of the training
     high_of_all: float
     in_unit_before: float  # share of the tangent features in [0, 1], before training
