@@ -82,6 +82,17 @@ def test_rounding_violates_no_bound() -> None:
     assert ends(q.corrected_violated(LIMITS, just_above, just_below)) == expected
 
 
+def test_a_bound_that_is_just_reached_is_not_violated() -> None:
+    none = pytest.approx(clopper_pearson(0, 4))
+    assert ends(q.printed_lower_violated_by_dim(LIMITS, LIMITS)) == none
+    # rounding counts as reaching it
+    assert ends(q.printed_lower_violated(LIMITS, LIMITS * q.SLACK)) == none
+    assert ends(q.printed_upper_violated(LIMITS * q.SLACK, LIMITS)) == none
+    far = np.full(4, 9.0)
+    assert ends(q.corrected_violated(LIMITS, LIMITS * q.SLACK, far)) == none
+    assert ends(q.corrected_violated(LIMITS * q.SLACK, -far, LIMITS)) == none
+
+
 # ------------------------------------------------------------------ (e) to (g)
 
 
@@ -99,9 +110,10 @@ def test_the_gap_is_positive_where_maml_starts_closer() -> None:
 
 
 def test_the_gap_at_the_limit_and_where_it_closes() -> None:
-    x, gaps = np.array([0.0, 0.5, 1.5, 2.0]), np.array([-1e-9, 0.2, -0.4, -0.1])
+    x, gaps = np.array([0.0, 0.5, 1.5, 2.0]), np.array([-1e-9, 0.2, -0.4, -0.3])
     assert q.gap_at_lim(x, gaps) == pytest.approx(-0.1)  # half way from 0.2 to -0.4
     assert q.negative_from(x, gaps) == 1.5  # not at 0, where rounding decides
+    assert q.negative_from(x, -gaps) == 0.5
     assert q.negative_from(x[:2], gaps[:2]) == np.inf
     # a gap of zero is not negative
     assert q.negative_from(x, np.zeros(4)) == np.inf
@@ -142,7 +154,8 @@ def test_the_share_of_steps_of_d_at_which_the_limit_falls() -> None:
 
 
 def test_printed_values_over_the_right_ones() -> None:
-    dims, ratios = np.array([1.0, 10.0, 50.0, 100.0]), np.array([1.0, 7.0, 20.0, 80.0])
+    dims = np.array([1.0, 10.0, 30.0, 50.0, 100.0])
+    ratios = np.array([1.0, 7.0, 11.0, 20.0, 80.0])
     # a factor 4 where d doubles
     assert q.printed_over_lim_growth(dims, ratios) == pytest.approx(2)
     assert q.printed_over_lim_at_first(ratios) == 1
@@ -166,7 +179,7 @@ def test_the_share_of_draws_that_decrease(of) -> None:
 
 @pytest.mark.parametrize("of", [q.convex_share, q.convex_share_of_count])
 def test_the_share_of_draws_that_are_convex(of) -> None:
-    assert ends(of(np.array([-1.0, -2.0, 0.0, 1.0, 3.0]))) == pytest.approx(clopper_pearson(2, 5))
+    assert ends(of(np.array([-1.0, 0.0, 1.0, 3.0, 5.0]))) == pytest.approx(clopper_pearson(3, 5))
 
 
 def test_estimates_where_there_are_fewer_samples_than_features() -> None:

@@ -20,7 +20,7 @@ from replication.measuring import measure, places
 from replication.prose import between
 from replication.quantity import Quantity
 
-DASHES = ("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1)))  # of the schemes
+DASHES = ("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1)))  # the lines of the schemes
 DOTS = (0, (1, 3))
 STAND_IN = "STAND-IN IMAGES: letters of a font, not Omniglot"
 # panel: title
@@ -220,7 +220,7 @@ class RunValues(NamedTuple):
     seeds: int
     iterations: int
     support: int  # images that a task adapts on: a sum over them is this many times their mean
-    conventions: list[str]  # of each scheme
+    conventions: list[str]  # what each scheme is
 
 
 def run_values(sweep: pd.DataFrame, section: Mapping[str, Any]) -> RunValues:

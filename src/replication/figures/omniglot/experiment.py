@@ -86,7 +86,7 @@ class Omniglot(TrainedExperiment):
         return split(characters, self.cfg.images.split.model_dump(), self.rng(SPLIT))
 
     def data(self) -> pd.DataFrame:
-        """Of each split: its characters and classes, and a digest of which they are."""
+        """The characters and classes of each split, and a digest that identifies them."""
         sizes = self.cfg.images.split.model_dump()
         parts = self._split(sum(sizes.values()))
         rows = [

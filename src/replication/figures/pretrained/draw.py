@@ -175,7 +175,7 @@ class PanelValues(NamedTuple):
     pre_level: Interval  # error before the inner step
     pre_turns: int  # how often its mean changes between rising and falling along the rates
     pre_width: float  # its mean, largest over least, less 1
-    lowest_post: float  # of the mean error after the step
+    lowest_post: float  # the least mean error after the step
     best_rate: float  # where that is lowest
     limit: Interval  # alpha_lim (H.6)
     empirical: Interval  # argmin of the training loss

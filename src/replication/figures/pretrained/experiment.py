@@ -152,7 +152,7 @@ class Pretrained(TrainedExperiment):
             test.update(
                 phi_t[:, : c.shots], y_t[:, : c.shots], phi_t[:, c.shots :], y_t[:, c.shots :]
             )
-        # the same features with labels of which the theorem speaks
+        # the same features with the labels that the theorem assumes
         optima = self._cell(panel, seed, ISOTROPIC).standard_normal((c.tasks, phi.shape[2]))
         isotropic.update_optima(support, optima, query)
         if basis.any():

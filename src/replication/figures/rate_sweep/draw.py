@@ -26,13 +26,13 @@ RATE_MARKS = {
     q.alpha_h18_trained: ("^", 5.5, "(H.18), measured variance, best network"),
 }
 AT_END = {"progress": 1.0}  # where the training is done
-SHARED, FIXED = "shared", "fixed"  # strategies: the rate at test is that of training, or given
+SHARED, FIXED = "shared", "fixed"  # the rate at test: of training, or given
 # Fig. 10, experiment: its panel's letter and title
 REGRESSIONS = {
     "fig10a": ("a", "quadratic regression, 2 layers"),
     "fig10b": ("b", "sine regression, 3 layers"),
 }
-STRATEGIES = (FIXED, SHARED)  # of Fig. 12, from the left
+STRATEGIES = (FIXED, SHARED)  # the panels of Fig. 12, from the left
 
 
 # ------------------------------------------------------------------ the figures
@@ -253,11 +253,11 @@ class RangeValues(NamedTuple):
     iterations: int
     meta_batch: int
     seeds: int
-    best_rate: float  # of the grid, mean over seeds
+    best_rate: float  # the best of the grid, mean over seeds
     low: float  # the paper's range, N the tasks of a meta-batch
     high: float
     decades: float
-    useless_share: float  # of the grid in the range: no better than without an inner step
+    useless_share: float  # share of its rates that are no better than no inner step
     low_of_all: float  # the range, N all tasks of the training
     high_of_all: float
     in_unit_before: float  # share of the tangent features in [0, 1], before training
@@ -317,7 +317,7 @@ class StrategyValues(NamedTuple):
     """What Fig. 12 shows of one strategy at the end of the training."""
 
     strategy: str
-    best_rate: Interval  # of the grid
+    best_rate: Interval  # the best of the grid
     lowest_loss: Interval
     fold_sd: float  # standard deviation between folds, mean over seeds at the rate nearest to best
     diverged: int  # networks without a finite test loss
@@ -334,7 +334,7 @@ def strategy_values(
         strategy: which one.
         sweep: columns strategy, iteration, alpha, test_loss, fold_sd.
         estimates: holds alpha_star and loss_at_star of the panel `strategy`.
-        iterations: of the training, the last of which counts.
+        iterations: of the training; the last one counts.
     """
     mine = sweep[(sweep.iteration == iterations) & (sweep.strategy == strategy)]
     star = measure(estimates, q.alpha_star, strategy, AT_END)
@@ -367,7 +367,7 @@ def compared_values(
     Args:
         sweep: columns strategy, iteration, seed, alpha, test_loss.
         estimates: holds alpha_lim_tangent_initial of the panel shared.
-        iterations: of the training, the last of which counts.
+        iterations: of the training; the last one counts.
     """
     last = sweep[sweep.iteration == iterations]
     lowest = last.groupby(["seed", "strategy"]).test_loss.min().unstack("strategy")

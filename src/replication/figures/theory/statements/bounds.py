@@ -14,7 +14,7 @@ from replication.figures.theory import quantities as q
 from replication.figures.theory.spectral import Setting
 from replication.figures.theory.statement import At, Point
 
-# of each random set
+# tasks in each random set
 TASKS = 100
 # what is drawn of the sets
 QUANTILES = {"low": 0.025, "median": 0.5, "high": 0.975}

@@ -190,7 +190,7 @@ def well_violations(tilts: Array, apart: float) -> float:
 
 
 def jump_violations(rng: np.random.Generator, n: int, *, dips: bool) -> float:
-    """Lemma 1: the least value of F_m near a jump of F tends to that of F's lower envelope.
+    """Lemma 1: near a jump of F the least value of F_m tends to the least of F's lower envelope.
 
     F_m - F is sin(m x + shift) / m, which converges uniformly, or a dip that leaves every point.
 
