@@ -465,7 +465,8 @@ def state(model: nn.Module, *inputs: Any) -> dict[str, Any]:
     for kind, tensors in kinds.items():
         for name, t in tensors:
             content = t.detach().numpy().tobytes()
-            found[f"{kind} {name}"] = (id(t), type(t), t.requires_grad, t.grad, content)
+            grad = t.grad if t.is_leaf else None
+            found[f"{kind} {name}"] = (id(t), type(t), t.requires_grad, grad, content)
     for name, module in model.named_modules():
         held = {
             key: value.detach().numpy().tobytes() if isinstance(value, Tensor) else repr(value)
