@@ -594,8 +594,10 @@ def test_compiled_models_are_looked_into() -> None:
     inside.compile(backend="eager")
     for compiled, name in ((outside, "_orig_mod.2"), (inside, "2")):
         compiled(x[0])
+        before = state(compiled, x)
         found = model_alpha(compiled, x), model_alpha(compiled, x, head=name)
         assert found == pytest.approx(expected, rel=CLOSE)
+        assert state(compiled, x) == before
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32])
