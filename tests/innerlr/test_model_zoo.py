@@ -723,6 +723,15 @@ def test_losses_are_taken_as_they_are_called() -> None:
             assert model_alpha(model, X, loss=loss) == expected
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.001])
+def test_a_head_is_plain_or_it_is_not(scale: float) -> None:
+    """A scale that is next to none is seen too, in float32."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), Around(nn.Linear(4, 2), lambda h, x: scale * h(x)))
+    rate = model_alpha(model, torch.randn(5, SHOTS, 3), head="1.head")
+    assert rate.methods == (("head",) if scale == 1 else ("jacobian",))
+
+
 def test_outputs_are_chosen() -> None:
     torch.manual_seed(0)
     layer = nn.Linear(3, 2)
