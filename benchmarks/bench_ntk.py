@@ -59,14 +59,14 @@ def main(n: int = 1564, width: int = 10_000) -> None:
     torch_seconds = time.process_time() - start
     scale = np.abs(blocked).max()
     print(f"\nGram of {n} scalar inputs at width {width}, agreement relative to its largest entry")
-    for name, other in (("matrix products", blocked), ("torch.func", by_torch)):
+    for name, other in (("matrix products", blocked), ("PyTorch", by_torch)):
         print(f"  kinks against {name:16s} {np.abs(by_kinks - other).max() / scale:.1e}")
     networks = iter([fresh(width) for _ in range(5)])
     kinks = seconds(lambda: next(networks).gram(x), 5)
     plain = seconds(lambda: fresh(width).gram(x, method="blocked"), 2)
     print("CPU seconds")
     print(f"  kinks                     {kinks:9.4f}")
-    for name, value in (("matrix products", plain), ("torch.func, jacobian", torch_seconds)):
+    for name, value in (("matrix products", plain), ("PyTorch, jacobian", torch_seconds)):
         print(f"  {name:25s} {value:9.4f}   {value / kinks:8.1f} times as long")
 
     print(f"\nCPU seconds against the width: n = {n}; a cell of Fig. 2 (K = 23, N = 68)")

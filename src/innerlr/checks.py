@@ -82,7 +82,7 @@ def _plain(value: object, name: str) -> object:
     if hasattr(value, "detach") and hasattr(value, "is_complex"):  # a tensor; torch is optional
         tensor = value.detach().cpu()
         return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and not (value and isinstance(value[0], int | float)):
         return [_plain(part, name) for part in value]
     return value
 

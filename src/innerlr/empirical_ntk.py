@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from innerlr.checks import choice, positive
 from innerlr.choices import EmpiricalMethod
 from innerlr.deep.adapted import Adapted
+from innerlr.deep.grams import ROWS
 from innerlr.deep.linearised import Linearised
 from innerlr.deep.tasks import Task
 from innerlr.errors import InnerlrError
@@ -35,10 +36,10 @@ def empirical_gram(
         model: torch.nn.Module; all its parameters that require gradients count.
         x: (n, ...), inputs.
         x2: (n2, ...), inputs of the columns; None for x itself.
-        method: jacobian (gradients of `block` samples at a time, contracted: memory
-            O(block outputs parameters)), vector_products (a backward and a forward product for
-            each output: memory O(block activations + parameters), no Jacobian), or auto: jacobian
-            up to 16 outputs.
+        method: jacobian (gradients of `block` samples with those of as many as 128 MB hold:
+            memory O(block outputs parameters) above that), vector_products (a backward and a
+            forward product for each output: memory O(block activations + parameters), no
+            Jacobian), or auto: jacobian up to 16 outputs.
         block: samples at a time.
 
     Returns:
@@ -62,7 +63,8 @@ def empirical_gram(
     rows = _inputs(adapted.view.model, x, "x")
     columns = rows if x2 is None else _inputs(adapted.view.model, x2, "x2")
     with adapted.opened():
-        outputs = _one(adapted, rows[0], "x").outputs
+        first = _one(adapted, rows[0], "x")
+        outputs, held = first.outputs, first.outputs * first.count * first.flat.element_size()
     products = method == "vector_products" or (method == "auto" and outputs > 16)
 
     def jacobians(part: Tensor, name: str) -> Tensor:
@@ -75,19 +77,21 @@ def empirical_gram(
 
     like = next(adapted.view.model.parameters())
     result = like.new_empty((len(rows), len(columns), outputs, outputs), requires_grad=False)
-    for i in range(0, len(rows), size):
-        left = rows[i : i + size]
+    # rows of x are held while the columns pass: the more of them, the fewer passes
+    step = size if products else max(1, ROWS // held // size) * size
+    for i in range(0, len(rows), step):
+        left = rows[i : i + step]
         if products:
-            result[i : i + size] = _by_products(adapted, left, columns, outputs)
+            result[i : i + step] = _by_products(adapted, left, columns, outputs)
             continue
         mine = jacobians(left, "x")
         for j in range(i if x2 is None else 0, len(columns), size):
-            same = x2 is None and i == j
-            theirs = mine if same else jacobians(columns[j : j + size], "x2")
+            own = x2 is None and j < i + len(mine)
+            theirs = mine[j - i : j - i + size] if own else jacobians(columns[j : j + size], "x2")
             cell = torch.einsum("nap,mbp->nmab", mine, theirs)
-            result[i : i + size, j : j + size] = cell
+            result[i : i + step, j : j + size] = cell
             if x2 is None:
-                result[j : j + size, i : i + size] = cell.permute(1, 0, 3, 2)
+                result[j : j + size, i : i + step] = cell.permute(1, 0, 3, 2)
     return result[:, :, 0, 0] if outputs == 1 else result
 
 

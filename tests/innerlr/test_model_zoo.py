@@ -465,7 +465,8 @@ def state(model: nn.Module, *inputs: Any) -> dict[str, Any]:
     for kind, tensors in kinds.items():
         for name, t in tensors:
             content = t.detach().numpy().tobytes()
-            found[f"{kind} {name}"] = (id(t), type(t), t.requires_grad, t.grad, content)
+            grad = t.grad if t.is_leaf else None
+            found[f"{kind} {name}"] = (id(t), type(t), t.requires_grad, grad, content)
     for name, module in model.named_modules():
         held = {
             key: value.detach().numpy().tobytes() if isinstance(value, Tensor) else repr(value)
@@ -593,8 +594,10 @@ def test_compiled_models_are_looked_into() -> None:
     inside.compile(backend="eager")
     for compiled, name in ((outside, "_orig_mod.2"), (inside, "2")):
         compiled(x[0])
+        before = state(compiled, x)
         found = model_alpha(compiled, x), model_alpha(compiled, x, head=name)
         assert found == pytest.approx(expected, rel=CLOSE)
+        assert state(compiled, x) == before
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32])
@@ -718,6 +721,15 @@ def test_losses_are_taken_as_they_are_called() -> None:
         expected = model_alpha(model, X, loss=name)
         for loss in others:
             assert model_alpha(model, X, loss=loss) == expected
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.001])
+def test_a_head_is_plain_or_it_is_not(scale: float) -> None:
+    """A scale that is next to none is seen too, in float32."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), Around(nn.Linear(4, 2), lambda h, x: scale * h(x)))
+    rate = model_alpha(model, torch.randn(5, SHOTS, 3), head="1.head")
+    assert rate.methods == (("head",) if scale == 1 else ("jacobian",))
 
 
 def test_outputs_are_chosen() -> None:

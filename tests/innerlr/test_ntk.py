@@ -177,6 +177,17 @@ def test_empirical_gram_is_the_product_of_gradients(
     torch.testing.assert_close(result, expected, rtol=rtol, atol=rtol * float(expected.abs().max()))
 
 
+def test_what_is_held_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 7 samples in blocks of 2, four rows are held at a time, or all."""
+    model = convolutional(2).double()
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(7, 1, 6, 6)))
+    whole = empirical_gram(model, x, block=2)
+    size = 8 * 2 * sum(p.numel() for p in model.parameters())
+    monkeypatch.setattr("innerlr.empirical_ntk.ROWS", 5 * size)
+    for other in (None, x):
+        torch.testing.assert_close(empirical_gram(model, x, other, block=2), whole)
+
+
 def test_a_model_in_training_mode_is_not_changed() -> None:
     """It writes into its running statistics, which no derivative passes through."""
     model = convolutional(1).train()

@@ -142,10 +142,10 @@ class Linearised:
 
         return float(min(AGREE * torch.finfo(self.flat.dtype).eps ** 0.5, MOST))
 
-    def agrees(self, value: Tensor, expected: Tensor) -> bool:
-        """Whether two routes to one vector differ by rounding alone."""
+    def agrees(self, value: Tensor, expected: Tensor, *, share: float = 1.0) -> bool:
+        """Whether two routes to one vector differ by rounding alone, a share of the tolerance."""
         difference = float((value.double() - expected.double()).norm())
-        return difference <= self.tolerance * float(expected.double().norm())
+        return difference <= share * self.tolerance * float(expected.double().norm())
 
     def unit(self, i: int) -> Tensor:
         """The direction (n,) of output i."""
