@@ -74,6 +74,7 @@ lint: $(READY) ## ruff, snakefmt, snakemake --lint, mypy, words, imports: all mu
 	@$(BIN)/snakefmt --check Snakefile workflow || { echo "lint: run 'make format'"; exit 1; }
 	@$(BIN)/snakemake --lint
 	@$(BIN)/mypy
+	@$(BIN)/python tools/words.py
 	@said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
 
 format: $(READY) ## mend what ruff and snakefmt can mend by themselves

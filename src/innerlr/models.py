@@ -107,7 +107,7 @@ class ModelSettings:
         )
         alpha = alpha_lim_modes(1, eigenvalues, weights, steps=self.steps)
         error = standard_error(alpha, found, self.steps)
-        # that of 2 J'J / n, the paper's loss, comes first
+        # the curvature of the paper's loss, 2 J'J / n, comes first
         scale = 2 / self.loss.curvature
         return ModelRate.of(alpha * scale, understood, error * scale)
 
@@ -341,7 +341,7 @@ def head_alpha(
 
 
 def _stacks(support: Any, query: Any) -> list[tuple[Array, Array]]:
-    """Stacks of tasks of the same shots: one, or for lists of different shots one a task."""
+    """Stacks of tasks of the same shots: one, or one for each task of lists of different shots."""
     names, axes = ("support", "query"), ("tasks", "shots", "dim")
     ragged = [
         isinstance(given, list | tuple)

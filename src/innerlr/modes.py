@@ -56,7 +56,7 @@ def alpha_lim_modes(
     largest = modes[seen].max()
     with np.errstate(over="ignore"):
         ratio, slope = modes[seen] / largest, q[seen] * modes[seen]
-    if not 0 < slope.sum() < np.inf:  # of features far from 1
+    if not 0 < slope.sum() < np.inf:  # features are far from 1
         slope = ratio * (q[seen] / q[seen].max())
     slope = slope / slope.sum()
 

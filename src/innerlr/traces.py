@@ -58,7 +58,7 @@ def scaled(alpha: float, units: tuple[float, ...], where: str) -> float:
 
     Args:
         alpha: theirs.
-        units: what to divide it by: the unit twice, or that of a Gram once.
+        units: what to divide it by: the unit twice, or a Gram's once.
         where: for the message.
 
     Raises:

@@ -13,7 +13,7 @@ from innerlr.errors import InnerlrError
 if TYPE_CHECKING:
     from torch import Tensor
 
-# of one task: a tensor (samples, ...), or the keyword arguments that the model is called with
+# what a task gives: a tensor (samples, ...), or the keyword arguments of the model's call
 Inputs: TypeAlias = "Tensor | Mapping[str, Any]"
 
 _FORMS = (

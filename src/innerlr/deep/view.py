@@ -34,7 +34,7 @@ def unwrapped(model: object) -> nn.Module:
         got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
         raise InnerlrError(f"model: expected a torch.nn.Module, got {got}. {mend}")
     while True:
-        inner = getattr(model, "_orig_mod", None)  # of torch.compile
+        inner = getattr(model, "_orig_mod", None)  # torch.compile has it
         if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
             inner = model.module
         if not isinstance(inner, nn.Module):

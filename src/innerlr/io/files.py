@@ -31,7 +31,7 @@ def _existing(path: str | Path) -> Path:
 
 
 def open_arrays(path: str | Path, *, default: str = "features") -> dict[str, Stored]:
-    """Arrays of an .npz by name, or that of an .npy under the name `default`, not read yet.
+    """Arrays of an .npz by name, or an .npy's under the name `default`, not read yet.
 
     Raises:
         InnerlrError: missing file, another suffix, a file that numpy cannot read, arrays of Python

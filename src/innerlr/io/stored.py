@@ -19,7 +19,7 @@ BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError, Overfl
 
 
 class Stored(NamedTuple):
-    """An array in a file, of which only the header has been read.
+    """An array in a file; only its header has been read.
 
     Attributes:
         name: its name in the file.
@@ -76,7 +76,7 @@ class Stored(NamedTuple):
 
 
 def stored(path: Path, *, default: str) -> dict[str, Stored]:
-    """The arrays of an .npz by name, or that of an .npy under the name `default`.
+    """The arrays of an .npz by name, or an .npy's under the name `default`.
 
     Raises:
         InnerlrError: a file that is no such array, arrays of Python objects, a header that does not

@@ -44,7 +44,7 @@ class _Verification:
         self.problems: list[str] = []
         self._named: set[Path] = set()
         self._digests: dict[str, str] = {}
-        # of results/<run>, whose records name inputs from where Snakemake ran
+        # in results/<run> records name inputs from where Snakemake ran
         above = Path(os.path.abspath(folder)).parent
         self._ran_in = above.parent if above.name == "results" else Path()
 

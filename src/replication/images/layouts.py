@@ -231,7 +231,7 @@ def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     where = f"{path}:{info.filename}"
     _check_size(info.file_size, where)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # those of the other methods unpack all they are given, whatever length is declared
+        # decompressors of other methods unpack all they are given, whatever length is declared
         raise InnerlrError(f"{where}: compressed by another method than deflate. {MEND}")
     with _named(path, info.filename), archive.open(info) as stream:
         # without a number it would unpack all there is, whatever length is declared

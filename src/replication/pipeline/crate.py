@@ -57,8 +57,8 @@ def write(folder: str | Path, to: str | Path, *, agent: str = "") -> Path:
         agent: name of the person who ran it; left out if empty.
 
     Raises:
-        InnerlrError: a folder that does not verify or is no run's, a run of other code than that of
-            this checkout, or another suffix than .zip.
+        InnerlrError: a folder that does not verify or is no run's, a run of other code than this
+            checkout's, or another suffix than .zip.
     """
     if Path(to).suffix != ".zip":
         raise InnerlrError(f"{to}: expected a name that ends in .zip for the crate.")

@@ -34,7 +34,7 @@ def behind(path: Path, source: Path = SOURCE) -> tuple[Path, ...]:
     followed which is imported from it, though `innerlr/__init__.py` imports it at its first use.
 
     Args:
-        path: a .py file, or an .ipynb, of which all code cells are read.
+        path: a .py file, or an .ipynb; all its code cells are read.
         source: the folder of our packages.
     """
     apart = {source / name for name in APART}

@@ -101,7 +101,7 @@ class Fig08(OpenSection):
             "uniform -5..5, normal",
         ),
         "panels.c.features.coefficients": assumed(
-            "'based on Taylor series' (H.4.2), read as that of exp", "ones"
+            "'based on Taylor series' (H.4.2), read as the series of exp", "ones"
         ),
         "log2_tasks": paper("Fig. 8, 2^1 to 2^13"),
         "seeds": paper("H.4.2, 'an average of 10 sampling trials'"),

@@ -1,4 +1,4 @@
-"""Drawing of the loss landscapes: Fig. 9 and that of section H.3."""
+"""Drawing of the loss landscapes: Fig. 9 and the one of section H.3."""
 
 from __future__ import annotations
 

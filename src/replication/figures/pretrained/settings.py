@@ -101,7 +101,7 @@ class Table2(TrainedSection):
     }
 
     def runs(self) -> list[str]:
-        """One a panel: its networks, one a seed, are trained together."""
+        """One job for each panel; it trains one network for each seed."""
         return list(self.panels)
 
 

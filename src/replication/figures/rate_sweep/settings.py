@@ -72,7 +72,8 @@ class RateSweep(TrainedSection):
         "outer_lr": paper("Finn et al. (2017), whose settings H.4.4 takes over: Adam, 1e-3"),
         "first_order": assumed("MAML itself, (2.4)", "true (FOMAML)"),
         "pool": assumed(
-            "fresh tasks at every step; a number is that of the tasks there are", "40, 1000"
+            "how many tasks there are, each with fixed samples; 0: fresh tasks at every step",
+            "40, 1000",
         ),
         "fixed_test_alpha": ours("only Fig. 12 has a second strategy"),
         "test_seeds": ours("independent sets of test tasks, the same for every network"),

@@ -19,7 +19,7 @@ from replication.measuring import measure, places, select
 from replication.quantity import Quantity
 
 PAPER_TOP = {"a": 35, "b": 60}  # last tick labels of the paper's axes
-NARROW = {"columnspacing": 0.8, "handletextpad": 0.4, "handlelength": 1.6}  # of a legend
+NARROW = {"columnspacing": 0.8, "handletextpad": 0.4, "handlelength": 1.6}  # how a legend is spaced
 
 # estimate that has a mark below the curves: marker, size, label
 MARKS = {
@@ -461,10 +461,10 @@ class ScalingValues(NamedTuple):
     effective_rank: dict[str, Interval]  # by curve: tr EG tr EG^2 / tr EG^3
     est_right_at: dict[str, Interval]  # by curve: N K / d where (H.15) is the minimiser
     samples_over_dim: tuple[float, float]  # least and largest N K / d
-    est_power_of_tasks: Interval  # of N K / d in the ratio of (H.15), where N is varied
+    est_power_of_tasks: Interval  # the power of N K / d in the ratio of (H.15), where N is varied
     est_power_of_dim: Interval  # the same, where d is varied
     limit_farthest: Interval  # factor between (3.3) and the minimiser where it is largest
-    est_power_of_pooled_step: Interval  # of N, where the test step is the pooled one of (H.8)
+    est_power_of_pooled_step: Interval  # the power of N where the test step is pooled, (H.8)
 
 
 def scaling_values(estimates: pd.DataFrame, section: Mapping[str, Any]) -> ScalingValues | None:

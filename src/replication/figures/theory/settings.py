@@ -145,7 +145,7 @@ class Theory(OpenSection):
         "path.new_counts": ours(
             "other numbers of new tasks, as Fig. 7 varies them, at the last of the feature scales"
         ),
-        "path.seeds": ours("sets of tasks, of which the share is counted"),
+        "path.seeds": ours("sets of tasks, among which the share is counted"),
         "network.width": paper("H.3, a 3-layer MLP of 40; untrained here, PyTorch's initial law"),
         "network.tasks": assumed("H.4.3 announces N K < d and says no more", "5, 50"),
         "network.shots": paper("H.3, 10 samples"),

@@ -25,7 +25,7 @@ WIDTHS = {"fixed": "fixed widths", "data": r"widths $\propto \sigma$"}
 ARGUMENTS = {"entrywise": "entry by entry", "scalar": "one scalar input"}
 
 PAPER_AXIS = (0.2, 0.375)  # tick labels at the ends of the paper's axis of (a)
-PAPER_AXIS_TANGENT = (0.0, 2e-4)  # of (b)
+PAPER_AXIS_TANGENT = (0.0, 2e-4)  # panel (b)
 PAPER_FIT = 0.35  # its example of a fit, 0.35 / sigma^2
 
 FITS = (q.inverse_fit_c, q.inverse_fit_r2, q.affine_fit_a, q.affine_fit_b, q.affine_fit_r2)
@@ -81,7 +81,7 @@ def _primary(section: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _primary_first(section: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """The rules and the arguments, each with that of panel (a) first: it is at the upper left."""
+    """The rules and the arguments, panel (a)'s first: it is at the upper left."""
     rule, argument = _primary(section)
     rules = sorted(WIDTHS, key=lambda name: name != rule)
     return rules, sorted(ARGUMENTS, key=lambda name: name != argument)
