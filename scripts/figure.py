@@ -23,4 +23,6 @@ with job(snakemake):
     executed = run(snakemake.input.notebook, snakemake.log.notebook, parameters)
     keep(executed, out.ipynb, out.html, title=f"{p.figure} ({p.preset})")
     with atomic(out.caption) as temporary:
-        temporary.write_text(caption(snakemake.input.caption, list(by_name["claims"].values())))
+        temporary.write_text(
+            caption(snakemake.input.caption, list(by_name["claims"].values())), encoding="utf-8"
+        )

@@ -19,7 +19,7 @@ def sha256(path: Path) -> str:
 def write(path: Path, text: str, *inputs: Path, **facts: object) -> None:
     """A file and its record."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     record = {
         "sha256": sha256(path),
         "inputs": {str(file): sha256(file) for file in inputs},

@@ -165,6 +165,39 @@ def test_a_wheel_holds_the_library_and_an_sdist_its_tests() -> None:
                     assert f"/tests/{node.module}.py" in included, path
 
 
+def _as_the_locale_says(call: ast.Call) -> bool:
+    """Whether a call reads or writes text in the encoding of the user's locale."""
+    called = call.func
+    name = getattr(called, "attr", getattr(called, "id", ""))
+    if any(keyword.arg == "encoding" for keyword in call.keywords):
+        return False
+    if name in ("read_text", "write_text"):
+        return True
+    of_another = isinstance(called, ast.Attribute) and ast.unparse(called.value) in ("os", "Image")
+    if name != "open" or of_another:
+        return False
+    position = 0 if isinstance(called, ast.Attribute) else 1
+    mode = next((k.value for k in call.keywords if k.arg == "mode"), None)
+    mode = call.args[position] if len(call.args) > position else mode
+    return mode is None or "b" not in ast.unparse(mode)
+
+
+def test_no_locale_decides_how_text_is_read_or_written() -> None:
+    """Ruff's PLW1514 sees a call on `Path(...)`, but not one on a name that holds a path."""
+    example = ast.parse("path.read_text()", mode="eval").body
+    assert isinstance(example, ast.Call)
+    assert _as_the_locale_says(example)
+    files = [f for part in ("src", "scripts", "tools") for f in (ROOT / part).rglob("*.py")]
+    assert len(files) > 100
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _as_the_locale_says(node)
+    ]
+    assert found == []
+
+
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")
 @pytest.mark.parametrize(
     ("path", "ignored"),

@@ -46,7 +46,7 @@ def verify(root: str | Path) -> list[str]:
     for record_path in records:
         artefact = record_path.with_name(record_path.name.removesuffix(SUFFIX))
         try:
-            record: Mapping[str, Any] = json.loads(record_path.read_text())
+            record: Mapping[str, Any] = json.loads(record_path.read_text(encoding="utf-8"))
             expected = {str(artefact): record["sha256"]} | ({} if kept else record["inputs"])
             revisions.setdefault(record["revision"], []).append(artefact.name)
         except (json.JSONDecodeError, KeyError) as error:

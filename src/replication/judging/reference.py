@@ -103,7 +103,7 @@ def keep(
         times = pd.concat([run.compute().assign(run=run.name) for run in left])
         write_table(times[["run", *times.columns.drop("run")]], folder / COMPUTE)
         about = [run.about() | _left(run, judged[run], files) for run in left]
-        (folder / RUNS).write_text(yaml.safe_dump(about, sort_keys=False))
+        (folder / RUNS).write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
     return sorted(path for path in Path(reference).rglob("*") if path.is_file())
 
 
@@ -116,7 +116,7 @@ class _Part(ABC):
     judged: list[str]
 
     def record(self, path: str | Path) -> Any:
-        return json.loads((self.folder / f"{path}{SUFFIX}").read_text())
+        return json.loads((self.folder / f"{path}{SUFFIX}").read_text(encoding="utf-8"))
 
     def kept(self) -> list[str]:
         """Its files that are committed as they are, relative to the folder."""
@@ -213,7 +213,9 @@ class _Run(_Part):
         return compute(self.folder)
 
     def about(self) -> dict[str, Any]:
-        records = [json.loads(path.read_text()) for path in self.folder.rglob(f"*{SUFFIX}")]
+        records = [
+            json.loads(path.read_text(encoding="utf-8")) for path in self.folder.rglob(f"*{SUFFIX}")
+        ]
         return {
             "run": self.name,
             "config": f"config-{self.name}.yaml",
@@ -282,7 +284,7 @@ def _kept_runs(reference: Path) -> list[_Kept]:
             f"{reference}: does not verify, so it cannot be updated ({problems[0]}; "
             f"{len(problems)} in all). Restore it, or make it anew without --update."
         )
-    return [_Kept(reference, about) for about in yaml.safe_load(runs.read_text())]
+    return [_Kept(reference, about) for about in yaml.safe_load(runs.read_text(encoding="utf-8"))]
 
 
 def _check_names(runs: Sequence[_Part]) -> None:
@@ -374,7 +376,7 @@ def compute(run: str | Path) -> pd.DataFrame:
     """
     jobs = {}
     for path in sorted(Path(run).rglob(f"*{SUFFIX}")):
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         key = {name: value for name, value in record.items() if name not in ("file", "sha256")}
         jobs[json.dumps(key, sort_keys=True)] = {
             "rule": record.get("rule", ""),

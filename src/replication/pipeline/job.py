@@ -28,7 +28,7 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
 
     An InnerlrError ends the job with its message alone; set INNERLR_DEBUG=1 for the traceback.
     """
-    with open(snakemake.log[0], "w", buffering=1) as log:
+    with open(snakemake.log[0], "w", buffering=1, encoding="utf-8") as log:
         # the file descriptors themselves, so that libraries and child processes follow
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

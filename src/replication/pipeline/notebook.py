@@ -62,7 +62,7 @@ def keep(executed: str, ipynb: str | Path, html: str | Path, *, title: str) -> N
     """
     for path, text in ((ipynb, executed), (html, to_html(executed, title=title))):
         with atomic(path) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")
 
 
 def by_kind(paths: Iterable[str | Path]) -> dict[str, str]:
@@ -119,7 +119,7 @@ def to_html(executed: str, *, title: str) -> str:
 
 def caption(template: str, claims: Sequence[str]) -> str:
     """The figure's caption (reStructuredText) with the verdicts below it."""
-    lines = [Path(template).read_text().rstrip(), ""]
+    lines = [Path(template).read_text(encoding="utf-8").rstrip(), ""]
     judged = pd.concat([pd.read_csv(path) for path in claims]) if claims else pd.DataFrame()
     if len(judged):
         lines += ["**Claims**", ""]

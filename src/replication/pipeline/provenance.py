@@ -57,7 +57,7 @@ def data_source(inputs: Iterable[str | Path]) -> str:
     for path in inputs:
         record = Path(f"{path}{SUFFIX}")
         if record.is_file():
-            found.add(json.loads(record.read_text())["data_source"])
+            found.add(json.loads(record.read_text(encoding="utf-8"))["data_source"])
     return joined(found)
 
 
@@ -114,7 +114,9 @@ def write(
     for path in outputs:
         record = {"file": Path(path).name, "sha256": digest(path), **shared}
         with atomic(f"{path}{SUFFIX}") as temporary:
-            temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+            temporary.write_text(
+                json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+            )
 
 
 def _is_code(path: str) -> bool:

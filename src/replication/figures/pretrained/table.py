@@ -108,7 +108,7 @@ def write_table2(frame: pd.DataFrame, files: Mapping[str, str | Path]) -> None:
             texts[kind] = page(TITLE, table)
     for kind, text in texts.items():
         with atomic(files[kind]) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _in_the_papers_form(frame: pd.DataFrame) -> pd.DataFrame:
