@@ -12,6 +12,9 @@ sys.path.insert(0, SOURCE)
 for name, folder in (("PYTHONPATH", SOURCE), ("PATH", str(Path(sys.executable).parent))):
     rest = [part for part in os.environ.get(name, "").split(os.pathsep) if part]
     os.environ[name] = os.pathsep.join([folder, *(part for part in rest if part != folder)])
+# What jobs make does not depend on the user's matplotlibrc, its backend or the locale.
+os.environ.update(MATPLOTLIBRC=os.devnull, MPLBACKEND="agg")
+os.environ.update(PYTHONUTF8="1", PYTHONIOENCODING="utf-8")
 
 from innerlr.errors import InnerlrError
 from replication.pipeline import report as the_report

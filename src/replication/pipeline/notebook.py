@@ -12,11 +12,29 @@ import nbformat
 import pandas as pd
 import papermill
 from jinja2 import pass_context
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.paths import ENV_JUPYTER_PATH, jupyter_path
 from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from innerlr.errors import InnerlrError
+from replication.pipeline import kernel
 from replication.pipeline.files import atomic
+
+
+class _Kernels(AsyncKernelManager):
+    """Starts the kernel of :mod:`replication.pipeline.kernel`, whatever lies on Jupyter's path."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        local = {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}
+        return KernelSpec(argv=kernel.command(), language="python", metadata=local)
+
+    async def start_kernel(self, **how: Any) -> None:  # type: ignore[override]
+        folder = Path(self.connection_file).parent
+        await super().start_kernel(**how | {"env": kernel.environment(folder)})
 
 
 def run(notebook: str, log: str, parameters: Mapping[str, Any]) -> str:
@@ -32,9 +50,16 @@ def run(notebook: str, log: str, parameters: Mapping[str, Any]) -> str:
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     try:
-        papermill.execute_notebook(
-            notebook, log, dict(parameters), kernel_name="python3", progress_bar=False
-        )
+        with kernel.folder() as folder:
+            papermill.execute_notebook(
+                notebook,
+                log,
+                dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                kernel_manager_class=_Kernels,
+                config=Config(_Kernels=kernel.connection(folder)),
+            )
     except papermill.PapermillExecutionError as error:
         raise InnerlrError(
             f"{notebook}: cell {error.cell_index} failed with {error.ename}: {error.evalue}\n"
@@ -75,6 +100,7 @@ def by_kind(paths: Iterable[str | Path]) -> dict[str, str]:
     return {Path(path).suffix.removeprefix("."): str(path) for path in paths}
 
 
+_TEMPLATE = "lab"
 _MATH = re.compile(r"<code.*?</code>|<[^>]*>|\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
@@ -91,6 +117,16 @@ def _mathml(page: str) -> str:
 
 
 class _Page(HTMLExporter):
+    def get_prefix_root_dirs(self) -> list[str]:
+        """Where the templates were installed; those of the user's own are not taken."""
+        for folder in (*ENV_JUPYTER_PATH, *jupyter_path()):
+            if Path(folder, "nbconvert/templates", _TEMPLATE, "conf.json").is_file():
+                return [folder]
+        raise InnerlrError(
+            f"nbconvert's template {_TEMPLATE!r} is not installed below {ENV_JUPYTER_PATH[0]}. "
+            "Install nbconvert again."
+        )
+
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
         return _mathml(super().markdown2html(context, source))
@@ -108,7 +144,13 @@ _STYLE = """<style>
 
 def to_html(executed: str, *, title: str) -> str:
     """A page of the executed notebook that needs no network; code folded away."""
-    exporter = _Page(template_name="lab", exclude_input=True, exclude_input_prompt=True)
+    exporter = _Page(
+        template_name=_TEMPLATE,
+        extra_template_basedirs=[],
+        template_data_paths=[],
+        exclude_input=True,
+        exclude_input_prompt=True,
+    )
     exporter.exclude_output_prompt = True
     exporter.require_js_url = exporter.mathjax_url = exporter.jquery_url = ""
     exporter.mermaid_js_url = ""

@@ -1,0 +1,131 @@
+"""What a run makes does not depend on the user's machine: settings, kernels, locale, folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib
+import pytest
+from fontTools.ttLib import TTFont
+from project import Project
+
+from innerlr.io.verify import SUFFIX
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+SMOKE = ("--configfile", "workflow/presets/smoke.yaml")
+TARGETS = ("fig06", "table1", "results/smoke/figures/fig11_readings.png")
+MADE = ("figures", "captions", "notebooks", "tables")
+
+# another look, another backend, and TeX, which this machine may not have
+MATPLOTLIBRC = """
+backend: TkAgg
+text.usetex: True
+font.size: 20
+font.family: monospace
+lines.linewidth: 7
+savefig.bbox: tight
+no.such.key: 1
+"""
+# of every IPython of the user's: a word in each notebook, and frames shown otherwise
+STARTUP = """
+print("STARTUP")
+import pandas, seaborn
+pandas.set_option("display.precision", 1)
+pandas.set_option("display.max_rows", 2)
+seaborn.color_palette = None
+"""
+IPYTHON = """
+c = get_config()
+c.InlineBackend.figure_formats = {"svg"}
+c.InlineBackend.rc = {"figure.dpi": 30}
+c.IPKernelApp.matplotlib = "agg"
+c.InteractiveShellApp.exec_lines = ["print('CONFIG')"]
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = Project(tmp_path_factory.mktemp("project"))
+    made.snakemake(*SMOKE, "--", *TARGETS)
+    return made
+
+
+def content(project: Project) -> dict[str, bytes]:
+    """All that jobs of figures and tables make, but for the records, which have times."""
+    folder = project.results()
+    files = [path for part in MADE for path in (folder / part).rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in files
+        if not path.name.endswith(SUFFIX)
+    }
+
+
+def other_arial(path: Path) -> None:
+    """Letters with serifs under the name that stands first in the style of figures."""
+    font = TTFont(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSerif.ttf")
+    for record in font["name"].names:
+        if record.nameID in (1, 4, 16):
+            record.string = "Arial"
+    font.save(path)
+
+
+def of_a_user(folder: Path, working: Path) -> dict[str, str]:
+    """A user's settings of every program behind a figure, and the environment that names them."""
+    foreign = {"argv": ["/bin/false", "{connection_file}"], "display_name": "x", "language": "x"}
+    for name, text in (
+        ("matplotlib/matplotlibrc", MATPLOTLIBRC),
+        ("matplotlib/stylelib/own.mplstyle", "no.such.key: 1\n"),
+        ("ipython/profile_default/startup/00.py", STARTUP),
+        ("ipython/profile_default/ipython_config.py", IPYTHON),
+        ("ipython/profile_default/ipython_kernel_config.py", IPYTHON),
+        ("startup.py", STARTUP),
+        ("jupyter/jupyter_config.py", IPYTHON),
+        ("jupyter/nbconvert/templates/lab/conf.json", '{"base_template": "none"}'),
+        ("jupyter/nbconvert/templates/lab/index.html.j2", "a template of the user's"),
+        ("jupyter/kernels/python3/kernel.json", json.dumps(foreign)),
+        ("home", "a file, so that no folder can be made below it"),
+        (working / "lab/index.html.j2", "a template of the user's"),
+        (working / "matplotlibrc", MATPLOTLIBRC),
+        (working / "seaborn.py", "raise ImportError('a module of the working folder')"),
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "data/fonts").mkdir(parents=True)
+    other_arial(folder / "data/fonts/Arial.ttf")
+    return {
+        "MPLBACKEND": "module://backend_interagg",
+        "MPLCONFIGDIR": str(folder / "matplotlib"),
+        "MATPLOTLIBRC": str(folder / "matplotlib/matplotlibrc"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONSTARTUP": str(folder / "startup.py"),
+        "PYTHONWARNINGS": "always",
+        "PYTHONIOENCODING": "ascii",
+        # a locale of ASCII alone
+        **{"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        "JUPYTER_PATH": str(folder / "jupyter"),
+        "JUPYTER_CONFIG_DIR": str(folder / "jupyter"),
+        "JUPYTER_DATA_DIR": str(folder / "home/jupyter"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "home/runtime"),
+        "HOME": str(folder / "home"),
+        "XDG_CONFIG_HOME": str(folder / "home/config"),
+        "XDG_DATA_HOME": str(folder / "data"),
+        "COLUMNS": "20",
+        "DISPLAY": ":12345",
+    }
+
+
+def test_a_users_settings_change_no_byte(project: Project, tmp_path: Path) -> None:
+    before = content(project)
+    kinds = {Path(name).suffix for name in before}
+    assert kinds == {".pdf", ".svg", ".png", ".csv", ".rst", ".ipynb", ".html", ".tex"}
+    drawn = project.results() / "figures/fig06.png"
+    then = drawn.stat().st_mtime_ns
+    again = ("--forcerun", "figure", "table", "specification_curve", "--", *TARGETS)
+    project.snakemake(*SMOKE, *again, **of_a_user(tmp_path, project.folder))
+    assert drawn.stat().st_mtime_ns > then
+    after = content(project)
+    assert set(after) == set(before)
+    assert [name for name in before if after[name] != before[name]] == []
