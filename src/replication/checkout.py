@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,15 @@ ROOT = Path(__file__).resolve().parents[2]
 # tables that no family has: the notation, every estimate, every verdict
 GENERAL_TABLES = ("table1", "estimators", "claims")
 _RULE = re.compile(r"^ *(?:use )?rule (?:\w+ as )?(\w+)(?: with)?:$", re.M)
+
+
+def from_here(path: str | Path) -> str:
+    """A file of the checkout by its path from the working directory, which may be another folder.
+
+    Args:
+        path: in the checkout, or absolute.
+    """
+    return os.path.relpath(ROOT / path)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import matplotlib
@@ -52,9 +53,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return made
 
 
-def content(project: Project) -> dict[str, bytes]:
+def content(folder: Path) -> dict[str, bytes]:
     """All that jobs of figures and tables make, but for the records, which have times."""
-    folder = project.results()
     files = [path for part in MADE for path in (folder / part).rglob("*") if path.is_file()]
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -117,15 +117,60 @@ def of_a_user(folder: Path, working: Path) -> dict[str, str]:
     }
 
 
-def test_a_users_settings_change_no_byte(project: Project, tmp_path: Path) -> None:
-    before = content(project)
-    kinds = {Path(name).suffix for name in before}
+@pytest.fixture(scope="module")
+def elsewhere(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of the same checkout in another folder, under a user's settings."""
+    working = tmp_path_factory.mktemp("elsewhere")
+    settings = of_a_user(tmp_path_factory.mktemp("user"), working)
+    project.snakemake("--directory", str(working), *SMOKE, "--", *TARGETS, **settings)
+    return working
+
+
+def test_no_byte_depends_on_a_users_settings_or_on_the_folder(
+    project: Project, elsewhere: Path
+) -> None:
+    usual, other = content(project.results()), content(elsewhere / "results/smoke")
+    kinds = {Path(name).suffix for name in usual}
     assert kinds == {".pdf", ".svg", ".png", ".csv", ".rst", ".ipynb", ".html", ".tex"}
-    drawn = project.results() / "figures/fig06.png"
-    then = drawn.stat().st_mtime_ns
-    again = ("--forcerun", "figure", "table", "specification_curve", "--", *TARGETS)
-    project.snakemake(*SMOKE, *again, **of_a_user(tmp_path, project.folder))
-    assert drawn.stat().st_mtime_ns > then
-    after = content(project)
-    assert set(after) == set(before)
-    assert [name for name in before if after[name] != before[name]] == []
+    assert set(other) == set(usual)
+    # the notebook's parameters say where the notation is read
+    path = os.path.relpath(project.folder, elsewhere)
+    name = "notebooks/table1.ipynb"
+    assert f"{path}/workflow/report".encode() in other[name]
+    other[name] = other[name].replace(f"{path}/".encode(), b"")
+    assert [name for name in usual if other[name] != usual[name]] == []
+
+
+def test_a_run_elsewhere_has_records_and_a_report_there(project: Project, elsewhere: Path) -> None:
+    assert not (elsewhere / "workflow").exists()
+    assert "fig06.svg" in (elsewhere / "results/smoke/report.html").read_text(encoding="utf-8")
+    record = "notebooks/fig06.ipynb" + SUFFIX
+    here, there = (
+        json.loads((folder / "results/smoke" / record).read_text(encoding="utf-8"))
+        for folder in (project.folder, elsewhere)
+    )
+    assert "notebooks/fig06.ipynb" in here["code"]
+    assert there["code"] == here["code"]
+    assert there["inputs"] == here["inputs"]
+    assert "Nothing to be done" in project.snakemake(
+        "--directory", str(elsewhere), *SMOKE, "--", *TARGETS
+    )
+
+
+def test_files_of_the_users_own_are_those_of_the_folder_of_the_run(
+    project: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.npy").touch()
+    (project.folder / "mine.yaml").write_text(
+        "preset: mine\nexperiments: {mine: {file: mine.npy}}\n", encoding="utf-8"
+    )
+    dry = ("-n", "--configfile", "mine.yaml", "--", "mine")
+    assert "mine: data sheet" in project.snakemake("--directory", str(tmp_path), *dry)
+    assert "mine.npy" in project.snakemake(*dry, ok=False)
+
+
+def test_a_checkout_below_a_folder_with_braces_says_so(tmp_path: Path) -> None:
+    made = Project(tmp_path / "a{b}")
+    said = made.snakemake("-n", *SMOKE, "--", "fig06", ok=False)
+    assert "a{b}: the path of the checkout has a brace" in said
+    assert "Traceback" not in said

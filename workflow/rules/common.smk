@@ -16,7 +16,14 @@ for name, folder in (("PYTHONPATH", SOURCE), ("PATH", str(Path(sys.executable).p
 os.environ.update(MATPLOTLIBRC=os.devnull, MPLBACKEND="agg")
 os.environ.update(PYTHONUTF8="1", PYTHONIOENCODING="utf-8")
 
+if any(brace in SOURCE for brace in "{}"):
+    raise WorkflowError(
+        f"{workflow.basedir}: the path of the checkout has a brace, which Snakemake takes for a "
+        "wildcard. Move the checkout to a folder without braces."
+    )
+
 from innerlr.errors import InnerlrError
+from replication.checkout import from_here
 from replication.pipeline import report as the_report
 from replication.pipeline.targets import Targets, provenance
 from replication.settings.config import load_over
