@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -60,6 +61,23 @@ def test_a_folder_of_a_kernel_is_its_own_and_goes_with_it() -> None:
         assert made.stat().st_mode & 0o077 == 0
         assert list(made.iterdir()) == []
     assert not made.exists()
+
+
+@pytest.mark.parametrize("most", [64, 512])
+def test_too_few_open_files_are_raised_or_said(most: int) -> None:
+    """In a process of its own: a limit cannot be taken back."""
+    code = (
+        "import resource\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, (64, {most}))\n"
+        "from replication.pipeline import kernel\n"
+        "with kernel.folder():\n"
+        "    print(resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if most < kernel.FILES:
+        assert "at most 64 files may be open at a time; a notebook's kernel needs 128" in run.stderr
+    else:
+        assert run.stdout == f"(128, {most})\n"
 
 
 def test_a_folder_in_which_no_socket_can_be_made_is_named(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import socket
 import sys
 import tempfile
@@ -25,14 +26,31 @@ _KEPT = ("MPLCONFIGDIR",)
 # those of Python that would show warnings in the notebook or change what runs
 _PYTHON = ("PYTHONDEVMODE", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONSTARTUP", "PYTHONWARNINGS")
 
+# open at a time in a kernel that draws: 63 were seen
+FILES = 128
+
+
+def _may_open_files() -> None:
+    """Raise this process's own limit of open files where it is too low for a kernel."""
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= limit < FILES:
+        if 0 <= most < FILES:
+            raise InnerlrError(
+                f"at most {most} files may be open at a time; a notebook's kernel needs {FILES}. "
+                f"Raise the limit where the run is started: ulimit -n {FILES}."
+            )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, most))
+
 
 @contextmanager
 def folder() -> Iterator[Path]:
     """A folder for a kernel's sockets and settings, for as long as the block runs.
 
     Raises:
-        InnerlrError: there is no room, or no socket can be made, as below a long path.
+        InnerlrError: there is no room, too few files may be open, or no socket can be made, as
+            below a long path.
     """
+    _may_open_files()
     try:
         made = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
     except OSError as error:
