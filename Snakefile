@@ -44,6 +44,7 @@ rule readings:
 
 
 onstart:
+    before_jobs()
     STOPPED.watch()
 
 

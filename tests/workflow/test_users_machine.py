@@ -11,6 +11,7 @@ import pytest
 from fontTools.ttLib import TTFont
 from project import Project
 
+from disks import small_disk
 from innerlr.io.verify import SUFFIX
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -47,10 +48,15 @@ c.InteractiveShellApp.exec_lines = ["print('CONFIG')"]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    made = Project(tmp_path_factory.mktemp("project"))
-    made.snakemake(*SMOKE, "--", *TARGETS)
-    return made
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def project(checkout: Project) -> Project:
+    """With the results of a usual run."""
+    checkout.snakemake(*SMOKE, "--", *TARGETS)
+    return checkout
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -158,15 +164,15 @@ def test_a_run_elsewhere_has_records_and_a_report_there(project: Project, elsewh
 
 
 def test_files_of_the_users_own_are_those_of_the_folder_of_the_run(
-    project: Project, tmp_path: Path
+    checkout: Project, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.npy").touch()
-    (project.folder / "mine.yaml").write_text(
+    (checkout.folder / "mine.yaml").write_text(
         "preset: mine\nexperiments: {mine: {file: mine.npy}}\n", encoding="utf-8"
     )
     dry = ("-n", "--configfile", "mine.yaml", "--", "mine")
-    assert "mine: data sheet" in project.snakemake("--directory", str(tmp_path), *dry)
-    assert "mine.npy" in project.snakemake(*dry, ok=False)
+    assert "mine: data sheet" in checkout.snakemake("--directory", str(tmp_path), *dry)
+    assert "mine.npy" in checkout.snakemake(*dry, ok=False)
 
 
 def test_a_checkout_below_a_folder_with_braces_says_so(tmp_path: Path) -> None:
@@ -174,3 +180,14 @@ def test_a_checkout_below_a_folder_with_braces_says_so(tmp_path: Path) -> None:
     said = made.snakemake("-n", *SMOKE, "--", "fig06", ok=False)
     assert "a{b}: the path of the checkout has a brace" in said
     assert "Traceback" not in said
+
+
+def test_a_full_folder_for_temporary_files_is_named_before_the_first_job(
+    checkout: Project, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "full") as full:
+        command = ("--directory", str(tmp_path), *SMOKE, "--", "fig06")
+        said = checkout.snakemake(*command, ok=False, TMPDIR=str(full))
+    assert f"{full}: cannot be written: No space left on device." in said
+    assert "Traceback" not in said
+    assert "data sheet" not in said

@@ -24,6 +24,7 @@ if any(brace in SOURCE for brace in "{}"):
 
 from innerlr.errors import InnerlrError
 from replication.checkout import from_here
+from replication.pipeline import preflight
 from replication.pipeline import report as the_report
 from replication.pipeline.targets import Targets, provenance
 from replication.settings.config import load_over
@@ -31,6 +32,7 @@ from replication.settings.config import load_over
 # The defaults, then config.yaml beside the Snakefile, --configfile and --config. `configfile:` would
 # look for config.yaml where the run is started, and skip it in silence if --configfile is given.
 try:
+    preflight.check_temporary_files()
     TARGETS = Targets(load_over([], config, workflow.configfiles))
     NAMES = TARGETS.names
     CURVES = TARGETS.curves
@@ -43,6 +45,14 @@ ENVIRONMENT = "../../environment.yml"
 SEED, DEVICE = TARGETS.config.seed, TARGETS.config.device
 STOPPED = the_report.Stopped()
 REPORT_DUE = the_report.due(TARGETS)
+
+
+def before_jobs():
+    """Stop a run that cannot write before it begins."""
+    try:
+        preflight.check_results(RESULTS)
+    except InnerlrError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def write_report():
