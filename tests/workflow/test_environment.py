@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -147,6 +149,38 @@ def test_makefile_takes_torch_from_pyproject() -> None:
         ["make", "-pn", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert f"PINNED_TORCH := {lock.torch_requirement()}\n" in database
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"seed: 1 # caf\xe9\n", "line 1: expected UTF-8, got the byte 0xe9 after"),
+        (b"seed: 2024-13-45\n", "line 1: seed: "),
+        (b"fig08: &x {trials: *x}\n", "*x repeats what it stands in"),
+    ],
+)
+def test_make_checks_settings_that_snakemake_cannot_read(
+    text: bytes, said: str, tmp_path: Path
+) -> None:
+    """Snakemake reads a file of settings before the workflow does, and ends in a traceback."""
+    file, ready = tmp_path / "mine.yaml", tmp_path / "ready"
+    file.write_bytes(text)
+    ready.write_text(f"{ROOT}\n\n", encoding="utf-8")
+    variables = (f"SETTINGS={file}", f"READY={ready}", f"BIN={Path(sys.executable).parent}")
+    run = subprocess.run(
+        ["make", "--no-print-directory", "figures", *variables],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+    )
+    assert run.returncode == 2
+    of_ours, of_make = run.stderr.splitlines()
+    assert f"config: {file}" in of_ours
+    assert said in of_ours
+    assert of_make.startswith("make: ***")
 
 
 def test_a_wheel_holds_the_library_and_an_sdist_its_tests() -> None:
