@@ -15,10 +15,13 @@ from innerlr.errors import InnerlrError
 from replication.pipeline import kernel, notebook
 
 CELL = """
-import os, sys
+import json, os, sys
+import ipykernel
 import matplotlib.pyplot as plt
 plt.plot([1, 2])
-(sys.executable, os.environ.get("PYTHONSTARTUP"), "" in sys.path)
+spoken = json.loads(ipykernel.get_connection_info())
+own = spoken["ip"].startswith(os.environ["IPYTHONDIR"])
+(sys.executable, os.environ.get("PYTHONSTARTUP"), "" in sys.path, spoken["transport"], own)
 """
 
 
@@ -43,7 +46,7 @@ def test_a_notebook_is_run_by_this_python_and_shows_its_figures(
     path.write_text(nb.writes(source), encoding="utf-8")
     executed = nb.reads(notebook.run(str(path), str(tmp_path / "log.ipynb"), {}))
     said, figure = executed.cells[-1].outputs
-    assert said["data"]["text/plain"] == repr((sys.executable, None, False))
+    assert said["data"]["text/plain"] == repr((sys.executable, None, False, "ipc", True))
     assert "image/png" in figure["data"]
 
 

@@ -143,6 +143,22 @@ def test_oldest_python_is_said_once() -> None:
     assert f"({lock.PYTHON.replace('.', ', ')}) <= sys.version_info" in makefile
 
 
+def test_the_pythons_that_were_tried_are_said_alike() -> None:
+    """By the package, the conda environment and the Makefile, which prefers one of them."""
+    marker = "Programming Language :: Python :: "
+    named = [text.removeprefix(marker) for text in lock.project()["classifiers"] if marker in text]
+    minors = [int(name.removeprefix("3.")) for name in named if "." in name]
+    assert f"3.{minors[0]}" == lock.PYTHON
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    after = f"3.{minors[-1] + 1}"
+    conda = SpecifierSet(lock.CONDA_PYTHON)
+    assert [conda.contains(name) for name in (*named[1:], after)] == [True] * len(minors) + [False]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"for below in {minors[-1] + 1} 99" in makefile
+    for minor in minors:
+        assert f"python3.{minor}" in makefile
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_makefile_takes_torch_from_pyproject() -> None:
     database = subprocess.run(

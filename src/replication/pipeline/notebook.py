@@ -24,7 +24,7 @@ from replication.pipeline import kernel
 from replication.pipeline.files import atomic
 
 
-class _Kernels(AsyncKernelManager):
+class Kernels(AsyncKernelManager):
     """Starts the kernel of :mod:`replication.pipeline.kernel`, whatever lies on Jupyter's path."""
 
     @property
@@ -57,8 +57,8 @@ def run(notebook: str, log: str, parameters: Mapping[str, Any]) -> str:
                 dict(parameters),
                 kernel_name="python3",
                 progress_bar=False,
-                kernel_manager_class=_Kernels,
-                config=Config(_Kernels=kernel.connection(folder)),
+                kernel_manager_class=Kernels,
+                config=Config(Kernels=kernel.connection(folder)),
             )
     except papermill.PapermillExecutionError as error:
         raise InnerlrError(
