@@ -108,7 +108,7 @@ def main() -> None:
     # imported here: the process that starts a kernel needs none of it
     from ipykernel.kernelapp import IPKernelApp
 
-    class Kernel(IPKernelApp):
+    class Process(IPKernelApp):
         def load_config_file(self, *_: Any, **__: Any) -> None:
             """None, of the user or of the machine."""
 
@@ -117,7 +117,7 @@ def main() -> None:
 
     # what it says of caches and of settings that it does not know would stand in the notebook
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    Kernel.launch_instance(ignore_cwd=True)
+    Process.launch_instance(ignore_cwd=True)
 
 
 if __name__ == "__main__":
