@@ -6,6 +6,7 @@
 # Both set up .venv first and leave it alone while nothing changed. `make help` lists the rest.
 
 PRESET ?= default
+SETTINGS ?=
 CORES ?= all
 TARGETS ?=
 SNAKEMAKE_ARGS ?=
@@ -36,9 +37,12 @@ ifneq ($(MADE_TORCH),$(strip $(BY_HAND)))
 endif
 
 ifeq ($(PRESET),default)
-  CONFIG :=
+  FILES := $(SETTINGS)
 else
-  CONFIG := --configfile workflow/presets/$(PRESET).yaml
+  FILES := workflow/presets/$(PRESET).yaml $(SETTINGS)
+endif
+ifneq ($(strip $(FILES)),)
+  CONFIG := --configfile $(FILES)
 endif
 
 PIP := PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-deps
@@ -50,6 +54,7 @@ help: ## this list
 	@echo "usage: make [target] [NAME=value ...]"; echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
 	@echo; echo "  PRESET       default | smoke | paper: the scale of the run (now: $(PRESET))"
+	@echo "  SETTINGS     files of yours, laid over the preset's; checked before the run"
 	@echo "  CORES        how many cores to use (now: $(CORES))"
 	@echo "  TARGETS      only these, e.g. TARGETS='fig02 table1' (empty: all)"
 	@echo "  PYTHON       the Python to make .venv with, 3.11 or newer (default: the first found)"
@@ -57,6 +62,7 @@ help: ## this list
 	@echo "  PYTEST_ARGS, SNAKEMAKE_ARGS, MUTANTS_ARGS   passed on"
 
 figures: preset-exists $(READY) ## every figure, table, claim and the report
+	@$(if $(SETTINGS),$(BIN)/python -m replication config $(FILES) >/dev/null)
 	@$(BIN)/snakemake --cores $(CORES) $(SNAKEMAKE_ARGS) $(CONFIG) -- $(TARGETS)
 
 smoke: ## the same at a small scale, in about two minutes and without the network

@@ -51,6 +51,7 @@ rule readings:
 
 
 onstart:
+    before_jobs()
     # Snakemake has handlers of its own by now, and its locks
     STOPPED.watch()
     if MARK is not None:

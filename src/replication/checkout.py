@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,15 @@ _RULE = re.compile(r"^ *(?:use )?rule (?:\w+ as )?(\w+)(?: with)?:$", re.M)
 def results_of(preset: str) -> Path:
     """Where a run's results stand, relative to the working directory."""
     return Path("results") / preset
+
+
+def from_here(path: str | Path) -> str:
+    """A file of the checkout by its path from the working directory, which may be another folder.
+
+    Args:
+        path: in the checkout, or absolute.
+    """
+    return os.path.relpath(ROOT / path)
 
 
 @cache

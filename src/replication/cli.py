@@ -40,9 +40,9 @@ def _replication(args: argparse.Namespace) -> int:
     for name, make in FILES.items():
         text = make(root)
         if args.write:
-            (root / name).write_text(text)
+            (root / name).write_text(text, encoding="utf-8")
             print(f"wrote {name}")
-        elif not (root / name).is_file() or (root / name).read_text() != text:
+        elif not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != text:
             differ.append(name)
     for name in differ:
         print(f"{name} is not what the reference results say")

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.font_manager import fontManager
 
 from innerlr.intervals import Interval, mean_interval
 from replication.pipeline.files import atomic, write_table
@@ -22,7 +23,14 @@ DIAMOND = {**STAR, "marker": "D", "markersize": 5.5, "color": COLOURS[0]}
 
 
 def setup() -> None:
-    """Fonts, sizes and colours of the house; call once at the top of a notebook."""
+    """Fonts, sizes and colours of the house; call once at the top of a notebook.
+
+    Nothing of the user's is obeyed: no matplotlibrc, and no font but those that matplotlib brings.
+    """
+    mpl.rcdefaults()
+    brought = mpl.get_data_path()
+    for fonts in (fontManager.ttflist, fontManager.afmlist):
+        fonts[:] = [font for font in fonts if font.fname.startswith(brought)]
     sns.set_theme(context="paper", style="ticks", palette="colorblind")
     mpl.rcParams.update(
         {

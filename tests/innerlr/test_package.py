@@ -48,7 +48,7 @@ def test_every_name_is_there_and_listed() -> None:
 
 
 def test_the_names_seen_by_editors_are_those_given() -> None:
-    tree = ast.parse(Path(innerlr.__file__).read_text())
+    tree = ast.parse(Path(innerlr.__file__).read_text(encoding="utf-8"))
     (block,) = (
         node
         for node in tree.body

@@ -50,7 +50,7 @@ def facts(path: Path, *inputs: Path, **others: Any) -> dict[str, Any]:
 def write(path: Path, text: str, *inputs: Path, **others: Any) -> None:
     """A file and its record."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     record_of(path).write_text(sealed(facts(path, *inputs, **others)))
 
 

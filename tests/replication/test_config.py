@@ -81,7 +81,7 @@ def test_the_template_of_the_users_settings_is_short() -> None:
 
 @pytest.mark.parametrize("setting", settings_of(TEMPLATE), ids=lambda text: text.splitlines()[-1])
 def test_each_commented_setting_can_be_used(setting: str, users: Path) -> None:
-    users.write_text(f"preset: mine\n{setting}\n")
+    users.write_text(f"preset: mine\n{setting}\n", encoding="utf-8")
     made = config.load_over([])
     assert made.preset == "mine"
     assert made != config.load({"preset": "mine"}), "the value shown is the default"
@@ -90,7 +90,9 @@ def test_each_commented_setting_can_be_used(setting: str, users: Path) -> None:
 def test_the_users_file_lies_between_the_defaults_and_what_is_given(
     users: Path, tmp_path: Path
 ) -> None:
-    users.write_text("preset: mine\nseed: 1\nfig08: {seeds: 4, search_cap: 5.0}\n")
+    users.write_text(
+        "preset: mine\nseed: 1\nfig08: {seeds: 4, search_cap: 5.0}\n", encoding="utf-8"
+    )
     given = tmp_path / "given.yaml"
     given.write_text("seed: 2\nfig08: {seeds: 5}\n")
     made = config.load_over([str(given)], {"seed": 3})
@@ -248,7 +250,7 @@ def test_a_law_replaced_by_another_forgets_the_first_ones_parameters() -> None:
 def test_a_file_is_laid_over_another_as_snakemake_does(preset: str) -> None:
     path = str(ROOT / f"workflow/presets/{preset}.yaml")
     laid = config.load_over([path])
-    assert laid == config.load(merged(yaml.safe_load(Path(path).read_text())))
+    assert laid == config.load(merged(yaml.safe_load(Path(path).read_text(encoding="utf-8"))))
 
 
 def test_numbers_that_yaml_reads_as_text() -> None:

@@ -111,6 +111,6 @@ def test_what_a_family_declares_wrongly_is_one_clear_error(
 )
 def test_no_figure_is_named_in_general_code(path: Path) -> None:
     """Docstrings and comments may have one as an example."""
-    text = re.sub(r'"""(?:.|\n)*?"""', "", path.read_text())
+    text = re.sub(r'"""(?:.|\n)*?"""', "", path.read_text(encoding="utf-8"))
     code = "\n".join(line.partition("#")[0] for line in text.splitlines())
     assert not FIGURE.findall(code)

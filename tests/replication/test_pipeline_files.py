@@ -64,7 +64,7 @@ def test_a_record_is_of_what_ran_and_not_of_what_came_meanwhile(
     monkeypatch.chdir(tmp_path)
     for name in ("src/code.py", "bank.npz"):
         Path(name).parent.mkdir(exist_ok=True)
-        Path(name).write_text("before")
+        Path(name).write_text("before", encoding="utf-8")
     revisions = iter([Revision("first"), Revision("second")])
     monkeypatch.setattr(provenance, "code_revision", lambda: next(revisions))
     monkeypatch.setattr(jobs.os, "dup2", lambda *_: None)  # the log is not what is tested
@@ -82,7 +82,7 @@ def test_a_record_is_of_what_ran_and_not_of_what_came_meanwhile(
     with jobs.job(snakemake) as facts:
         assert facts["inputs"] | facts["code"] == kept
         if edited:
-            Path(edited).write_text("after")
+            Path(edited).write_text("after", encoding="utf-8")
         write_arrays(out, {"x": 1.0})
     record = read_record(f"{out}{SUFFIX}")
     assert record["file"] == "run.npz"

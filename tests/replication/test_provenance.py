@@ -199,7 +199,7 @@ def run_job(out: Path, body: Any) -> None:
     with jobs.job(snakemake) as facts:
         body(facts)
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text("made")
+        out.write_text("made", encoding="utf-8")
 
 
 def test_a_job_that_was_cut_off_and_goes_on_records_the_time_of_both_attempts(
@@ -242,8 +242,8 @@ def test_a_record_that_cannot_be_read_ends_a_job_with_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(jobs.os, "dup2", lambda *_: None)
-    Path("bank.npz").write_text("")
-    Path(f"bank.npz{SUFFIX}").write_text("{")
+    Path("bank.npz").write_text("", encoding="utf-8")
+    Path(f"bank.npz{SUFFIX}").write_text("{", encoding="utf-8")
     snakemake = SimpleNamespace(
         log=["log"], input=["bank.npz"], output=[], rule="x", params={}, config={}, threads=1
     )

@@ -346,7 +346,7 @@ def test_nothing_else_is_replaced(
 ) -> None:
     make("fig03", ["fig03"], "reproduced")
     Path("precious").mkdir()
-    Path("precious/letter.txt").write_text("x")
+    Path("precious/letter.txt").write_text("x", encoding="utf-8")
     before = sorted(Path().rglob("*"))
     assert main(["reference", *arguments]) == 2
     assert part in capsys.readouterr().err

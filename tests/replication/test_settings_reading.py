@@ -332,7 +332,7 @@ def _small_file(path: Path) -> dict[str, str]:
         values = small.section(name) | ({"log2_tasks": [2, 4]} if name == "fig08" else {})
         values |= {"max_steps": 1000} if name == "fig05" else {}
         texts[name] = yaml.safe_dump({name: without(values, "specifications")})
-    path.write_text("".join(texts.values()))
+    path.write_text("".join(texts.values()), encoding="utf-8")
     return texts
 
 

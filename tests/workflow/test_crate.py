@@ -51,7 +51,7 @@ def make_run(inputs: dict[str, list[str]]) -> None:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    Path("mine.npz").write_text("features")
+    Path("mine.npz").write_text("features", encoding="utf-8")
     Path(tmp_path / "outside").mkdir()
     (tmp_path / "outside/other.npz").write_text("others")
     make_run(
@@ -232,11 +232,11 @@ def of_a_reference(run: Path) -> None:
 def test_what_is_no_finished_run_of_this_code_is_refused(
     run: Path, spoil: Callable[[Path], None], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("x.zip").write_text("an earlier one")
+    Path("x.zip").write_text("an earlier one", encoding="utf-8")
     spoil(run)
     assert main(["crate", "results/x", "--to", "x.zip"]) == 2
     assert said in capsys.readouterr().err
-    assert Path("x.zip").read_text() == "an earlier one"
+    assert Path("x.zip").read_text(encoding="utf-8") == "an earlier one"
 
 
 def test_a_run_of_another_revision_and_another_suffix_are_refused(

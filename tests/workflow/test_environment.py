@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -141,12 +143,60 @@ def test_oldest_python_is_said_once() -> None:
     assert f"({lock.PYTHON.replace('.', ', ')}) <= sys.version_info" in makefile
 
 
+def test_the_pythons_that_were_tried_are_said_alike() -> None:
+    """By the package, the conda environment and the Makefile, which prefers one of them."""
+    marker = "Programming Language :: Python :: "
+    named = [text.removeprefix(marker) for text in lock.project()["classifiers"] if marker in text]
+    minors = [int(name.removeprefix("3.")) for name in named if "." in name]
+    assert f"3.{minors[0]}" == lock.PYTHON
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    after = f"3.{minors[-1] + 1}"
+    conda = SpecifierSet(lock.CONDA_PYTHON)
+    assert [conda.contains(name) for name in (*named[1:], after)] == [True] * len(minors) + [False]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"for below in {minors[-1] + 1} 99" in makefile
+    for minor in minors:
+        assert f"python3.{minor}" in makefile
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_makefile_takes_torch_from_pyproject() -> None:
     database = subprocess.run(
         ["make", "-pn", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert f"PINNED_TORCH := {lock.torch_requirement()}\n" in database
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"seed: 1 # caf\xe9\n", "line 1: expected UTF-8, got the byte 0xe9 after"),
+        (b"seed: 2024-13-45\n", "line 1: seed: "),
+        (b"fig08: &x {trials: *x}\n", "*x repeats what it stands in"),
+    ],
+)
+def test_make_checks_settings_that_snakemake_cannot_read(
+    text: bytes, said: str, tmp_path: Path
+) -> None:
+    """Snakemake reads a file of settings before the workflow does, and ends in a traceback."""
+    file, ready = tmp_path / "mine.yaml", tmp_path / "ready"
+    file.write_bytes(text)
+    ready.write_text(f"{ROOT}\n\n", encoding="utf-8")
+    variables = (f"SETTINGS={file}", f"READY={ready}", f"BIN={Path(sys.executable).parent}")
+    run = subprocess.run(
+        ["make", "--no-print-directory", "figures", *variables],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+    )
+    assert run.returncode == 2
+    of_ours, of_make = run.stderr.splitlines()
+    assert f"config: {file}" in of_ours
+    assert said in of_ours
+    assert of_make.startswith("make: ***")
 
 
 def test_a_wheel_holds_the_library_and_an_sdist_its_tests() -> None:
@@ -163,6 +213,39 @@ def test_a_wheel_holds_the_library_and_an_sdist_its_tests() -> None:
                 assert not node.module.startswith("replication"), path
                 if node.module in helpers:
                     assert f"/tests/{node.module}.py" in included, path
+
+
+def _as_the_locale_says(call: ast.Call) -> bool:
+    """Whether a call reads or writes text in the encoding of the user's locale."""
+    called = call.func
+    name = getattr(called, "attr", getattr(called, "id", ""))
+    if any(keyword.arg == "encoding" for keyword in call.keywords):
+        return False
+    if name in ("read_text", "write_text"):
+        return True
+    of_another = isinstance(called, ast.Attribute) and ast.unparse(called.value) in ("os", "Image")
+    if name != "open" or of_another:
+        return False
+    position = 0 if isinstance(called, ast.Attribute) else 1
+    mode = next((k.value for k in call.keywords if k.arg == "mode"), None)
+    mode = call.args[position] if len(call.args) > position else mode
+    return mode is None or "b" not in ast.unparse(mode)
+
+
+def test_no_locale_decides_how_text_is_read_or_written() -> None:
+    """Ruff's PLW1514 sees a call on `Path(...)`, but not one on a name that holds a path."""
+    example = ast.parse("path.read_text()", mode="eval").body
+    assert isinstance(example, ast.Call)
+    assert _as_the_locale_says(example)
+    files = [f for part in ("src", "scripts", "tools") for f in (ROOT / part).rglob("*.py")]
+    assert len(files) > 100
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _as_the_locale_says(node)
+    ]
+    assert found == []
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")

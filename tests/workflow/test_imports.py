@@ -99,7 +99,7 @@ def parsed(file: Path) -> set[tuple[str, str]]:
         for inner in ast.iter_child_nodes(node):
             yield from below(inner)
 
-    return set(below(ast.parse(file.read_text())))
+    return set(below(ast.parse(file.read_text(encoding="utf-8"))))
 
 
 OURS = sorted([*SOURCE.rglob("*.py"), *(ROOT / "scripts").glob("*.py")])

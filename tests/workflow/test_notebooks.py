@@ -21,7 +21,7 @@ MOST_LINES_OF_FUNCTION = 3
 
 def code_of(path: Path) -> str:
     """The code cells but for the parameters."""
-    cells = json.loads(path.read_text())["cells"]
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     others = [cell for cell in code if "parameters" not in cell["metadata"].get("tags", [])]
     return "\n".join("".join(cell["source"]) for cell in others)

@@ -45,7 +45,7 @@ def written(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
     def run(command: list[str], **_: Any) -> SimpleNamespace:
         calls.append(command)
         target = Path(command[command.index("--report") + 1])
-        target.write_text("half" if code else embedding("</script>"))
+        target.write_text("half" if code else embedding("</script>"), encoding="utf-8")
         return SimpleNamespace(returncode=code, stdout="out", stderr="disk full")
 
     monkeypatch.setattr(subprocess, "run", run)

@@ -241,7 +241,7 @@ def test_every_artefact_is_verified_and_a_changed_one_is_found(project: Project)
         problems = verify("results/smoke")
         table.write_bytes(kept)
         stray = Path("results/smoke/tables/stray.csv")
-        stray.write_text("x\n")
+        stray.write_text("x\n", encoding="utf-8")
         strays = verify("results/smoke")
         stray.unlink()
     finally:

@@ -30,7 +30,7 @@ rule judge:
 
 rule claims_table:
     input:
-        notebook="notebooks/claims.ipynb",
+        notebook=from_here("notebooks/claims.ipynb"),
         entries=TARGETS.entry_files(),
         verdicts=expand(RESULTS / "claims/{name}.csv", name=TARGETS.experiments),
     output:
@@ -62,7 +62,7 @@ rule claims_table:
         mem_mb=1000,
         runtime=10,
     params:
-        code=TARGETS.code_of_notebook("claims_table", "notebooks/claims.ipynb"),
+        code=TARGETS.code_of_notebook("claims_table", from_here("notebooks/claims.ipynb")),
         preset=TARGETS.config.preset,
     message:
         "claims: all verdicts"

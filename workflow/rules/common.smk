@@ -13,9 +13,19 @@ sys.path.insert(0, SOURCE)
 for name, folder in (("PYTHONPATH", SOURCE), ("PATH", str(Path(sys.executable).parent))):
     rest = [part for part in os.environ.get(name, "").split(os.pathsep) if part]
     os.environ[name] = os.pathsep.join([folder, *(part for part in rest if part != folder)])
+# What jobs make does not depend on the user's matplotlibrc, its backend or the locale.
+os.environ.update(MATPLOTLIBRC=os.devnull, MPLBACKEND="agg")
+os.environ.update(PYTHONUTF8="1", PYTHONIOENCODING="utf-8")
+
+if any(brace in SOURCE for brace in "{}"):
+    raise WorkflowError(
+        f"{workflow.basedir}: the path of the checkout has a brace, which Snakemake takes for a "
+        "wildcard. Move the checkout to a folder without braces."
+    )
 
 from innerlr.errors import InnerlrError
-from replication.pipeline import marks, stopping
+from replication.checkout import from_here
+from replication.pipeline import marks, preflight, stopping
 from replication.pipeline import report as the_report
 from replication.pipeline.provenance import code_revision
 from replication.pipeline.targets import Targets, provenance
@@ -31,6 +41,7 @@ if workflow.is_main_process:
 # The defaults, then config.yaml beside the Snakefile, --configfile and --config. `configfile:` would
 # look for config.yaml where the run is started, and skip it in silence if --configfile is given.
 try:
+    preflight.check_temporary_files()
     TARGETS = Targets(load_over([], config, workflow.configfiles))
     NAMES = TARGETS.names
     CURVES = TARGETS.curves
@@ -49,6 +60,14 @@ RESULTS, LOGS, BENCHMARKS = TARGETS.results, TARGETS.logs, TARGETS.benchmarks
 ENVIRONMENT = "../../environment.yml"
 SEED, DEVICE = TARGETS.config.seed, TARGETS.config.device
 REPORT_DUE = the_report.due(TARGETS)
+
+
+def before_jobs():
+    """Stop a run that cannot write before it begins."""
+    try:
+        preflight.check_results(RESULTS)
+    except InnerlrError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def say_revision():

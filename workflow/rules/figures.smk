@@ -49,7 +49,7 @@ use rule figure as figure_with_table with:
 
 rule table:
     input:
-        notebook="notebooks/{table}.ipynb",
+        notebook=from_here("notebooks/{table}.ipynb"),
         data=lambda wc: TARGETS.data_of_table(wc.table),
     output:
         table=table_output("{table}"),
@@ -75,7 +75,7 @@ rule table:
         code=lambda wc: TARGETS.code_of_table(wc.table),
         table="{table}",
         preset=TARGETS.config.preset,
-        table_caption="workflow/report/{table}.rst",
+        table_caption=from_here("workflow/report/{table}.rst"),
     message:
         "{wildcards.table}: table"
     script:

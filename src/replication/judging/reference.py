@@ -284,7 +284,7 @@ def _kept_runs(reference: Path) -> list[_Kept]:
             f"{reference}: does not verify, so it cannot be updated ({problems[0]}; "
             f"{len(problems)} in all). Restore it, or make it anew without --update."
         )
-    return [_Kept(reference, about) for about in yaml.safe_load(runs.read_text())]
+    return [_Kept(reference, about) for about in yaml.safe_load(runs.read_text(encoding="utf-8"))]
 
 
 def _check_names(runs: Sequence[_Part]) -> None:

@@ -154,7 +154,7 @@ def by_experiment(table: pd.DataFrame) -> list[str]:
 
 def readme(root: Path) -> str:
     """README.md with its block of results made anew."""
-    text = (root / "README.md").read_text()
+    text = (root / "README.md").read_text(encoding="utf-8")
     if text.count(START) != 1 or text.count(END) != 1:
         raise InnerlrError(f"README.md: expected the lines {START!r} and {END!r}, once each.")
     table = claims(root)
@@ -184,7 +184,7 @@ def report(root: Path) -> str:
     table = claims(root)
     measured = table[table.experiment != WHOLE]
     other = robustness(root)
-    errata = len(re.findall(r"^### ", (root / "docs/errata.md").read_text(), re.M))
+    errata = len(re.findall(r"^### ", (root / "docs/errata.md").read_text(encoding="utf-8"), re.M))
     paragraphs: list[list[str]] = [
         ["# Replication report"],
         wrapped(
@@ -311,7 +311,7 @@ def _others(found: pd.DataFrame, claim: str) -> str:
 
 
 def _coverage(root: Path, table: pd.DataFrame) -> list[list[str]]:
-    places = yaml.safe_load((root / "docs/places.yaml").read_text())
+    places = yaml.safe_load((root / "docs/places.yaml").read_text(encoding="utf-8"))
     known = [place["place"] for place in places]
     judging: dict[str, dict[str, list[str]]] = {name: {} for name in known}
     for row in table.itertuples():
@@ -361,8 +361,8 @@ def _runs(root: Path) -> list[list[str]]:
         return [["The reference results do not say how they were made."]]
     current = Config().model_dump(mode="json")
     body, machines = [], []
-    for run in yaml.safe_load(file.read_text()):
-        config = yaml.safe_load((root / REFERENCE / run["config"]).read_text())
+    for run in yaml.safe_load(file.read_text(encoding="utf-8")):
+        config = yaml.safe_load((root / REFERENCE / run["config"]).read_text(encoding="utf-8"))
         parts = [key for key in ("seed", *run["experiments"]) if key in current]
         ours, theirs = ({key: values.get(key) for key in parts} for values in (current, config))
         # readings shown of another run have its settings

@@ -36,7 +36,7 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
     SIGTERM, with which the run's main process stops its jobs, what was being written is removed.
     """
     signal.signal(signal.SIGTERM, _exit)
-    with open(snakemake.log[0], "w", buffering=1) as log:
+    with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:
         # the file descriptors themselves, so that libraries and child processes follow
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

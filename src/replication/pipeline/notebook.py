@@ -13,13 +13,31 @@ import nbformat
 import pandas as pd
 import papermill
 from jinja2 import pass_context
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.paths import ENV_JUPYTER_PATH, jupyter_path
 from latex2mathml.converter import convert_to_element
 from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from traitlets.config import Config
 
 from innerlr.errors import InnerlrError
+from replication.pipeline import kernel
 from replication.pipeline.files import atomic
+
+
+class Kernels(AsyncKernelManager):
+    """Starts the kernel of :mod:`replication.pipeline.kernel`, whatever lies on Jupyter's path."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        local = {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}
+        return KernelSpec(argv=kernel.command(), language="python", metadata=local)
+
+    async def start_kernel(self, **how: Any) -> None:  # type: ignore[override]
+        folder = Path(self.connection_file).parent
+        await super().start_kernel(**how | {"env": kernel.environment(folder)})
 
 
 def run(notebook: str, log: str, parameters: Mapping[str, Any]) -> str:
@@ -38,9 +56,16 @@ def run(notebook: str, log: str, parameters: Mapping[str, Any]) -> str:
     kept = Path(log).with_suffix(".ipynb")
     kept.parent.mkdir(parents=True, exist_ok=True)
     try:
-        papermill.execute_notebook(
-            notebook, str(kept), dict(parameters), kernel_name="python3", progress_bar=False
-        )
+        with kernel.folder() as folder:
+            papermill.execute_notebook(
+                notebook,
+                str(kept),
+                dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                kernel_manager_class=Kernels,
+                config=Config(Kernels=kernel.connection(folder)),
+            )
     except papermill.PapermillExecutionError as error:
         raise InnerlrError(
             f"{notebook}: {_place(notebook, error)} failed with {error.ename}: {error.evalue}\n"
@@ -82,7 +107,7 @@ def keep(executed: str, ipynb: str | Path, html: str | Path, *, title: str) -> N
     """
     for path, text in ((ipynb, executed), (html, to_html(executed, title=title))):
         with atomic(path) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")
 
 
 def by_kind(paths: Iterable[str | Path]) -> dict[str, str]:
@@ -95,6 +120,7 @@ def by_kind(paths: Iterable[str | Path]) -> dict[str, str]:
     return {Path(path).suffix.removeprefix("."): str(path) for path in paths}
 
 
+_TEMPLATE = "lab"
 _MATH = re.compile(r"<code.*?</code>|<[^>]*>|\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
@@ -138,6 +164,16 @@ class _PlainMarkdown(IPythonRenderer):
 
 
 class _Page(HTMLExporter):
+    def get_prefix_root_dirs(self) -> list[str]:
+        """Where the templates were installed; those of the user's own are not taken."""
+        for folder in (*ENV_JUPYTER_PATH, *jupyter_path()):
+            if Path(folder, "nbconvert/templates", _TEMPLATE, "conf.json").is_file():
+                return [folder]
+        raise InnerlrError(
+            f"nbconvert's template {_TEMPLATE!r} is not installed below {ENV_JUPYTER_PATH[0]}. "
+            "Install nbconvert again."
+        )
+
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
         renderer = _PlainMarkdown(
@@ -161,7 +197,13 @@ _STYLE = """<style>
 
 def to_html(executed: str, *, title: str) -> str:
     """A page of the executed notebook that needs no network; code folded away."""
-    exporter = _Page(template_name="lab", exclude_input=True, exclude_input_prompt=True)
+    exporter = _Page(
+        template_name=_TEMPLATE,
+        extra_template_basedirs=[],
+        template_data_paths=[],
+        exclude_input=True,
+        exclude_input_prompt=True,
+    )
     exporter.exclude_output_prompt = True
     exporter.require_js_url = exporter.mathjax_url = exporter.jquery_url = ""
     exporter.mermaid_js_url = ""

@@ -158,15 +158,15 @@ def origin(inputs: Iterable[str | Path], code: Iterable[str] = ()) -> dict[str, 
         inputs: files that are read.
         code: modules, by their paths in the checkout.
     """
-    digests = {str(path): digest_or_missing(path) for path in inputs}
-    modules = {path: digest_or_missing(ROOT / path) for path in code}
+    read = {str(path): _in_code(path) for path in inputs}
+    modules = [path for path in read.values() if path] + list(code)
     revision = code_revision()
     why = {"revision_unknown": revision.why_unknown} if revision.why_unknown else {}
     return {
         "revision": revision.name,
         **why,
-        "inputs": {path: value for path, value in digests.items() if not _is_code(path)},
-        "code": {path: value for path, value in digests.items() if _is_code(path)} | modules,
+        "inputs": {path: digest_or_missing(path) for path, of_code in read.items() if not of_code},
+        "code": {path: digest_or_missing(ROOT / path) for path in modules},
     }
 
 
@@ -204,5 +204,7 @@ def write(
             temporary.write_text(sealed({"file": within, "sha256": digest(path), **shared}))
 
 
-def _is_code(path: str) -> bool:
-    return path.startswith(("src/", "scripts/", "notebooks/", "workflow/"))
+def _in_code(path: str | Path) -> str | None:
+    """The path in the checkout of a file in one of its folders of code; None for any other."""
+    found = os.path.relpath(path, ROOT)
+    return found if found.startswith(("src/", "scripts/", "notebooks/", "workflow/")) else None

@@ -69,7 +69,7 @@ def as_html(frame: pd.DataFrame) -> str:
 def write_html(frame: pd.DataFrame, path: str | Path, title: str) -> None:
     """A page with the table."""
     with atomic(path) as temporary:
-        temporary.write_text(page(title, as_html(frame)))
+        temporary.write_text(page(title, as_html(frame)), encoding="utf-8")
 
 
 def write_formats(frame: pd.DataFrame, files: Mapping[str, str | Path], title: str) -> None:
@@ -83,6 +83,7 @@ def write_formats(frame: pd.DataFrame, files: Mapping[str, str | Path], title: s
     write_table(frame, files["csv"])
     with atomic(files["tex"]) as temporary:
         temporary.write_text(
-            frame.to_latex(index=False, escape=True, float_format=lambda v: f"{v:.4g}", na_rep="")
+            frame.to_latex(index=False, escape=True, float_format=lambda v: f"{v:.4g}", na_rep=""),
+            encoding="utf-8",
         )
     write_html(frame, files["html"], title)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from innerlr.errors import InnerlrError
 from innerlr.io.records import SUFFIX
-from replication.checkout import GENERAL_TABLES, ROOT, results_of
+from replication.checkout import GENERAL_TABLES, ROOT, from_here, results_of
 from replication.families import families, family_of, figures
 from replication.images.choice import ENVIRONMENT, wanted
 from replication.judging.entries import beginning_with, entries, entry_files, measured
@@ -152,7 +152,7 @@ class Targets:
 
     def entry_files(self) -> list[str]:
         """The files in which the claims stand."""
-        return [os.path.relpath(file) for file in entry_files()]
+        return [from_here(file) for file in entry_files()]
 
     @cached_property
     def _measured(self) -> dict[str, list[Mapping[str, Any]]]:
@@ -254,7 +254,8 @@ class Targets:
 
     def notebook(self, figure: str) -> str:
         """The figure's notebook; experiments of the user's own share one."""
-        return f"notebooks/{'own_experiment' if figure in self.own else figure}.ipynb"
+        name = "own_experiment" if figure in self.own else figure
+        return from_here(f"notebooks/{name}.ipynb")
 
     def caption(self, figure: str) -> str:
         """The figure's caption, to which the verdicts are added."""
@@ -267,7 +268,7 @@ class Targets:
 
     def family_file(self, name: str, file: str) -> str:
         """A file of the family of a figure or an experiment, from the working directory."""
-        return os.path.relpath(family_of(name).folder / file)
+        return from_here(family_of(name).folder / file)
 
     def executed(self, name: str) -> list[Path]:
         """A notebook as it ran, and its page."""
@@ -308,7 +309,7 @@ class Targets:
         """What a general table is made from."""
         if name == "estimators":
             return [self.results / f"estimates/{each}.csv" for each in self.experiments]
-        return [os.path.relpath(ROOT / "workflow/report/notation.csv")]
+        return [from_here("workflow/report/notation.csv")]
 
     @cached_property
     def tables(self) -> dict[str, list[Path]]:
@@ -344,12 +345,17 @@ class Targets:
         return _in_order(found)
 
     def code_of_notebook(self, rule: str, notebook: str | Path) -> Code:
-        """The code behind a rule's script, and behind the notebook that it runs."""
-        return _in_order(_behind_script(rule) | _behind(ROOT / notebook))
+        """The code behind a rule's script, and behind the notebook that it runs.
+
+        Args:
+            rule: its name is the script's.
+            notebook: by its path from the working directory.
+        """
+        return _in_order(_behind_script(rule) | _behind(Path.cwd() / notebook))
 
     def code_of_table(self, name: str) -> Code:
         """The code behind a general table: all estimates have what families say of theirs."""
-        found = self.code_of_notebook("table", f"notebooks/{name}.ipynb")
+        found = self.code_of_notebook("table", from_here(f"notebooks/{name}.ipynb"))
         if name == "estimators":
             for family in families().values():
                 if family.has("quantities"):

@@ -88,7 +88,7 @@ def test_each_kind_of_tasks_has_its_own_quantities(run, tasks: str) -> None:
         of.loss_gap_at_0: [curve.loss_gap.iloc[0] for curve in (first, second)],
         of.loss_gap_lowest: [min(curve.loss_gap) for curve in (first, second)],
         of.steps_to_negative_loss_gap: [
-            min([t for t, gap in zip(curve.steps, curve.loss_gap, strict=True) if gap < 0])
+            min(t for t, gap in zip(curve.steps, curve.loss_gap, strict=True) if gap < 0)
             for curve in (first, second)
         ],
         of.distance_gap_at_0: [curve.distance_gap.iloc[0] for curve in (first, second)],

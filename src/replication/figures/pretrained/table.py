@@ -102,7 +102,7 @@ def write_table2(frame: pd.DataFrame, files: Mapping[str, str | Path]) -> None:
     table = page(TITLE, shown.to_html(index=False, border=0, escape=False))
     for kind, text in (("tex", tex), ("html", table)):
         with atomic(files[kind]) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _marked(
