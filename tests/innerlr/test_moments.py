@@ -544,7 +544,7 @@ def test_population_agrees_with_monte_carlo(law: TaskLaw, rate: float) -> None:
     alpha = rate * law.alpha_lim()
     assert population.alpha_lim() == pytest.approx(law.alpha_lim(), rel=SAME)
     rng = np.random.default_rng(21)
-    features, optima = law.sample(rng, 4000)
+    features, optima = law.sample(rng, 40_000)
     targets = np.einsum("nkd,nd->nk", features, optima)
     w = rng.normal(size=features.shape[2])
     losses = task_losses(w, same_samples(features, targets), alpha)

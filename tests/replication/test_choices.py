@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from innerlr.choices import Init, LossName
+from innerlr.deep.losses import LOSSES
 from innerlr.errors import InnerlrError
-from innerlr.models import LOSSES
 from innerlr.ntk import INITS, TwoLayerNTK
 from replication.figures.omniglot.settings import AnilScheme, AnilSetting
 from replication.figures.pretrained.settings import Table2

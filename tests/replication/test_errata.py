@@ -29,8 +29,10 @@ from innerlr import (
 from innerlr.distributions import Distribution, Exponential, Normal, Uniform
 from innerlr.theory import Spectrum
 from replication.figures.coefficients.experiment import Coefficients, counts
+from replication.figures.coefficients.quantities import g2_dominates_share, wrong_share
 from replication.figures.coefficients.settings import Fig06
 from replication.figures.theory.statements.random_matrices import OF_ONE_VARIANCE
+from replication.measuring import measure
 from tolerances import SAME
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -376,11 +378,12 @@ def test_a_third_moment_is_a_cube_where_its_indices_agree() -> None:
     cubes = [t[0] for t in terms if len(set(t)) == 1]
     assert sorted(cubes) == list(range(0, 2 * d - 1, 2))
     made = Coefficients("fig06", Fig06(dim=d), 1)
-    found = made.estimates(made.features(), pd.DataFrame()).set_index("quantity").value
+    found = made.estimates(made.features(), pd.DataFrame())
     wrong = [g != cubes.count(i) for i, g in enumerate(counts(d, (1, 1, 1)))]
-    assert found.g3_wrong_share == np.mean(wrong)
+    assert measure(found, wrong_share, "b", {"series": "g3"}).mean == np.mean(wrong)
     # equal at i = 0 and 1, larger beyond
-    assert found.g2_dominates_share == pytest.approx(1 - 2 / (2 * d - 1))
+    share = measure(found, g2_dominates_share, "a").mean
+    assert share == pytest.approx(1 - 2 / (2 * d - 1))
 
 
 def test_e10_third_factor_has_the_wrong_index() -> None:

@@ -9,11 +9,13 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from small import estimated
 
 from innerlr.errors import InnerlrError
 from innerlr.io.files import digest, read_table
 from innerlr.io.records import SUFFIX, read_record, sealed
 from replication.cli import main
+from replication.common_quantities import alpha_lim
 from replication.judging.claims import COLUMNS
 from replication.judging.estimators import every_estimate
 from replication.judging.reference import keep
@@ -46,6 +48,10 @@ ENTRIES = [WHOLE, *map(claim, IDS)]
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("replication.judging.entries.entries", lambda: ENTRIES)
+    # every experiment here estimates the same rate
+    monkeypatch.setattr(
+        "replication.judging.estimators.registry", lambda name: {"alpha_lim": alpha_lim}
+    )
 
 
 def make(name: str, figures: list[str], verdict: str, **iterations: int) -> Path:
@@ -67,9 +73,9 @@ def make(name: str, figures: list[str], verdict: str, **iterations: int) -> Path
         for experiment in EXPERIMENTS[figure]:
             section = getattr(checked, experiment).for_stage("estimates")
             params = {"experiment": experiment, "section": section, "seed": checked.seed}
-            value = {"panel": "a", "seed": -1, "quantity": "alpha_lim", "value": len(name)}
             estimates = f"estimates/{experiment}.csv"
-            table(estimates, pd.DataFrame([value]), [], config_digest=config_digest(params))
+            value = estimated({"a": {alpha_lim: float(len(name))}})
+            table(estimates, value, [], config_digest=config_digest(params))
             rows = [
                 dict.fromkeys(COLUMNS, name) | {"id": i, "verdict": verdict}
                 for i in reversed(IDS)
