@@ -44,6 +44,7 @@ rule readings:
 
 
 onstart:
+    remove_abandoned(RESULTS)
     STOPPED.watch()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from innerlr.cli import main
+from innerlr.io.digests import digest_file, digest_line
 from innerlr.io.verify import SUFFIX, verify
 
 
@@ -87,3 +88,14 @@ def test_what_no_job_makes_needs_no_record_and_references_keep_no_inputs(run: Pa
     assert len(verify(run)) == 1
     (run / "runs.yaml").write_text("[]\n")  # reference results
     assert verify(run) == []
+
+
+def test_a_digest_beside_an_artefact_is_held_against_it(run: Path) -> None:
+    beside = digest_file(run / "sweeps/a.csv")
+    beside.write_text(digest_line(sha256(run / "sweeps/a.csv"), "sweeps/a.csv"))
+    assert verify(run) == []
+    beside.write_text(digest_line("0" * 64, "sweeps/a.csv"))
+    (problem,) = verify(run)
+    assert problem.startswith(f"{run}/sweeps/a.csv: damaged or edited")
+    beside.rename(run / "sweeps/b.csv.sha256")
+    assert verify(run) == [f"{run}/sweeps/b.csv.sha256: has no b.csv.sha256{SUFFIX}"]

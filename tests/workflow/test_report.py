@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +18,8 @@ import yaml
 from project import Project
 
 from innerlr.errors import InnerlrError
+from innerlr.io.files import digest
+from innerlr.io.verify import SUFFIX
 from replication.pipeline import report
 from replication.pipeline.targets import Targets
 from replication.settings.config import load
@@ -31,7 +36,9 @@ def targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Targets:
     return made
 
 
-def written(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
+def written(
+    monkeypatch: pytest.MonkeyPatch, code: int = 0, said: str = "disk full"
+) -> list[list[str]]:
     """Snakemake's calls, which write what they are asked for unless they fail."""
     calls: list[list[str]] = []
 
@@ -39,7 +46,7 @@ def written(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
         calls.append(command)
         target = Path(command[command.index("--report") + 1])
         target.write_text("half" if code else "whole")
-        return SimpleNamespace(returncode=code, stdout="out", stderr="disk full")
+        return SimpleNamespace(returncode=code, stdout="out", stderr=said)
 
     monkeypatch.setattr(subprocess, "run", run)
     return calls
@@ -69,6 +76,56 @@ def test_half_a_report_gets_no_name_and_replaces_none(
         report.write(targets)
     assert report.path(targets).read_text() == "the last one"
     assert not list(targets.results.glob(".report*"))
+
+
+def test_a_full_disk_is_called_that(targets: Targets, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(monkeypatch, code=1, said="OSError: [Errno 28] No space left on device")
+    with pytest.raises(InnerlrError, match=r"report\.html: not written, because the disk is full"):
+        report.write(targets)
+    assert not report.path(targets).exists()
+
+
+def test_the_settings_beside_the_results_are_the_old_ones_or_the_new_ones(
+    targets: Targets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(monkeypatch)
+    report.write(targets)
+    kept = (targets.results / "config.yaml").read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InnerlrError, match=r"config\.yaml: not written, because the disk is full"):
+        report.write(targets)
+    assert (targets.results / "config.yaml").read_bytes() == kept
+    assert not list(targets.results.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda file, record: file.write_text("x"), r"fig08\.pdf: damaged or edited since"),
+        (lambda file, record: record.write_text("{"), r"pdf\.provenance\.json: damaged: expected"),
+        (lambda file, record: record.write_text("[]"), r"pdf\.provenance\.json: damaged: expected"),
+    ],
+)
+def test_no_report_is_made_of_damaged_files(
+    targets: Targets,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[Path, Path], int],
+    said: str,
+) -> None:
+    calls = written(monkeypatch)
+    file = targets.figure("fig08")[0]
+    record = Path(f"{file}{SUFFIX}")
+    record.write_text(json.dumps({"sha256": digest(file)}))
+    report.write(targets)
+    damage(file, record)
+    with pytest.raises(InnerlrError, match=said) as error:
+        report.write(targets)
+    assert "and run again" in str(error.value)
+    assert len(calls) == 1
 
 
 def test_without_anything_to_show_no_report_is_made(

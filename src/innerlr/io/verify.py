@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from innerlr.errors import InnerlrError
+from innerlr.io import digests as beside
 from innerlr.io.files import digest
 
 SUFFIX = ".provenance.json"
@@ -23,7 +25,8 @@ def digest_or_missing(path: str | Path) -> str:
 def verify(root: str | Path) -> list[str]:
     """What does not agree below `root`: an empty list means that everything does.
 
-    Every artefact must have a record with its digest; the inputs that a record names must still
+    Every artefact must have a record with its digest, and agree with the `.sha256` beside it where
+    jobs read it; the inputs that a record names must still
     have the digests with which it was made; all records must come from one code revision. Of
     reference results, which are of several runs and keep no inputs, the artefacts alone are held
     against their records.
@@ -37,11 +40,19 @@ def verify(root: str | Path) -> list[str]:
     if not records:
         return [f"{folder}: holds no artefact with a {SUFFIX} record"]
     known = {path.with_name(path.name.removesuffix(SUFFIX)) for path in records}
+    known |= {beside.digest_file(path) for path in {*known, *files}}
     for path in files:
         within = path.relative_to(folder)
         exempt = _exempt(within) or (kept and len(within.parts) == 1)
         if path not in known and path not in records and not exempt:
             problems.append(f"{path}: has no {path.name}{SUFFIX}")
+    for path in files:
+        artefact = path.with_name(path.name.removesuffix(beside.SUFFIX))
+        if path.name.endswith(beside.SUFFIX) and artefact.is_file():
+            try:
+                beside.check(artefact, artefact.relative_to(folder).as_posix(), digest(artefact))
+            except InnerlrError as error:
+                problems.append(str(error))
     digests: dict[str, str] = {}
     for record_path in records:
         artefact = record_path.with_name(record_path.name.removesuffix(SUFFIX))

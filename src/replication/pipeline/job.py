@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from innerlr.errors import InnerlrError
+from innerlr.io import digests
 from replication.pipeline import provenance
+from replication.pipeline.files import full_disk, is_full, write_digest
 
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[dict[str, Any]]:
-    """Run a script's body: its output goes to the rule's log, its files get their records.
+    """Run a script's body: its output goes to the rule's log, its files get digests and records.
+
+    Every input with a digest among the inputs is held against it before the body may read it.
 
     Args:
         snakemake: the object that Snakemake hands to a script.
@@ -26,23 +30,29 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         unless the body says otherwise. The others are what ran, as it was when the job began:
         `revision`, and the digests of `inputs` and `code`.
 
-    An InnerlrError ends the job with its message alone; set INNERLR_DEBUG=1 for the traceback.
+    An InnerlrError, or a full disk, ends the job with its message alone; set INNERLR_DEBUG=1 for
+    the traceback.
     """
-    with open(snakemake.log[0], "w", buffering=1) as log:
-        # the file descriptors themselves, so that libraries and child processes follow
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    terminal = os.dup(2)
     wall, cpu = time.perf_counter(), time.process_time()
-    inputs = [str(path) for path in snakemake.input]
+    listed = [str(path) for path in snakemake.input]
+    inputs = [path for path in listed if not path.endswith(digests.SUFFIX)]
     settings = dict(snakemake.params.items())
     modules = settings.pop("code", {})
-    facts = provenance.origin(inputs, modules)
-    facts |= {"device": "cpu", "data_source": provenance.data_source(inputs)}
     try:
+        with open(snakemake.log[0], "w", buffering=1) as log:
+            # the file descriptors themselves, so that libraries and child processes follow
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        facts = provenance.origin(inputs, modules)
+        for path in _without(digests.SUFFIX, listed):
+            digests.check(path, _within_run(path, snakemake), facts["inputs"][path])
+        facts |= {"device": "cpu", "data_source": provenance.data_source(inputs)}
         yield facts
-        records = [str(p) for p in snakemake.output if str(p).endswith(provenance.SUFFIX)]
+        for path in _without(digests.SUFFIX, snakemake.output):
+            write_digest(path, _within_run(path, snakemake))
         provenance.write(
-            [path.removesuffix(provenance.SUFFIX) for path in records],
+            _without(provenance.SUFFIX, snakemake.output),
             inputs,
             modules,
             rule=snakemake.rule,
@@ -53,11 +63,35 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
             wall_seconds=round(time.perf_counter() - wall, 3),
             cpu_seconds=round(time.process_time() - cpu, 3),
         )
-    except InnerlrError as error:
-        if os.environ.get("INNERLR_DEBUG"):
+    except (InnerlrError, OSError) as error:
+        full = isinstance(error, OSError) and is_full(error)
+        if os.environ.get("INNERLR_DEBUG") or not (full or isinstance(error, InnerlrError)):
             raise
+        said = full_disk(snakemake.log[0]) if full else error
         # the section of the settings that it ran with
         name = settings.get("experiment") or ""
-        section = "" if name in str(error) else f"{name}: "
-        print(f"innerlr: {section}{error}", file=sys.stderr)
+        section = "" if name in str(said) else f"{name}: "
+        _say(f"innerlr: {section}{said}\n", terminal)
         sys.exit(1)
+    finally:
+        os.close(terminal)
+
+
+def _without(suffix: str, files: Iterable[Any]) -> list[str]:
+    """What those of `files` that end with `suffix` stand beside."""
+    return [str(path).removesuffix(suffix) for path in files if str(path).endswith(suffix)]
+
+
+def _within_run(path: str, snakemake: Any) -> str:
+    """A file's name in the folder of its run, wherever that folder is."""
+    return path.rpartition(f"results/{snakemake.config['preset']}/")[2]
+
+
+def _say(message: str, terminal: int) -> None:
+    """Into the log; where it has no room left, on the terminal."""
+    left = message.encode()
+    try:
+        while left:
+            left = left[os.write(2, left) :]
+    except OSError:
+        os.write(terminal, message.encode())

@@ -11,12 +11,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from innerlr.errors import InnerlrError
 from innerlr.io.files import digest
 from innerlr.io.verify import SUFFIX, digest_or_missing
 from replication.checkout import ROOT
 from replication.pipeline.files import atomic
 
 PACKAGES = ("innerlr", "numpy", "scipy", "pandas", "matplotlib", "seaborn", "snakemake", "torch")
+# where data come from; several are joined by a plus
+SOURCES = frozenset({"generated", "directory", "download", "stand_in"})
 
 
 def config_digest(config: Any) -> str:
@@ -51,14 +54,40 @@ def versions() -> dict[str, str]:
     return found
 
 
+def recorded(path: str | Path, key: str) -> Any:
+    """What the record beside a file says; None where there is no record.
+
+    Raises:
+        InnerlrError: a record that cannot be read, or does not say it.
+    """
+    record = Path(f"{path}{SUFFIX}")
+    try:
+        return json.loads(record.read_bytes())[key]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InnerlrError(
+            f"{record}: damaged: expected a record with {key!r} ({type(error).__name__}: {error}). "
+            f"Delete it and {path}, and run again: both are then made anew."
+        ) from error
+
+
 def data_source(inputs: Iterable[str | Path]) -> str:
-    """Where the data behind `inputs` come from, as their records say; generated where none does."""
-    found = set()
-    for path in inputs:
-        record = Path(f"{path}{SUFFIX}")
-        if record.is_file():
-            found.add(json.loads(record.read_text())["data_source"])
-    return joined(found)
+    """Where the data behind `inputs` come from, as their records say; generated where none does.
+
+    Raises:
+        InnerlrError: a record that cannot be read, or names another source than SOURCES.
+    """
+    found = {path: recorded(path, "data_source") for path in inputs}
+    named = {path: str(source).split("+") for path, source in found.items() if source is not None}
+    for path, sources in named.items():
+        if not SOURCES.issuperset(sources):
+            raise InnerlrError(
+                f"{path}{SUFFIX}: damaged: expected a data source among "
+                f"{', '.join(sorted(SOURCES))}, got {found[path]!r}. Delete it and {path}, and run "
+                "again: both are then made anew."
+            )
+    return joined(source for sources in named.values() for source in sources)
 
 
 def joined(sources: Iterable[str]) -> str:
