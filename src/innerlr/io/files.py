@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,14 +43,29 @@ def load_arrays(path: str | Path, *, default: str = "features") -> dict[str, Arr
     try:
         content: Any = np.load(file, allow_pickle=False)
         return {default: content} if file.suffix == ".npy" else {k: content[k] for k in content}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged byte leads to errors of zipfile, zlib, ast, tokenize ...
         raise InnerlrError(
-            f"{file}: numpy cannot read it ({error}). Write it again with numpy.savez."
+            f"{file}: numpy cannot read it ({_first_line(error)}). Write it again with numpy.savez."
         ) from error
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """A CSV; panel, seed and other labels as they were written."""
+    """A CSV; panel, seed and other labels as they were written.
+
+    Raises:
+        InnerlrError: missing file, a file that is no table.
+    """
     import pandas as pd
 
-    return pd.read_csv(_existing(path), dtype={"panel": str}, keep_default_na=True)
+    file = _existing(path)
+    try:
+        return pd.read_csv(file, dtype={"panel": str}, keep_default_na=True)
+    except (OSError, ValueError) as error:  # pandas' and Unicode's errors are ValueErrors
+        raise InnerlrError(
+            f"{file}: not a table ({_first_line(error)}). Expected CSV in UTF-8, names in the "
+            "first line. Make or copy the file again."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
