@@ -88,7 +88,7 @@ def test_a_digest_that_is_gone_cut_or_exchanged_is_one_clear_line(
         digest_file(path).write_text(line)
     with pytest.raises(InnerlrError, match=said) as error:
         check(path, NAME, digest(path))
-    assert f"Delete {path} and run again: it is then made anew." in str(error.value)
+    assert f"Delete {path} and run again: it is made anew for what needs it." in str(error.value)
 
 
 def test_what_is_missing_does_not_pass(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def check(path: str | Path, name: str, sha256: str) -> None:
         InnerlrError: the file, or the digest file, is not as it was written.
     """
     beside = digest_file(path)
-    mend = f"Delete {path} and run again: it is then made anew."
+    mend = f"Delete {path} and run again: it is made anew for what needs it."
     try:
         line = beside.read_bytes().decode("ascii", "backslashreplace")
     except OSError as error:

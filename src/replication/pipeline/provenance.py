@@ -68,7 +68,7 @@ def recorded(path: str | Path, key: str) -> Any:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InnerlrError(
             f"{record}: damaged: expected a record with {key!r} ({type(error).__name__}: {error}). "
-            f"Delete it and {path}, and run again: both are then made anew."
+            f"Delete it and {path}, and run again: both are made anew for what needs them."
         ) from error
 
 
@@ -85,7 +85,7 @@ def data_source(inputs: Iterable[str | Path]) -> str:
             raise InnerlrError(
                 f"{path}{SUFFIX}: damaged: expected a data source among "
                 f"{', '.join(sorted(SOURCES))}, got {found[path]!r}. Delete it and {path}, and run "
-                "again: both are then made anew."
+                "again: both are made anew for what needs them."
             )
     return joined(source for sources in named.values() for source in sources)
 
