@@ -44,7 +44,7 @@ endif
 PIP := PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help figures smoke test lint format bench setup lock clean distclean FORCE
+.PHONY: help figures smoke test faults lint format bench setup lock clean distclean FORCE
 
 help: ## this list
 	@echo "usage: make [target] [NAME=value ...]"; echo
@@ -64,6 +64,9 @@ smoke: ## the same at a small scale, in about two minutes and without the networ
 
 test: $(READY) ## the test suite
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+faults: $(READY) ## damage every kind of file of a small run, and put what came of it into docs/reliability.md
+	@$(BIN)/python tools/faults.py --write
 
 lint: $(READY) ## ruff, snakefmt, snakemake --lint, mypy, lint-imports: all must be clean
 	@$(BIN)/ruff check --quiet .
