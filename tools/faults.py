@@ -76,9 +76,9 @@ OLDER, ANEW = (
     "training says so and goes on from the state before",
     "training says so and starts anew",
 )
-MENDED = "named in one line; the same bytes once it is deleted"
+MENDED = "named in one line, the same bytes once it is deleted"
 REMADE = "made anew, the same bytes"
-ROOM = "said to be full; the same bytes once there is room"
+ROOM = "said to be full, the same bytes once there is room"
 TRACEBACK, SURVIVED = "TRACEBACK", "NOT NOTICED"
 # what was damaged, how, and how it ended
 Row = tuple[str, str, str]
