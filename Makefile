@@ -48,7 +48,7 @@ endif
 PIP := PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help figures smoke test mutants lint format bench setup lock unlock clean distclean FORCE
+.PHONY: help figures smoke test mutants faults lint format bench setup lock unlock clean distclean FORCE
 
 help: ## this list
 	@echo "usage: make [target] [NAME=value ...]"; echo
@@ -73,6 +73,9 @@ test: $(READY) ## the test suite
 
 mutants: $(READY) ## change the code behind the verdicts and see that tests fail (MUTANTS_ARGS)
 	@OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py $(MUTANTS_ARGS)
+
+faults: $(READY) ## damage every kind of file of a small run, and put what came of it into docs/reliability.md
+	@$(BIN)/python tools/faults.py --write
 
 lint: $(READY) ## ruff, snakefmt, snakemake --lint, mypy, words, imports: all must be clean
 	@$(BIN)/ruff check --quiet .

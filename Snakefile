@@ -56,6 +56,7 @@ onstart:
     STOPPED.watch()
     if MARK is not None:
         marks.hold(MARK, getattr(workflow.persistence, "_lockfile", {}).values())
+    remove_abandoned(RESULTS)
     say_revision()
 
 

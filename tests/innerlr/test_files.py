@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from innerlr.errors import InnerlrError
 from innerlr.io.files import digest, load_arrays, read_table
@@ -70,3 +72,41 @@ def test_a_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
     assert digest(tmp_path / "x") == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
+
+
+@given(at=st.floats(0, 1, exclude_max=True), cut=st.booleans())
+@pytest.mark.parametrize("suffix", ["npz", "npy", "csv"])
+@pytest.mark.filterwarnings("ignore")  # numpy's, of headers
+def test_a_damaged_file_is_read_or_one_clear_line(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, at: float, cut: bool
+) -> None:
+    """Files of the user's own have no digest: what can be read is read."""
+    path = tmp_path_factory.mktemp("damaged") / f"a.{suffix}"
+    if suffix == "csv":
+        path.write_text("panel,x\n1,0.5\nb,1.5\n")
+    elif suffix == "npy":
+        np.save(path, np.arange(6.0))
+    else:
+        np.savez(path, features=np.arange(6.0), query=np.ones((2, 3)))
+    content = bytearray(path.read_bytes())
+    bit = int(at * 8 * len(content))
+    if cut:
+        del content[bit // 8 :]
+    else:
+        content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    said = str(path)
+    try:
+        read_table(path) if suffix == "csv" else load_arrays(path)
+    except InnerlrError as error:
+        said = str(error)
+    assert said.startswith(str(path))
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("content", [b"", b"panel,x\n1,\xff\n", b'panel,x\n1,"2\n'])
+def test_what_is_no_table_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(InnerlrError, match=r"t\.csv: not a table .* Expected CSV in UTF-8"):
+        read_table(path)

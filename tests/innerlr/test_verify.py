@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from innerlr.cli import main
 from innerlr.errors import InnerlrError
+from innerlr.io.digests import digest_file, digest_line
 from innerlr.io.manifest import NAME, manifest, read_manifest
 from innerlr.io.records import SEAL, SUFFIX, read_record, sealed
 from innerlr.io.verify import verify
@@ -350,3 +351,36 @@ def test_a_file_that_cannot_be_read_is_one_line(run: Path, monkeypatch: pytest.M
         f"{run / 'figures/a.csv'} cannot be read (Permission denied), so may differ "
         "since it was recorded"
     ]
+
+
+def test_a_digest_beside_an_artefact_is_held_against_it(run: Path) -> None:
+    artefact = run / "sweeps/b.csv"
+    beside = digest_file(artefact)
+    right = digest_line(sha256(artefact), "sweeps/b.csv")
+    beside.write_text(right)
+    assert verify(run) == [f"{beside}: is not in {NAME}, so no finished run left it here"]
+    list_all()
+    assert verify(run) == []
+    beside.write_text(digest_line("0" * 64, "sweeps/b.csv"))
+    (problem,) = verify(run)
+    assert problem.startswith(f"{artefact}: damaged or edited")
+    list_all()  # a manifest that was written after the damage does not hide it
+    assert verify(run) == [problem]
+    beside.write_text(right)
+    list_all()
+    artefact.write_text("x\n")
+    assert verify(run) == [f"{artefact} has changed since it was recorded"]
+
+
+def test_a_digest_that_is_gone_is_one_line(run: Path) -> None:
+    beside = digest_file(run / "sweeps/b.csv")
+    beside.write_text(digest_line(sha256(run / "sweeps/b.csv"), "sweeps/b.csv"))
+    list_all()
+    beside.unlink()
+    assert verify(run) == [f"{beside} is missing since {NAME} was written"]
+
+
+def test_a_digest_without_its_file_is_one_line(run: Path) -> None:
+    stray = digest_file(run / "sweeps/c.csv")
+    stray.write_text(digest_line("0" * 64, "sweeps/c.csv"))
+    assert verify(run) == [f"{stray}: has no {stray.name}{SUFFIX}"]

@@ -1,11 +1,16 @@
-"""Checkpoints and devices: what is saved comes back; anything else is one clear error."""
+"""Checkpoints and devices: what is saved comes back; anything else is never trained on."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from innerlr.errors import InnerlrError
 from replication.training.checkpoint import Checkpoint
@@ -18,6 +23,12 @@ def saved(folder: Path) -> Checkpoint:
     checkpoint = Checkpoint(folder / "deep/run.pt", SETTINGS)
     checkpoint.save({"step": 3, "weights": [torch.arange(3.0)], "adam": {"t": torch.tensor(2)}})
     return checkpoint
+
+
+def with_digest(payload: bytes) -> bytes:
+    """A file as a checkpoint writes it."""
+    digest = hashlib.sha256(payload).hexdigest()
+    return f"innerlr checkpoint, sha256 {digest}\n".encode() + payload
 
 
 def test_a_state_comes_back(tmp_path: Path) -> None:
@@ -36,9 +47,15 @@ def test_none_where_there_is_none_and_after_it_was_removed(tmp_path: Path) -> No
     assert checkpoint.load() is None
 
 
-def test_saving_leaves_no_other_file(tmp_path: Path) -> None:
+def test_the_state_before_the_last_is_kept_and_both_are_removed(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path)
     assert [path.name for path in checkpoint.path.parent.iterdir()] == ["run.pt"]
+    first = checkpoint.path.read_bytes()
+    checkpoint.save({"step": 4})
+    assert checkpoint.before.read_bytes() == first
+    assert {path.name for path in checkpoint.path.parent.iterdir()} == {"run.pt", "run.pt.before"}
+    checkpoint.remove()
+    assert not list(checkpoint.path.parent.iterdir())
 
 
 def test_of_other_settings(tmp_path: Path) -> None:
@@ -65,20 +82,105 @@ def test_of_other_images_or_code(tmp_path: Path) -> None:
         Checkpoint(saved(tmp_path).path, {**SETTINGS, **now}).load()
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
-def test_cut_short(tmp_path: Path, share: float) -> None:
-    path = saved(tmp_path).path
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(InnerlrError, match="cut short or is no checkpoint"):
-        Checkpoint(path, SETTINGS).load()
+def test_of_other_settings_both_states_are_named(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path)
+    checkpoint.save({"step": 4})
+    other = Checkpoint(checkpoint.path, {**SETTINGS, "seed": 2})
+    with pytest.raises(InnerlrError) as error:
+        other.load()
+    assert f"Remove {checkpoint.path} and {checkpoint.before} to train" in str(error.value)
 
 
-def test_of_something_else(tmp_path: Path) -> None:
+FLIPPED, CUT = "flipped", "cut"
+
+
+def damage(path: Path, how: str, share: float) -> None:
+    """Flip the bit, or cut off the bytes, at a share of the file."""
+    content = bytearray(path.read_bytes())
+    at = min(int(share * len(content) * 8), len(content) * 8 - 1)
+    if how == CUT:
+        del content[at // 8 :]
+    else:
+        content[at // 8] ^= 1 << at % 8
+    path.write_bytes(content)
+
+
+@given(how=st.sampled_from([FLIPPED, CUT]), share=st.floats(0, 1))
+def test_a_damaged_checkpoint_is_never_used(
+    tmp_path_factory: pytest.TempPathFactory, how: str, share: float
+) -> None:
+    checkpoint = saved(tmp_path_factory.mktemp("damaged"))
+    damage(checkpoint.path, how, share)
+    assert checkpoint.load() is None
+    checkpoint.save({"step": 4})  # the damaged one is now the one before
+    damage(checkpoint.path, how, share)
+    assert checkpoint.load() is None
+
+
+@pytest.mark.parametrize("how", [FLIPPED, CUT])
+def test_the_state_before_a_damaged_one_is_taken_and_it_is_said(
+    tmp_path: Path, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = saved(tmp_path)
+    checkpoint.save({"step": 4})
+    assert checkpoint.load() == {"step": 4}
+    assert capsys.readouterr().err == ""
+    damage(checkpoint.path, how, 0.7)
+    state = checkpoint.load()
+    assert state is not None
+    assert state["step"] == 3
+    said = capsys.readouterr().err
+    assert f"checkpoint: {checkpoint.path} is damaged" in said
+    assert f"{checkpoint.before} is whole: training goes on from that state" in said
+    damage(checkpoint.before, how, 0.7)
+    assert checkpoint.load() is None
+    assert "no other state is left: training starts anew" in capsys.readouterr().err
+
+
+def test_a_run_killed_between_two_states_goes_on_from_the_first(tmp_path: Path) -> None:
+    """The last one had its other name already, and the new one had none."""
+    checkpoint = saved(tmp_path)
+    checkpoint.path.replace(checkpoint.before)
+    state = checkpoint.load()
+    assert state is not None
+    assert state["step"] == 3
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"settings": [1]}, {"settings": {}, "state": 3}, "x"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_of_something_else(tmp_path: Path, content: Any, whole: bool) -> None:
+    """A file of torch's, as it is and with a digest of ours."""
     path = tmp_path / "other.pt"
-    torch.save([1, 2], path)
-    with pytest.raises(InnerlrError, match="no checkpoint"):
+    torch.save(content, path)
+    if whole:
+        path.write_bytes(with_digest(path.read_bytes()))
+    with pytest.raises(InnerlrError, match=r"other\.pt is no checkpoint of this program") as error:
         Checkpoint(path, SETTINGS).load()
+    assert f"Remove {path}" in str(error.value)
+
+
+def test_whole_but_not_torchs(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    path.write_bytes(with_digest(b"not from torch.save"))
+    with pytest.raises(InnerlrError, match=r"cannot be read, though it is whole") as error:
+        Checkpoint(path, SETTINGS).load()
+    assert f"Remove {path}" in str(error.value)
+
+
+def test_a_full_disk_is_called_that_and_keeps_the_last_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = saved(tmp_path)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InnerlrError, match=r"run\.pt: not written, because the disk is full"):
+        checkpoint.save({"step": 4})
+    state = checkpoint.load()
+    assert state is not None
+    assert state["step"] == 3
 
 
 def test_devices() -> None:

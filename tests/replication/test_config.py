@@ -18,6 +18,7 @@ from innerlr.errors import InnerlrError
 from replication.families import experiments
 from replication.figures.pretrained.settings import Table2
 from replication.settings import config, files
+from replication.settings.changed import changed
 from replication.settings.laws import ExponentialLaw
 from replication.settings.section import Section
 
@@ -334,6 +335,20 @@ def test_snakemake_refuses_what_is_misspelt_before_building_the_dag(
     assert expected in said
     assert "Traceback" not in said
     assert "Job stats" not in said
+
+
+def test_the_settings_that_are_not_the_defaults_are_named() -> None:
+    section = config.Config().fig09.model_dump()
+    assert changed("fig09", section) == ""
+    section["panels"]["d"]["inputs"]["df"] = 1e12
+    section["seeds"] = 3
+    assert changed("fig09", section) == (
+        "Settings that are not the defaults: fig09.panels.d.inputs.df = 1000000000000.0, "
+        "fig09.seeds = 3."
+    )
+    assert changed("mine", {"seeds": 3}) == changed("", {}) == ""
+    many = dict.fromkeys(config.Config().fig10a.model_dump(), 7)
+    assert changed("fig10a", many).endswith(" more.")
 
 
 def _sections(of: type[Section] = Section) -> Iterator[type[Section]]:

@@ -238,16 +238,22 @@ def test_a_job_that_was_cut_off_and_goes_on_records_the_time_of_both_attempts(
 
 
 def test_a_record_that_cannot_be_read_ends_a_job_with_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(jobs.os, "dup2", lambda *_: None)
     Path("bank.npz").write_text("", encoding="utf-8")
     Path(f"bank.npz{SUFFIX}").write_text("{", encoding="utf-8")
     snakemake = SimpleNamespace(
-        log=["log"], input=["bank.npz"], output=[], rule="x", params={}, config={}, threads=1
+        log=["log"],
+        input=["bank.npz"],
+        output=[],
+        rule="x",
+        params={},
+        config={"preset": "x"},
+        threads=1,
     )
     with pytest.raises(SystemExit), jobs.job(snakemake):
         pytest.fail("the body does not run")
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"innerlr: bank.npz{SUFFIX}: not a provenance record")

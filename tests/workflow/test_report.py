@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +14,9 @@ import pytest
 import yaml
 
 from innerlr.errors import InnerlrError
+from innerlr.io.files import digest
 from innerlr.io.manifest import NAME, read_manifest
+from innerlr.io.records import SUFFIX, sealed
 from replication.pipeline import report
 from replication.pipeline.targets import Targets
 from replication.settings.config import load
@@ -38,7 +42,9 @@ def embedding(text: str) -> str:
     return "".join(scripts)
 
 
-def written(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
+def written(
+    monkeypatch: pytest.MonkeyPatch, code: int = 0, said: str = "disk full"
+) -> list[list[str]]:
     """Snakemake's calls, which write what they are asked for unless they fail."""
     calls: list[list[str]] = []
 
@@ -46,7 +52,7 @@ def written(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
         calls.append(command)
         target = Path(command[command.index("--report") + 1])
         target.write_text("half" if code else embedding("</script>"), encoding="utf-8")
-        return SimpleNamespace(returncode=code, stdout="out", stderr="disk full")
+        return SimpleNamespace(returncode=code, stdout="out", stderr=said)
 
     monkeypatch.setattr(subprocess, "run", run)
     return calls
@@ -76,6 +82,58 @@ def test_half_a_report_gets_no_name_and_replaces_none(
         report.write(targets)
     assert report.path(targets).read_text() == "the last one"
     assert not list(targets.results.glob(".report*"))
+
+
+def test_a_full_disk_is_called_that(targets: Targets, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(monkeypatch, code=1, said="OSError: [Errno 28] No space left on device")
+    with pytest.raises(InnerlrError, match=r"report\.html: not written, because the disk is full"):
+        report.write(targets)
+    assert not report.path(targets).exists()
+
+
+def test_the_settings_beside_the_results_are_the_old_ones_or_the_new_ones(
+    targets: Targets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(monkeypatch)
+    report.write(targets)
+    kept = (targets.results / "config.yaml").read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InnerlrError, match=r"config\.yaml: not written, because the disk is full"):
+        report.write(targets)
+    assert (targets.results / "config.yaml").read_bytes() == kept
+    assert not list(targets.results.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda file, record: file.write_text("x"), r"fig08\.pdf: damaged or edited since"),
+        (lambda file, record: record.write_text("{"), r"pdf\.provenance\.json: not a provenance"),
+        (lambda file, record: record.write_text("[]"), r"pdf\.provenance\.json: not a provenance"),
+    ],
+)
+def test_no_report_is_made_of_damaged_files(
+    targets: Targets,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[Path, Path], int],
+    said: str,
+) -> None:
+    calls = written(monkeypatch)
+    file = targets.figure("fig08")[0]
+    record = Path(f"{file}{SUFFIX}")
+    record.write_text(
+        sealed({"sha256": digest(file), "revision": "1", "inputs": {}}), encoding="utf-8"
+    )
+    report.write(targets)
+    damage(file, record)
+    with pytest.raises(InnerlrError, match=said) as error:
+        report.write(targets)
+    assert "and run again" in str(error.value)
+    assert len(calls) == 1
 
 
 def test_without_anything_to_show_no_report_is_made(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from project import Project, counts
 
+from innerlr.io.digests import SUFFIX as BESIDE
+from innerlr.io.records import SUFFIX, sealed
 from replication.images.choice import ENVIRONMENT
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -22,6 +25,7 @@ fig10a: {iterations: 2, seeds: 1, test_tasks: 4, estimate_tasks: 2}
 fig03: {images: {split: {train: 3, validation: 0, test: 3}}}
 """
 FEATURES = "results/small/features/fig10a.npz"
+FIGURE = "results/small/figures/fig06.png"
 UNTRAINED = "results/small/features/fig06.npz"
 BANK = "results/small/data/omniglot.npz"
 NOTHING = "Nothing to be done"
@@ -52,6 +56,48 @@ def jobs(project: Project, target: str, change: str = "{}", **env: str) -> dict[
 
 def test_the_same_again_has_nothing_to_do(project: Project) -> None:
     assert jobs(project, FEATURES) == {}
+
+
+def test_a_record_of_another_time_reruns_nothing(project: Project) -> None:
+    """Records hold times and hosts: they are no inputs. Digests hold nothing that varies."""
+    results = project.folder / "results/small"
+    records = list(results.rglob(f"*{SUFFIX}"))
+    for record in records:
+        content = json.loads(record.read_text())
+        record.write_text(sealed(content | {"wall_seconds": 1e6, "machine": "another"}))
+    digests = list(results.rglob("*.sha256"))
+    assert {path.parent.name for path in digests} >= {"data", "features", "sweeps", "estimates"}
+    for path in digests:
+        path.write_bytes(path.read_bytes())
+        assert path.stat().st_mtime_ns >= records[-1].stat().st_mtime_ns
+    assert jobs(project, FEATURES) == {}
+    assert jobs(project, FIGURE) == {}
+
+
+def test_what_is_damaged_is_named_and_made_anew_once_it_is_deleted(project: Project) -> None:
+    sweep, digest = (
+        project.folder / f"results/small/sweeps/fig06.csv{end}" for end in ("", BESIDE)
+    )
+    kept, line = sweep.read_bytes(), digest.read_bytes()
+    figure = (project.folder / FIGURE).read_bytes()
+    sweep.write_bytes(kept.replace(b"1", b"2", 1))
+    (project.folder / "change.yaml").write_text("{}")
+    files = ("--configfile", "small.yaml", "change.yaml")
+    said = project.snakemake(*files, "--", FIGURE, ok=False)
+    assert "innerlr: results/small/sweeps/fig06.csv: damaged or edited" in said
+    assert "Delete results/small/sweeps/fig06.csv and run again" in said
+    assert "Traceback" not in said
+    sweep.unlink()
+    run(project, "results/small/estimates/fig06.csv")
+    assert sweep.read_bytes() == kept
+    assert jobs(project, FIGURE) == {}
+    # without its digest it could not be checked
+    (project.folder / FIGURE).unlink()
+    digest.unlink()
+    assert jobs(project, FIGURE)["sweep"] == 1
+    digest.write_bytes(line)
+    (project.folder / FIGURE).write_bytes(figure)
+    assert jobs(project, FIGURE) == {}
 
 
 def test_keys_that_training_does_not_read_keep_the_networks(project: Project) -> None:

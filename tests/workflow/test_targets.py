@@ -13,7 +13,7 @@ import pytest
 from innerlr.errors import InnerlrError
 from replication.families import families
 from replication.images.choice import ENVIRONMENT
-from replication.pipeline.targets import Targets, provenance
+from replication.pipeline.targets import Targets, digests, provenance
 from replication.settings.config import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +42,17 @@ def test_every_figure_and_table_is_a_target_with_its_files() -> None:
     )
     assert len(made.files("table2")) == len(set(made.files("table2")))
     assert provenance("a.csv") == ["a.csv.provenance.json"]
+    assert digests("a.csv") == ["a.csv.sha256"]
+
+
+def test_what_no_job_makes_has_no_digest() -> None:
+    made = targets(experiments={"mine": {"file": "mine.npz"}})
+    files = [
+        *made.inputs_of("fig04", "sweeps"),
+        *made.own_file("mine"),
+        *made.data_of_table("table1"),
+    ]
+    assert made.digests_of(files) == [f"{RESULTS}/sweeps/fig04{panel}.csv.sha256" for panel in "ab"]
 
 
 def test_a_figure_of_two_experiments_reads_both() -> None:

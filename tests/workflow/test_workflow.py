@@ -20,6 +20,7 @@ from browser import WIDTHS, assert_readable, chromium, opened
 from playwright.sync_api import Browser
 from project import Project, counts
 
+from innerlr.io.digests import SUFFIX as DIGEST
 from innerlr.io.manifest import NAME
 from innerlr.io.records import SUFFIX
 from innerlr.io.verify import verify
@@ -318,12 +319,28 @@ def test_readings_judge_every_claim_and_are_in_the_report(project: Project) -> N
         os.chdir(here)
 
 
+def test_every_job_checks_what_other_jobs_made(project: Project) -> None:
+    """Beside each file of the run that a job has read, its digest is an input too."""
+    listed = project.snakemake("--detailed-summary", *SMOKE, "--", "all", "readings")
+    rules = set()
+    for line in listed.splitlines():
+        fields = line.split("\t")
+        if len(fields) < 5 or not fields[0].startswith("results/"):
+            continue
+        inputs = {file for file in fields[4].split(",") if file.startswith("results/")}
+        data = {file for file in inputs if not file.endswith(DIGEST)}
+        assert inputs - data == {f"{file}{DIGEST}" for file in data}, line
+        rules |= {fields[2]} if data else set()
+    assert rules >= {
+        *("training", "features", "sweep", "estimates", "judge"),
+        *("figure", "figure_with_table", "table", "claims_table"),
+    }
+
+
 def same(first: Path, second: Path) -> list[str]:
     """Artefacts below `first` that differ from those below `second`, records apart."""
     kinds = {".csv", ".npz", ".png", ".pdf", ".svg"}
-    # kill -9 leaves the hidden temporary file that was being written
-    found = [p for p in second.rglob("*") if p.suffix in kinds and not p.name.startswith(".")]
-    files = [p.relative_to(second) for p in found]
+    files = [p.relative_to(second) for p in second.rglob("*") if p.suffix in kinds]
     assert files
     return [str(p) for p in files if (first / p).read_bytes() != (second / p).read_bytes()]
 
@@ -387,9 +404,13 @@ def test_a_killed_run_goes_on_and_ends_the_same(project: Project) -> None:
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     assert not (project.results("killed") / "figures/fig05.png").exists()
+    (project.results("killed") / "sweeps").mkdir(exist_ok=True)
+    (project.results("killed") / "sweeps/.fig05-ab12cd34.csv").write_text("half\n")
     said = project.snakemake(*SMOKE, "--config", "preset=killed", "--", "fig05", "fig11")
     assert "a run was cut off" in said
     assert same(project.results(), project.results("killed")) == []
+    # the temporary file of a killed writer is gone
+    assert not list(project.results("killed").rglob(".*"))
 
 
 def own_config(project: Project, text: str) -> tuple[str, ...]:

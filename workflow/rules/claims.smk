@@ -3,10 +3,9 @@
 
 rule judge:
     input:
-        estimates=RESULTS / "estimates/{experiment}.csv",
+        **checked(estimates=RESULTS / "estimates/{experiment}.csv"),
     output:
-        table=RESULTS / "claims/{experiment}.csv",
-        provenance=provenance(RESULTS / "claims/{experiment}.csv"),
+        **made(table=RESULTS / "claims/{experiment}.csv"),
     log:
         LOGS / "judge/{experiment}.log",
     benchmark:
@@ -30,9 +29,9 @@ rule judge:
 
 rule claims_table:
     input:
+        **checked(verdicts=expand(RESULTS / "claims/{name}.csv", name=TARGETS.experiments)),
         notebook=from_here("notebooks/claims.ipynb"),
         entries=TARGETS.entry_files(),
-        verdicts=expand(RESULTS / "claims/{name}.csv", name=TARGETS.experiments),
     output:
         table=[
             RESULTS / "claims.csv",

@@ -27,8 +27,9 @@ from innerlr.errors import InnerlrError
 from replication.checkout import from_here
 from replication.pipeline import marks, preflight, stopping
 from replication.pipeline import report as the_report
+from replication.pipeline.files import remove_abandoned
 from replication.pipeline.provenance import code_revision
-from replication.pipeline.targets import Targets, provenance
+from replication.pipeline.targets import Targets, digests, provenance
 from replication.settings.config import load_over
 
 # The main process ends its jobs at Ctrl-C, which the terminal would send to them as well.
@@ -90,6 +91,28 @@ def close_run():
 def any_of(names):
     """A pattern for a wildcard; one that matches nothing where there are no names."""
     return "|".join(names) or "(?!)"
+
+
+def made(**files):
+    """What a job makes for others to read, with the digest and the record of each file."""
+    paths = files.values()
+    return dict(**files, digests=digests(*paths), provenance=provenance(*paths))
+
+
+def checked(**files):
+    """What a job reads, with the digests against which it checks what other jobs made.
+
+    Files that no job makes, such as notebooks and data of the user's own, have none.
+    """
+    beside = {f"{name}_digests": digests_of(given) for name, given in files.items()}
+    return files | beside
+
+
+def digests_of(given):
+    """The digests of a file, of several, or of what a function gives."""
+    if callable(given):
+        return lambda wc: digests_of(given(wc))
+    return TARGETS.digests_of([given] if isinstance(given, (str, Path)) else given)
 
 
 def figure_output():

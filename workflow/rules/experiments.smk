@@ -5,8 +5,7 @@ rule data:
     input:
         file=lambda wc: TARGETS.own_file(wc.experiment),
     output:
-        table=RESULTS / "data/{experiment}.csv",
-        provenance=provenance(RESULTS / "data/{experiment}.csv"),
+        **made(table=RESULTS / "data/{experiment}.csv"),
     log:
         LOGS / "data/{experiment}.log",
     benchmark:
@@ -30,12 +29,13 @@ rule data:
 
 rule features:
     input:
-        data=RESULTS / "data/{experiment}.csv",
+        **checked(
+            data=RESULTS / "data/{experiment}.csv",
+            trained=lambda wc: TARGETS.trained(wc.experiment),
+        ),
         file=lambda wc: TARGETS.own_file(wc.experiment),
-        trained=lambda wc: TARGETS.trained(wc.experiment),
     output:
-        arrays=RESULTS / "features/{experiment}.npz",
-        provenance=provenance(RESULTS / "features/{experiment}.npz"),
+        **made(arrays=RESULTS / "features/{experiment}.npz"),
     log:
         LOGS / "features/{experiment}.log",
     benchmark:
@@ -62,10 +62,9 @@ rule features:
 
 rule sweep:
     input:
-        features=RESULTS / "features/{experiment}.npz",
+        **checked(features=RESULTS / "features/{experiment}.npz"),
     output:
-        table=RESULTS / "sweeps/{experiment}.csv",
-        provenance=provenance(RESULTS / "sweeps/{experiment}.csv"),
+        **made(table=RESULTS / "sweeps/{experiment}.csv"),
     log:
         LOGS / "sweep/{experiment}.log",
     benchmark:
@@ -89,11 +88,12 @@ rule sweep:
 
 rule estimates:
     input:
-        features=RESULTS / "features/{experiment}.npz",
-        sweep=RESULTS / "sweeps/{experiment}.csv",
+        **checked(
+            features=RESULTS / "features/{experiment}.npz",
+            sweep=RESULTS / "sweeps/{experiment}.csv",
+        ),
     output:
-        table=RESULTS / "estimates/{experiment}.csv",
-        provenance=provenance(RESULTS / "estimates/{experiment}.csv"),
+        **made(table=RESULTS / "estimates/{experiment}.csv"),
     log:
         LOGS / "estimates/{experiment}.log",
     benchmark:

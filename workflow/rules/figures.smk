@@ -3,11 +3,13 @@
 
 rule figure:
     input:
+        **checked(
+            sweeps=lambda wc: TARGETS.inputs_of(wc.figure, "sweeps"),
+            estimates=lambda wc: TARGETS.inputs_of(wc.figure, "estimates"),
+            claims=lambda wc: TARGETS.inputs_of(wc.figure, "claims"),
+        ),
         notebook=lambda wc: TARGETS.notebook(wc.figure),
         caption=lambda wc: TARGETS.caption(wc.figure),
-        sweeps=lambda wc: TARGETS.inputs_of(wc.figure, "sweeps"),
-        estimates=lambda wc: TARGETS.inputs_of(wc.figure, "estimates"),
-        claims=lambda wc: TARGETS.inputs_of(wc.figure, "claims"),
     output:
         **figure_output(),
     log:
@@ -49,8 +51,8 @@ use rule figure as figure_with_table with:
 
 rule table:
     input:
+        **checked(data=lambda wc: TARGETS.data_of_table(wc.table)),
         notebook=from_here("notebooks/{table}.ipynb"),
-        data=lambda wc: TARGETS.data_of_table(wc.table),
     output:
         table=table_output("{table}"),
         ipynb=RESULTS / "notebooks/{table}.ipynb",

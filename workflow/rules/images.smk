@@ -3,8 +3,7 @@
 
 rule image_bank:
     output:
-        arrays=TARGETS.image_bank,
-        provenance=provenance(TARGETS.image_bank),
+        **made(arrays=TARGETS.image_bank),
     log:
         LOGS / "image_bank.log",
     benchmark:

@@ -3,8 +3,7 @@
 
 rule closed_readings:
     output:
-        table=RESULTS / "readings/{closed}.csv",
-        provenance=provenance(RESULTS / "readings/{closed}.csv"),
+        **made(table=RESULTS / "readings/{closed}.csv"),
     log:
         LOGS / "readings/{closed}.log",
     benchmark:
@@ -31,8 +30,7 @@ rule closed_readings:
 
 rule trained_reading:
     output:
-        table=RESULTS / "readings/{trained}/{reading}.csv",
-        provenance=provenance(RESULTS / "readings/{trained}/{reading}.csv"),
+        **made(table=RESULTS / "readings/{trained}/{reading}.csv"),
     log:
         LOGS / "readings/{trained}/{reading}.log",
     benchmark:
@@ -58,10 +56,10 @@ rule trained_reading:
 
 rule shared_readings:
     input:
-        trained=lambda wc: TARGETS.trained_for_specifications(wc.shared),
+        **checked(trained=lambda wc: TARGETS.trained_for_specifications(wc.shared)),
         caption=lambda wc: TARGETS.family_file(wc.shared, f"captions/{wc.shared}_rates.rst"),
     output:
-        estimates=RESULTS / "readings/{shared}.csv",
+        **made(estimates=RESULTS / "readings/{shared}.csv"),
         table=RESULTS / "tables/{shared}_rates.csv",
         pdf=RESULTS / "figures/{shared}_rates.pdf",
         svg=report(
@@ -72,7 +70,7 @@ rule shared_readings:
         ),
         png=RESULTS / "figures/{shared}_rates.png",
         csv=RESULTS / "figures/{shared}_rates.csv",
-        provenance=provenance(RESULTS / "readings/{shared}.csv", *TARGETS.rates("{shared}")),
+        records=provenance(*TARGETS.rates("{shared}")),
     log:
         LOGS / "shared_readings/{shared}.log",
     benchmark:
@@ -97,10 +95,9 @@ rule shared_readings:
 
 rule readings_table:
     input:
-        tables=lambda wc: TARGETS.tables_of_readings(wc.open),
+        **checked(tables=lambda wc: TARGETS.tables_of_readings(wc.open)),
     output:
-        table=RESULTS / "tables/{open}_readings.csv",
-        provenance=provenance(RESULTS / "tables/{open}_readings.csv"),
+        **made(table=RESULTS / "tables/{open}_readings.csv"),
     log:
         LOGS / "readings_table/{open}.log",
     benchmark:
@@ -124,7 +121,7 @@ rule readings_table:
 
 rule specification_curve:
     input:
-        table=lambda wc: RESULTS / f"tables/{CURVES[wc.curve].experiment}_readings.csv",
+        **checked(table=lambda wc: RESULTS / f"tables/{CURVES[wc.curve].experiment}_readings.csv"),
     output:
         pdf=RESULTS / "figures/{curve}.pdf",
         svg=report(

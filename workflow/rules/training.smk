@@ -3,10 +3,9 @@
 
 rule training:
     input:
-        images=lambda wc: TARGETS.images_of(wc.experiment),
+        **checked(images=lambda wc: TARGETS.images_of(wc.experiment)),
     output:
-        arrays=RESULTS / "training/{experiment}/{run}.npz",
-        provenance=provenance(RESULTS / "training/{experiment}/{run}.npz"),
+        **made(arrays=RESULTS / "training/{experiment}/{run}.npz"),
     log:
         LOGS / "training/{experiment}/{run}.log",
     benchmark:

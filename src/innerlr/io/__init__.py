@@ -1,1 +1,1 @@
-"""Files of a run: read, verified against their records, compared with another run's."""
+"""Files of a run: read, held against their digests and records, compared with another run's."""

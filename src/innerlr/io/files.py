@@ -53,25 +53,40 @@ def load_arrays(path: str | Path, *, default: str = "features") -> dict[str, Arr
     """
     import numpy as np
 
-    from innerlr.io.stored import BROKEN
-
     held = open_arrays(path, default=default)
     file = Path(path)
     try:
         content: Any = np.load(file, allow_pickle=False)
         return {default: content} if file.suffix == ".npy" else {k: content[k] for k in content}
-    except BROKEN as error:
+    except Exception as error:  # a damaged byte leads to errors of zipfile, zlib, ast, tokenize ...
         size = sum(int(np.prod((*a.shape, a.dtype.itemsize), dtype=object)) for a in held.values())
         mend = (
             f"Memory does not hold its {size / 1e9:.1f} GB: give fewer tasks"
             if isinstance(error, MemoryError)
             else "Write it again with numpy.savez"
         )
-        raise InnerlrError(f"{file}: numpy cannot read it ({error}). {mend}.") from error
+        raise InnerlrError(
+            f"{file}: numpy cannot read it ({_first_line(error)}). {mend}."
+        ) from error
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """A CSV; panel, seed and other labels as they were written."""
+    """A CSV; panel, seed and other labels as they were written.
+
+    Raises:
+        InnerlrError: missing file, a file that is no table.
+    """
     import pandas as pd
 
-    return pd.read_csv(_existing(path), dtype={"panel": str}, keep_default_na=True)
+    file = _existing(path)
+    try:
+        return pd.read_csv(file, dtype={"panel": str}, keep_default_na=True)
+    except (OSError, ValueError) as error:  # pandas' and Unicode's errors are ValueErrors
+        raise InnerlrError(
+            f"{file}: not a table ({_first_line(error)}). Expected CSV in UTF-8, names in the "
+            "first line. Make or copy the file again."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -13,7 +13,7 @@ from innerlr.errors import InnerlrError
 SUFFIX = ".provenance.json"
 # the key of a record's digest of itself; records of before it was introduced have none
 SEAL = "record_sha256"
-_MEND = "Remove it with its file, and make them again."
+_MEND = "Delete it with its file, and run again: both are made anew."
 
 
 def sealed(facts: Mapping[str, Any]) -> str:

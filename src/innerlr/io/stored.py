@@ -14,8 +14,6 @@ from innerlr.errors import InnerlrError
 
 # Numbers of a chunk, all tasks of it together: 32 MB in float64.
 CHUNK = 1 << 22
-# What numpy and zipfile raise on files that are not what they say.
-BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError, OverflowError, TypeError)
 
 
 class Stored(NamedTuple):
@@ -58,9 +56,9 @@ class Stored(NamedTuple):
                     shape = (min(step, self.shape[0] - start), *self.shape[1:])
                     size = shape[0] * self._each * self.dtype.itemsize
                     yield np.frombuffer(stream.read(size), self.dtype).reshape(shape)
-        except BROKEN as error:
-            if isinstance(error, InnerlrError):
-                raise
+        except InnerlrError:
+            raise
+        except Exception as error:  # a damaged byte: see load_arrays
             raise _broken(self.path, self.name, str(error) or type(error).__name__) from error
 
     def _whole(self, stream: IO[bytes], step: int) -> Iterator[np.ndarray[Any, Any]]:
@@ -96,7 +94,7 @@ def stored(path: Path, *, default: str) -> dict[str, Stored]:
                         found.append(_header(path, name, stream, info.file_size, opened))
     except InnerlrError:
         raise
-    except BROKEN as error:
+    except Exception as error:  # a damaged byte leads to errors of zipfile, zlib, lzma ...
         raise _broken(path, "", str(error) or type(error).__name__) from error
     return {array.name: array for array in found}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from innerlr.errors import InnerlrError
+from innerlr.io import digests
 from innerlr.io.files import digest
 from innerlr.io.manifest import NAME, covered, read_manifest
 from innerlr.io.records import SEAL, SUFFIX, read_record
@@ -25,11 +26,11 @@ def verify(root: str | Path) -> list[str]:
 
     The folder must hold what its manifest lists and nothing else (but for what
     :func:`~innerlr.io.manifest.covered` leaves out). Every artefact must have a record with its
-    digest, which names the place where it lies; the inputs that a record names must still have the
-    digests with which it was made; all records must come from one code revision. Of reference
-    results, which are of several runs and keep no inputs, the artefacts alone are held against
-    their records. Damage is found, not forgery: who writes a file, its record and the manifest anew
-    is believed.
+    digest, which names the place where it lies; it must agree with the `.sha256` beside it, if jobs
+    read it; the inputs that a record names must still have the digests with which it was made; all
+    records must come from one code revision. Of reference results, which are of several runs and
+    keep no inputs, the artefacts alone are held against their records. Damage is found, not
+    forgery: who writes a file, its digest, its record and the manifest anew is believed.
     """
     found = _Verification(Path(root)).problems
     return [line if line.isprintable() else repr(line)[1:-1] for line in found]
@@ -57,6 +58,7 @@ class _Verification:
             if not path.is_file():
                 self._tell(path, f"{path}: is neither a file nor a folder")
         self._hold_against_records(files, records)
+        self._hold_against_digests(files)
         self._hold_against_manifest(files)
 
     def _tell(self, path: Path, problem: str) -> None:
@@ -66,6 +68,7 @@ class _Verification:
 
     def _hold_against_records(self, files: list[Path], records: list[Path]) -> None:
         known = {path.with_name(path.name.removesuffix(SUFFIX)) for path in records}
+        known |= {digests.digest_file(path) for path in {*known, *files}}
         for path in files:
             if path not in known and path not in records and not self._of_the_run(path):
                 self._tell(path, f"{path}: has no {path.name}{SUFFIX}")
@@ -112,6 +115,17 @@ class _Verification:
                     f"{name}, an input of {artefact}, {state} since it was recorded"
                 )
 
+    def _hold_against_digests(self, files: list[Path]) -> None:
+        for path in files:
+            artefact = path.with_name(path.name.removesuffix(digests.SUFFIX))
+            if path == artefact or artefact in self._named or not artefact.is_file():
+                continue
+            try:
+                within = artefact.relative_to(self.folder).as_posix()
+                digests.check(artefact, within, self._digest(artefact))
+            except InnerlrError as error:
+                self._tell(path, str(error))
+
     def _hold_against_manifest(self, files: list[Path]) -> None:
         try:
             listed = read_manifest(self.folder)
@@ -132,13 +146,17 @@ class _Verification:
 
     def _differs(self, path: Path, expected: str) -> str:
         """How a file differs from its digest; empty if it does not."""
+        got = self._digest(path)
+        if got == expected:
+            return ""
+        return {"missing": "is missing"}.get(got, got if " " in got else "has changed")
+
+    def _digest(self, path: Path) -> str:
+        """The digest of a file, or in words why there is none."""
         key = os.path.abspath(path)
         if key not in self._digests:
             try:
                 self._digests[key] = digest_or_missing(path)
             except OSError as error:
                 self._digests[key] = f"cannot be read ({error.strerror}), so may differ"
-        got = self._digests[key]
-        if got == expected:
-            return ""
-        return {"missing": "is missing"}.get(got, got if " " in got else "has changed")
+        return self._digests[key]

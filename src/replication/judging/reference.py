@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 from innerlr.errors import InnerlrError
+from innerlr.io.digests import SUFFIX as DIGEST
 from innerlr.io.files import digest, read_table
 from innerlr.io.records import SEAL, SUFFIX, read_record
 from innerlr.io.verify import verify
@@ -124,7 +125,8 @@ class _Part(ABC):
         """Its files that are committed as they are, relative to the folder."""
         found = (path for pattern in KEPT for path in sorted(self.folder.glob(pattern)))
         names = [path.relative_to(self.folder).as_posix() for path in found]
-        return [name for name in names if not name.endswith(SUFFIX) and name not in VERDICTS]
+        beside = (SUFFIX, DIGEST)
+        return [name for name in names if not name.endswith(beside) and name not in VERDICTS]
 
     def made_from(self, path: str) -> set[str]:
         """The experiments behind one of its files; none for those of all experiments."""

@@ -5,22 +5,28 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from innerlr.errors import InnerlrError
+from innerlr.io import digests
 from innerlr.io.records import SUFFIX
 from replication.checkout import results_of
 from replication.pipeline import provenance
 from replication.pipeline.clock import Clock
+from replication.pipeline.files import full_disk, is_full, write_digest
+from replication.settings.changed import changed
 
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[dict[str, Any]]:
-    """Run a script's body: its output goes to the rule's log, its files get their records.
+    """Run a script's body: its output goes to the rule's log, its files get digests and records.
+
+    Every input with a digest among the inputs is held against it before the body may read it.
 
     Args:
         snakemake: the object that Snakemake hands to a script.
@@ -32,27 +38,34 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         the time of all attempts. The others are what ran, as it was when the job began: `revision`,
         and the digests of `inputs` and `code`.
 
-    An InnerlrError ends the job with its message alone; set INNERLR_DEBUG=1 for the traceback. At
-    SIGTERM, with which the run's main process stops its jobs, what was being written is removed.
+    An InnerlrError, or a full disk, ends the job with its message alone; set INNERLR_DEBUG=1 for
+    the traceback. At SIGTERM, with which the run's main process stops its jobs, what was being
+    written is removed.
     """
     signal.signal(signal.SIGTERM, _exit)
-    with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:
-        # the file descriptors themselves, so that libraries and child processes follow
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    terminal = os.dup(2)
     clock = Clock()
-    inputs = [str(path) for path in snakemake.input]
+    results = results_of(snakemake.config["preset"])
+    listed = [str(path) for path in snakemake.input]
+    inputs = [path for path in listed if not path.endswith(digests.SUFFIX)]
     settings = dict(snakemake.params.items())
     modules = settings.pop("code", {})
     try:
-        facts = {**provenance.origin(inputs, modules), "device": "cpu", "clock": clock}
-        facts["data_source"] = provenance.data_source(inputs)
+        with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:
+            # the file descriptors themselves, so that libraries and child processes follow
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        facts = provenance.origin(inputs, modules)
+        for path in _without(digests.SUFFIX, listed):
+            digests.check(path, _within(results, path), facts["inputs"][path])
+        facts |= {"device": "cpu", "data_source": provenance.data_source(inputs), "clock": clock}
         yield facts
         del facts["clock"]
-        records = [str(p) for p in snakemake.output if str(p).endswith(SUFFIX)]
+        for path in _without(digests.SUFFIX, snakemake.output):
+            write_digest(path, _within(results, path))
         provenance.write(
-            results_of(snakemake.config["preset"]),
-            [path.removesuffix(SUFFIX) for path in records],
+            results,
+            _without(SUFFIX, snakemake.output),
             inputs,
             modules,
             rule=snakemake.rule,
@@ -63,17 +76,42 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
             **clock.spent(),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-    except InnerlrError as error:
-        if os.environ.get("INNERLR_DEBUG"):
+    except (InnerlrError, OSError) as error:
+        full = isinstance(error, OSError) and is_full(error)
+        if os.environ.get("INNERLR_DEBUG") or not (full or isinstance(error, InnerlrError)):
             raise
+        said = full_disk(snakemake.log[0]) if full else error
         # the section of the settings that it ran with
         name = settings.get("experiment") or ""
-        section = "" if name in str(error) else f"{name}: "
-        print(f"innerlr: {section}{error}", file=sys.stderr)
+        section = "" if name in str(said) else f"{name}: "
+        suspects = "" if full else changed(name, settings.get("section") or {})
+        _say(f"innerlr: {section}{said}\n" + (suspects and f"{suspects}\n"), terminal)
         sys.exit(1)
+    finally:
+        os.close(terminal)
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:
     signal.signal(number, signal.SIG_IGN)  # once is enough
     print("innerlr: stopped", file=sys.stderr)
     sys.exit(128 + number)
+
+
+def _without(suffix: str, files: Iterable[Any]) -> list[str]:
+    """What those of `files` that end with `suffix` stand beside."""
+    return [str(path).removesuffix(suffix) for path in files if str(path).endswith(suffix)]
+
+
+def _within(results: Path, path: str) -> str:
+    """A file's name in the folder of its run."""
+    return Path(path).relative_to(results).as_posix()
+
+
+def _say(message: str, terminal: int) -> None:
+    """Into the log; where it has no room left, on the terminal."""
+    left = message.encode()
+    try:
+        while left:
+            left = left[os.write(2, left) :]
+    except OSError:
+        os.write(terminal, message.encode())

@@ -23,7 +23,7 @@ from innerlr.errors import InnerlrError
 _PROGRAMS = ("IPYTHON", "JPY_", "JUPYTER", "MATPLOTLIB", "MPL", "PANDAS_")
 # but for the folder of the cache of fonts
 _KEPT = ("MPLCONFIGDIR",)
-# those of Python that would show warnings in the notebook or change what runs
+# variables of Python that would show warnings in the notebook or change what runs
 _PYTHON = ("PYTHONDEVMODE", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONSTARTUP", "PYTHONWARNINGS")
 
 # open at a time in a kernel that draws: 63 were seen

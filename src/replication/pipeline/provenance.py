@@ -30,6 +30,8 @@ _OF_A_REPOSITORY = (
     *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX"),
 )
 PACKAGES = ("innerlr", "numpy", "scipy", "pandas", "matplotlib", "seaborn", "snakemake", "torch")
+# where data come from; several are joined by a plus
+SOURCES = frozenset({"generated", "directory", "download", "stand_in"})
 
 
 def config_digest(config: Any) -> str:
@@ -126,21 +128,41 @@ def versions() -> dict[str, str]:
     return found
 
 
+def recorded(path: str | Path, key: str) -> Any:
+    """What the record beside a file says; None where there is no record.
+
+    Raises:
+        InnerlrError: a record that cannot be read, was changed after it was written, or does not
+            say it.
+    """
+    record = Path(f"{path}{SUFFIX}")
+    if not record.exists():
+        return None
+    found = read_record(record)
+    if key not in found:
+        raise InnerlrError(
+            f"{record}: damaged: expected a record with {key!r}. Delete it and {path}, and run "
+            "again: both are made anew for what needs them."
+        )
+    return found[key]
+
+
 def data_source(inputs: Iterable[str | Path]) -> str:
     """Where the data behind `inputs` come from, as their records say; generated where none does.
 
     Raises:
-        InnerlrError: a record cannot be read, or names no source.
+        InnerlrError: a record that cannot be read, or names another source than SOURCES.
     """
-    found = set()
-    for path in inputs:
-        record = Path(f"{path}{SUFFIX}")
-        if record.is_file():
-            source = read_record(record).get("data_source")
-            if not isinstance(source, str):
-                raise InnerlrError(f"{record}: names no data source; make {path} again")
-            found.add(source)
-    return joined(found)
+    found = {path: recorded(path, "data_source") for path in inputs}
+    named = {path: str(source).split("+") for path, source in found.items() if source is not None}
+    for path, sources in named.items():
+        if not SOURCES.issuperset(sources):
+            raise InnerlrError(
+                f"{path}{SUFFIX}: damaged: expected a data source among "
+                f"{', '.join(sorted(SOURCES))}, got {found[path]!r}. Delete it and {path}, and run "
+                "again: both are made anew for what needs them."
+            )
+    return joined(source for sources in named.values() for source in sources)
 
 
 def joined(sources: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ target's, and has one path for all presets.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -16,11 +17,12 @@ from pathlib import Path
 import yaml
 
 from innerlr.errors import InnerlrError
+from innerlr.io.files import digest
 from innerlr.io.manifest import NAME as MANIFEST
 from replication.checkout import ROOT
 from replication.images.choice import unasked_stand_in
-from replication.pipeline.files import write_manifest
-from replication.pipeline.provenance import data_source
+from replication.pipeline.files import atomic, full_disk, write_manifest, write_text
+from replication.pipeline.provenance import data_source, recorded
 from replication.pipeline.targets import Targets
 
 # A run that has nothing to do calls no handler. Where the report is missing or older than what it
@@ -95,18 +97,17 @@ def write(targets: Targets) -> str:
         What to say: where the figures and the report are; empty if there is nothing to report.
 
     Raises:
-        InnerlrError: Snakemake could not make it.
+        InnerlrError: a file that it would show is damaged, the disk is full, or Snakemake could not
+            make it.
     """
     shown = complete(targets)
     if not shown:
         return ""
-    report = path(targets)
+    for file in shown:
+        _check(file)
     snapshot = targets.results / "config.yaml"
-    snapshot.write_text(
-        yaml.safe_dump(targets.config.model_dump(), sort_keys=False), encoding="utf-8"
-    )
-    unfinished = report.with_name(f".{report.stem}-{os.getpid()}.html")
-    try:
+    write_text(snapshot, yaml.safe_dump(targets.config.model_dump(), sort_keys=False))
+    with atomic(path(targets)) as unfinished:
         made = subprocess.run(
             [
                 *(sys.executable, "-m", "snakemake", "--nolock"),
@@ -118,15 +119,24 @@ def write(targets: Targets) -> str:
             text=True,
             check=False,
         )
+        said = f"{made.stdout}\n{made.stderr}"
+        if os.strerror(errno.ENOSPC) in said:
+            raise full_disk(path(targets))
         if made.returncode:
-            raise InnerlrError(f"the report could not be made:\n{made.stdout}\n{made.stderr}")
+            raise InnerlrError(f"the report could not be made:\n{said}")
         shown_only = closed(unfinished.read_text(encoding="utf-8"))
         unfinished.write_text(shown_only, encoding="utf-8")
-        unfinished.replace(report)
-        (targets.logs / DUE).unlink(missing_ok=True)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    (targets.logs / DUE).unlink(missing_ok=True)
     return _said(targets)
+
+
+def _check(file: Path) -> None:
+    """Hold a file that the report shows against its record, if it has one."""
+    if recorded(file, "sha256") not in (None, digest(file)):
+        raise InnerlrError(
+            f"{file}: damaged or edited since it was written, so that no report is made of it. "
+            f"Delete {file} and run again: it is then made anew."
+        )
 
 
 # what Snakemake embeds, as JSON on one line

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from innerlr.errors import InnerlrError
+from innerlr.io.digests import digest_file
 from innerlr.io.records import SUFFIX
 from replication.checkout import GENERAL_TABLES, ROOT, from_here, results_of
 from replication.families import families, family_of, figures
@@ -45,6 +46,11 @@ def provenance(*files: str | Path) -> list[str]:
     return [f"{path}{SUFFIX}" for path in files]
 
 
+def digests(*files: str | Path) -> list[str]:
+    """The digests that lie beside `files`, where other jobs read these."""
+    return [str(digest_file(path)) for path in files]
+
+
 class Targets:
     """Every file that a run with a configuration can make.
 
@@ -64,6 +70,10 @@ class Targets:
         self.own = list(config.experiments)
         self.figures = {**figures(), **{name: [name] for name in self.own}}
         self.experiments = sorted({name for drawn in self.figures.values() for name in drawn})
+
+    def digests_of(self, files: Iterable[str | Path]) -> list[str]:
+        """The digests of those of `files` that this run's jobs make; others have none."""
+        return digests(*(path for path in files if str(path).startswith(f"{self.results}/")))
 
     # ---------------------------------------------------------------- settings
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import os
 import pickle
+import re
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +21,15 @@ from replication.pipeline.clock import Clock
 from replication.pipeline.files import atomic
 from replication.settings.section import dotted
 
+# A file is this line, with the SHA-256 of what follows it, and then what torch.save writes. torch
+# checks nothing when it reads: training would go on from a flipped bit.
+_HEAD = re.compile(rb"innerlr checkpoint, sha256 ([0-9a-f]{64})\n")
+# how a file of torch.save begins
+_TORCH = b"PK\x03\x04"
+
 
 class Checkpoint:
-    """The state of one training run, in a file of its own.
+    """The state of one training run, in a file of its own, and the state before it beside it.
 
     Args:
         path: where it lies; its folder is made if needed.
@@ -27,6 +38,9 @@ class Checkpoint:
         interval: seconds between two saves.
         clock: of the job. What it has spent is saved too, and a job that goes on from there counts
             it.
+
+    Attributes:
+        before: the file with the state that was saved before the last one.
     """
 
     def __init__(
@@ -38,6 +52,7 @@ class Checkpoint:
         clock: Clock | None = None,
     ) -> None:
         self.path = Path(path)
+        self.before = self.path.with_name(f"{self.path.name}.before")
         self.interval = interval
         self._clock = clock or Clock()
         self.settings = json.loads(json.dumps(settings, default=str))
@@ -45,44 +60,111 @@ class Checkpoint:
     def load(self) -> dict[str, Any] | None:
         """The state last saved (tensors on the CPU), or None where there is none.
 
+        A file that is damaged is not used: standard error says so, and the state before it is
+        taken, or none.
+
         Raises:
-            InnerlrError: a file that cannot be read, or of a run with other settings.
+            InnerlrError: a whole file that is no checkpoint, or of a run with other settings.
         """
-        if not self.path.is_file():
-            return None
-        mend = f"Remove {self.path} to train from the start."
+        damaged = False
+        for path in (self.path, self.before):
+            if not path.is_file():
+                continue
+            payload = _payload(path)
+            if payload is not None:
+                if damaged:
+                    _say(f"{path} is whole: training goes on from that state, which is older.")
+                return self._state(path, payload)
+            damaged = True
+            _say(f"{path} is damaged (its bytes are not those that were saved) and is not used.")
+        if damaged:
+            _say("no other state is left: training starts anew.")
+        return None
+
+    def _state(self, path: Path, payload: bytes) -> dict[str, Any]:
+        both = (
+            f"{path} and {self.before}" if path != self.before and self.before.is_file() else path
+        )
+        mend = f"Remove {both} to train from the start."
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-            settings, state = content["settings"], content["state"]
-            spent = content.get("spent")  # checkpoints of before have none
+            content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
         except (
             *(OSError, EOFError, RuntimeError, KeyError, TypeError, ValueError),
             *(pickle.UnpicklingError, zipfile.BadZipFile),
         ) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InnerlrError(
-                f"checkpoint: {self.path} cannot be read; it was cut short or is no checkpoint "
-                f"({reason}). {mend}"
+                f"checkpoint: {path} cannot be read, though it is whole; another version of "
+                f"PyTorch may have written it ({reason}). {mend}"
             ) from error
+        parts = content if isinstance(content, dict) else {}
+        settings, state = parts.get("settings"), parts.get("state")
+        if not isinstance(settings, dict) or not isinstance(state, dict):
+            raise _no_checkpoint(
+                path, "its content is not a dictionary of settings and a dictionary of state"
+            )
+        spent = parts.get("spent")  # checkpoints of before have none
         was, now = dict(dotted(settings)), dict(dotted(self.settings))
         keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
         if keys:
             key = keys[0]
             raise InnerlrError(
-                f"checkpoint: {self.path} is of a run with other settings: {', '.join(keys)} "
+                f"checkpoint: {path} is of a run with other settings: {', '.join(keys)} "
                 f"({key} was {was.get(key)!r}, is {now.get(key)!r}). {mend} Or put back what it "
                 "was to go on."
             )
         if spent:
             self._clock.resume(spent)
-        return dict(state)
+        return state
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Replace the file by `state` (tensors, numbers, text and containers of them) at once."""
+        """Replace the file by `state` (tensors, numbers, text and containers of them) at once.
+
+        What it was is kept as `before`.
+
+        Raises:
+            InnerlrError: the disk is full.
+        """
+        stream = io.BytesIO()
+        content = {"settings": self.settings, "state": dict(state), "spent": self._clock.spent()}
+        torch.save(content, stream)
+        payload = stream.getvalue()
+        head = f"innerlr checkpoint, sha256 {hashlib.sha256(payload).hexdigest()}\n".encode()
         with atomic(self.path) as temporary:
-            content = {"settings": self.settings, "state": dict(state)}
-            torch.save(content | {"spent": self._clock.spent()}, temporary)
+            with open(temporary, "wb") as file:
+                file.write(head)
+                file.write(payload)
+            if self.path.is_file():
+                os.replace(self.path, self.before)
 
     def remove(self) -> None:
         """Forget the run."""
         self.path.unlink(missing_ok=True)
+        self.before.unlink(missing_ok=True)
+
+
+def _payload(path: Path) -> bytes | None:
+    """What torch.save wrote, or None where the bytes are not those that were saved.
+
+    Raises:
+        InnerlrError: a file of torch.save that no run of ours has written.
+    """
+    content = path.read_bytes()
+    if content.startswith(_TORCH):
+        raise _no_checkpoint(path, "it has no digest")
+    head = _HEAD.match(content)
+    if head is None:
+        return None
+    payload = content[head.end() :]
+    return payload if hashlib.sha256(payload).hexdigest().encode() == head[1] else None
+
+
+def _no_checkpoint(path: Path, reason: str) -> InnerlrError:
+    return InnerlrError(
+        f"checkpoint: {path} is no checkpoint of this program, or one of an older version: "
+        f"{reason}. Remove {path} to train from the start."
+    )
+
+
+def _say(message: str) -> None:
+    print(f"checkpoint: {message}", file=sys.stderr, flush=True)
