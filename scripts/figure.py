@@ -24,4 +24,5 @@ with job(snakemake):
     keep(executed, out.ipynb, out.html, title=f"{p.figure} ({p.preset})")
     with atomic(out.caption) as temporary:
         verdicts = list(by_name["claims"].values())
-        temporary.write_text(caption(snakemake.input.caption, verdicts, p.sections))
+        text = caption(snakemake.input.caption, verdicts, p.sections)
+        temporary.write_text(text, encoding="utf-8")

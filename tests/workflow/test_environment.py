@@ -215,6 +215,10 @@ def test_a_wheel_holds_the_library_and_an_sdist_its_tests() -> None:
                     assert f"/tests/{node.module}.py" in included, path
 
 
+# what opens files as bytes: members of archives, arrays, images
+BYTES = ("os", "Image", "archive", "self")
+
+
 def _as_the_locale_says(call: ast.Call) -> bool:
     """Whether a call reads or writes text in the encoding of the user's locale."""
     called = call.func
@@ -222,8 +226,8 @@ def _as_the_locale_says(call: ast.Call) -> bool:
     if any(keyword.arg == "encoding" for keyword in call.keywords):
         return False
     if name in ("read_text", "write_text"):
-        return True
-    of_another = isinstance(called, ast.Attribute) and ast.unparse(called.value) in ("os", "Image")
+        return isinstance(called, ast.Attribute)  # the function of that name writes UTF-8
+    of_another = isinstance(called, ast.Attribute) and ast.unparse(called.value) in BYTES
     if name != "open" or of_another:
         return False
     position = 0 if isinstance(called, ast.Attribute) else 1

@@ -81,9 +81,9 @@ def test_a_notebook_is_read_as_its_code(tmp_path: Path) -> None:
         f"innerlr/{name}" for name in ("checks", "errors", "intervals", "modes", "traces")
     }
     table2 = names(ROOT / "notebooks/table2.ipynb")
-    assert {"replication/judging/claims", "replication/drawing"} <= table2
+    assert {"replication/measuring", "replication/drawing"} <= table2
     fig08 = names(ROOT / "notebooks/fig08.ipynb")
-    assert "replication/figures/convergence/experiment" in fig08
+    assert "replication/figures/convergence/quantities" in fig08
 
 
 def parsed(file: Path) -> set[tuple[str, str]]:

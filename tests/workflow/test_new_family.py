@@ -40,7 +40,9 @@ import numpy as np
 import pandas as pd
 
 from replication.experiment import Experiment
+from replication.figures.squares import quantities as q
 from replication.figures.squares.settings import Fig13
+from replication.quantity import Estimates
 
 
 class Squares(Experiment):
@@ -56,8 +58,20 @@ class Squares(Experiment):
         return pd.DataFrame({"panel": "a", "seed": 0, "square": features["square"]})
 
     def estimates(self, features, sweep):
-        row = {"panel": "a", "seed": -1, "quantity": "largest", "value": sweep.square.max()}
-        return pd.DataFrame([row])
+        found = Estimates()
+        found.at("a")(q.largest, sweep.square)
+        return found.table()
+'''
+QUANTITIES = '''
+"""What Fig. 13 measures."""
+
+from replication.quantity import quantity
+
+
+@quantity(unit="1", place="Fig. 13", kind="exact")
+def largest(squares):
+    """The largest square."""
+    return squares.max()
 '''
 DRAW = '''
 """Drawing of Fig. 13."""
@@ -111,6 +125,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         ("__init__.py", ""),
         ("settings.py", SETTINGS),
         ("experiment.py", EXPERIMENT),
+        ("quantities.py", QUANTITIES),
         ("draw.py", DRAW),
         ("claims.yaml", CLAIMS),
         ("captions/fig13.rst", "**Fig. 13.** Squares.\n"),

@@ -101,8 +101,8 @@ def test_every_claim_on_an_open_experiment_is_on_one_page() -> None:
 
 
 def test_readings_on_claims_that_do_not_exist_are_one_clear_error() -> None:
-    readings = {"claims": ["fig08-rat"], "named": {"few": {"seeds": 3}}}
-    made = targets(fig08={"readings": readings})
+    specifications = {"claims": ["fig08-rat"], "named": {"few": {"seeds": 3}}}
+    made = targets(fig08={"specifications": specifications})
     with pytest.raises(InnerlrError, match=r"fig08.specifications.claims: no claim .* 'fig08-rat'"):
         made.claims_of_readings("fig08")
 

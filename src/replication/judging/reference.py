@@ -105,7 +105,7 @@ def keep(
         times = pd.concat([run.compute().assign(run=run.name) for run in left])
         write_table(times[["run", *times.columns.drop("run")]], folder / COMPUTE)
         about = [run.about() | _left(run, judged[run], files) for run in left]
-        (folder / RUNS).write_text(yaml.safe_dump(about, sort_keys=False))
+        (folder / RUNS).write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
         write_manifest(folder)
     return sorted(path for path in Path(reference).rglob("*") if path.is_file())
 

@@ -223,7 +223,8 @@ def write(
     for path in outputs:
         within = Path(path).relative_to(folder).as_posix()
         with atomic(f"{path}{SUFFIX}") as temporary:
-            temporary.write_text(sealed({"file": within, "sha256": digest(path), **shared}))
+            record = sealed({"file": within, "sha256": digest(path), **shared})
+            temporary.write_text(record, encoding="utf-8")
 
 
 def _in_code(path: str | Path) -> str | None:
