@@ -42,3 +42,13 @@ GRADIENT = 1e-10
 
 # The same after some tens of outer steps, each of which passes the difference on.
 TRAINED_ALONE = 1e-8
+
+# Golden tables on another processor: minimisers found by comparing losses differ by SEARCH, and a
+# quantity may amplify it a little.
+GOLDEN = 1e-5
+
+# The same where float32 networks were trained for a few steps.
+GOLDEN_TRAINED = 1e-2
+
+# Differences that are rounding alone, such as an excess that is exactly 0.
+NOUGHT = 1e-10

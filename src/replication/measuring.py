@@ -18,7 +18,7 @@ from innerlr.intervals import (
 )
 from innerlr.io.files import read_table
 from replication.pipeline.files import write_table
-from replication.quantity import FIRST, LAST, Quantity
+from replication.quantity import FIRST, LAST, Quantity, with_whole
 
 EXACT = "exact"
 
@@ -54,7 +54,8 @@ def as_estimates(frame: pd.DataFrame, source: str | Path) -> pd.DataFrame:
     """
     _check(frame, source)
     method = frame.interval.astype(object).fillna("").astype(str)
-    return frame.astype({"seed": "Int64"}).assign(interval=method)
+    keys = frame.columns[len(FIRST) : -len(LAST)]
+    return with_whole(frame, keys).astype({"seed": "Int64"}).assign(interval=method)
 
 
 def places(estimates: pd.DataFrame, quantity: Quantity[Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -105,7 +106,7 @@ def select(
         if key not in keys:
             raise InnerlrError(f"estimates: no key {key!r}. {nearest(key, keys)}")
     for key in keys:
-        fits = rows[key] == at[key] if key in at else rows[key].isna()
+        fits = (rows[key] == at[key]).fillna(False) if key in at else rows[key].isna()
         if not fits.any():
             there = rows[key].drop_duplicates().tolist()
             raise InnerlrError(

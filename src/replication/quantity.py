@@ -7,7 +7,7 @@ quantity varies by), the value, and its interval with the method behind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Generic, Literal, ParamSpec, get_args
@@ -180,6 +180,7 @@ class Estimates:
         keys = dict.fromkeys(key for row in self._rows for key in row if key not in FIRST + LAST)
         columns = [*FIRST, *keys, *LAST]
         frame = pd.DataFrame(self._rows, columns=columns).astype({"seed": "Int64"})
+        frame = with_whole(frame, keys)
         twice = frame.duplicated([*FIRST, *keys, "quantity"])
         if twice.any():
             row = frame[twice].iloc[0]
@@ -188,6 +189,13 @@ class Estimates:
             )
         by = ["panel", "seed"]
         return frame.sort_values(by, kind="stable", na_position="first").reset_index(drop=True)
+
+
+def with_whole(frame: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
+    """Columns of keys whose values are all whole numbers, or none, as integers with gaps."""
+    numbers = [key for key in keys if pd.api.types.is_float_dtype(frame[key])]
+    whole = [key for key in numbers if (frame[key].dropna() % 1 == 0).all()]
+    return frame.astype(dict.fromkeys(whole, "Int64"))
 
 
 class Cell:

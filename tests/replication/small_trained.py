@@ -38,6 +38,20 @@ SMALL_OMNIGLOT: dict[str, Any] = {
 }
 
 
+RATES = {"iterations": 4, "seeds": 2, "test_tasks": 6, "test_seeds": 3, "estimate_tasks": 4}
+TRAINED: dict[str, dict[str, Any]] = {
+    "fig03": SMALL_OMNIGLOT,
+    **dict.fromkeys(("fig10a", "fig10b", "fig12"), RATES),
+    "table2": {
+        "seeds": 2,
+        "pretraining_iterations": 4,
+        "tasks": 40,
+        "test_tasks": 30,
+        "query_shots": 16,
+    },
+}
+
+
 def stages(name: str, **change: Any) -> tuple[Any, dict, dict, pd.DataFrame, pd.DataFrame]:
     section = getattr(Config(), name).model_dump() | change
     experiment = make(name, section, 7)

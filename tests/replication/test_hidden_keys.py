@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from small import SMALL, section
-from small_trained import SMALL_OMNIGLOT
+from small_trained import TRAINED
 
 from replication.experiment import TrainedExperiment
 from replication.families import experiments, make
@@ -19,19 +19,6 @@ from replication.figures.pretrained.settings import Table2
 from replication.images.glyphs import stand_in
 from replication.settings.config import Config
 from replication.settings.section import Section
-
-RATES = {"iterations": 4, "seeds": 2, "test_tasks": 6, "test_seeds": 3, "estimate_tasks": 4}
-TRAINED: dict[str, dict[str, Any]] = {
-    "fig03": SMALL_OMNIGLOT,
-    **dict.fromkeys(("fig10a", "fig10b", "fig12"), RATES),
-    "table2": {
-        "seeds": 2,
-        "pretraining_iterations": 4,
-        "tasks": 40,
-        "test_tasks": 30,
-        "query_shots": 16,
-    },
-}
 
 
 class HiddenKey(Exception):

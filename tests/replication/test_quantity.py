@@ -88,6 +88,20 @@ def test_rows_survive_a_write_and_a_read(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_estimates(tmp_path / "made.csv"), made)
 
 
+def test_keys_that_are_whole_numbers_stay_whole(tmp_path: Path) -> None:
+    rows = Estimates()
+    rows.at("a", tasks=8)(slope, 0.5)
+    rows.at("a")(alpha_lim, 1.0)
+    made = rows.table()
+    assert made.tasks.tolist() == [8, pd.NA]
+    write_estimates(made, tmp_path / "made.csv")
+    assert "a,,8,slope" in (tmp_path / "made.csv").read_text(encoding="utf-8")
+    found = read_estimates(tmp_path / "made.csv")
+    pd.testing.assert_frame_equal(found, made)
+    assert measure(found, slope, "a", {"tasks": 8}).mean == 0.5
+    assert measure(found, alpha_lim, "a").mean == 1.0
+
+
 def test_an_estimate_keeps_its_interval_and_its_method() -> None:
     fitted = recorded("fitted", "A fit.", unit="1", place="Fig. 8", kind="slope")
     made = estimated({"a": {fitted: with_interval(Interval(-0.5, -0.6, -0.4), "least squares")}})

@@ -50,6 +50,7 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
     inputs = [path for path in listed if not path.endswith(digests.SUFFIX)]
     settings = dict(snakemake.params.items())
     modules = settings.pop("code", {})
+    began = False
     try:
         with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:
             # the file descriptors themselves, so that libraries and child processes follow
@@ -59,6 +60,7 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         for path in _without(digests.SUFFIX, listed):
             digests.check(path, _within(results, path), facts["inputs"][path])
         facts |= {"device": "cpu", "data_source": provenance.data_source(inputs), "clock": clock}
+        began = True
         yield facts
         del facts["clock"]
         for path in _without(digests.SUFFIX, snakemake.output):
@@ -84,7 +86,8 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         # the section of the settings that it ran with
         name = settings.get("experiment") or ""
         section = "" if name in str(said) else f"{name}: "
-        suspects = "" if full else changed(name, settings.get("section") or {})
+        computed = began and not full
+        suspects = changed(name, settings.get("section") or {}) if computed else ""
         _say(f"innerlr: {section}{said}\n" + (suspects and f"{suspects}\n"), terminal)
         sys.exit(1)
     finally:
