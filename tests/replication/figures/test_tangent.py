@@ -148,7 +148,9 @@ def test_a_split_reading_without_a_minimum_is_infinite_not_an_edge() -> None:
 
 def of_point(estimates: pd.DataFrame, **at: int) -> pd.DataFrame:
     """Quantities of a point of panel (c), by seed; of a ratio the estimate's name too."""
-    mine = estimates.loc[(estimates[list(at)] == pd.Series(at)).all(axis=1)]
+    mine = estimates
+    for key, value in at.items():
+        mine = mine[(mine[key] == value).fillna(False)]
     names = (mine.quantity + " " + mine.estimate.fillna("")).str.strip()
     return mine.assign(name=names).pivot(index="seed", columns="name", values="value")
 
