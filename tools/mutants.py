@@ -33,6 +33,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 KNOWN = Path(__file__).with_suffix(".yaml")
+# exit codes of pytest
+USAGE, NO_TESTS = 4, 5
 # a mutant that runs longer than this hangs, which a test would notice too
 LIMIT_S = 300
 
@@ -93,7 +95,8 @@ class Mutant(NamedTuple):
     Attributes:
         file: below src.
         line, column: where it stands.
-        what: the change in words, such as "+ to -".
+        what: the change in words, such as "Add to Sub".
+        text: the line of the module, as it was.
         source: of the whole module, changed.
     """
 
@@ -101,12 +104,18 @@ class Mutant(NamedTuple):
     line: int
     column: int
     what: str
+    text: str
     source: str
 
     @property
     def place(self) -> str:
         """Where it is and what it does, in one line."""
         return f"{self.file}:{self.line}:{self.column}: {self.what}"
+
+    @property
+    def key(self) -> str:
+        """How tools/mutants.yaml names it: without numbers of lines, which move."""
+        return f"{self.file}: {self.text}: {self.what}"
 
 
 def tests_of(file: str) -> list[str]:
@@ -125,7 +134,8 @@ def files() -> list[str]:
 
 def mutants(file: str) -> list[Mutant]:
     """Every mutant of a module."""
-    tree = ast.parse((SOURCE / file).read_text(encoding="utf-8"))
+    text = (SOURCE / file).read_text(encoding="utf-8")
+    tree, lines = ast.parse(text), text.splitlines()
     found, left_alone = [], _left_alone(tree)
     for i, node in enumerate(ast.walk(tree)):
         if id(node) in left_alone:
@@ -134,7 +144,8 @@ def mutants(file: str) -> list[Mutant]:
             other = copy.deepcopy(tree)
             change(next(islice(ast.walk(other), i, None)))
             line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
-            found.append(Mutant(file, line, column, what, ast.unparse(other)))
+            was = lines[line - 1].strip()
+            found.append(Mutant(file, line, column, what, was, ast.unparse(other)))
     return found
 
 
@@ -260,7 +271,10 @@ def killed(mutant: Mutant) -> bool:
     while time.monotonic() < deadline:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status) != 0
+            code = os.waitstatus_to_exitcode(status)
+            if code in (NO_TESTS, USAGE):
+                raise SystemExit(f"{mutant.file}: no tests ran; expected {tests_of(mutant.file)}")
+            return code != 0
         time.sleep(0.02)
     os.killpg(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
@@ -287,7 +301,7 @@ def _run(mutant: Mutant) -> None:
 
 
 def equivalent() -> dict[str, str]:
-    """Survivors that are known to change nothing, with the reason, by place without the column."""
+    """Survivors that are known to change nothing, with the reason, by key."""
     return yaml.safe_load(KNOWN.read_text(encoding="utf-8")) or {} if KNOWN.is_file() else {}
 
 
@@ -323,9 +337,9 @@ def main() -> int:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         outcomes = list(pool.map(killed, chosen))
     survivors = [m for m, dead in zip(chosen, outcomes, strict=True) if not dead]
-    new = [m for m in survivors if f"{m.file}:{m.line}: {m.what}" not in known]
+    new = [m for m in survivors if m.key not in known]
     for mutant in survivors:
-        reason = known.get(f"{mutant.file}:{mutant.line}: {mutant.what}", "")
+        reason = known.get(mutant.key, "")
         print(f"survived  {mutant.place}" + (f"  ({reason})" if reason else ""))
     share = sum(outcomes) / max(len(outcomes), 1)
     seconds = time.monotonic() - started

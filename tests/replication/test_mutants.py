@@ -79,6 +79,13 @@ def test_every_module_behind_a_verdict_has_its_tests(tool: ModuleType) -> None:
     assert judging - {"replication/judging/__init__.py"} <= set(tool.files())
     for file in tool.files():
         assert (ROOT / "src" / file).is_file()
+        if tool.mutants(file):
+            assert all((ROOT / "tests" / test).is_file() for test in tool.tests_of(file))
+
+
+def test_known_survivors_are_mutants_that_there_are(tool: ModuleType) -> None:
+    keys = {mutant.key for file in tool.files() for mutant in tool.mutants(file)}
+    assert set(tool.equivalent()) <= keys
 
 
 def test_a_mutant_is_killed_by_a_test_that_fails_and_survives_without(

@@ -16,7 +16,7 @@ from innerlr.errors import InnerlrError
 from replication import drawing
 from replication.judging.claims import NOT, PARTLY, REPRODUCED
 from replication.judging.entries import entries
-from replication.judging.pages import HEIGHT, pages
+from replication.judging.pages import HEIGHT, across_page, pages
 from replication.judging.specification import COLUMNS, VERDICTS, specification_curves
 from replication.settings.config import Config
 from replication.settings.files import leaves
@@ -78,6 +78,44 @@ def test_the_picture_has_every_value_verdict_and_choice() -> None:
     assert labels == ["primary", "shots = 5", "tasks.range = [0, 3.142]", "init = he"]
     assert drawn(ratio_choices, "o") == {(0, 1), (0, 2), (1, 0), (2, 3)}
     assert drawn(sign_choices, "o") == {(0, 3), (1, 0), (2, 1), (2, 2)}
+
+
+def test_axes_have_a_place_for_each_reading_and_a_row_for_each_choice() -> None:
+    figure, _ = specification_curves(TABLE, CLAIMS, CHOICES)
+    for axes in figure.axes:
+        assert axes.get_xlim() == pytest.approx((-0.6, 2.6))
+    for axes in figure.axes[2:]:
+        assert axes.get_ylim() == pytest.approx((3.5, -0.5))
+    assert {line.get_markersize() for line in figure.axes[2].lines} == {3.0}
+
+
+def test_marks_are_smaller_where_readings_are_many() -> None:
+    names = [f"r{i}" for i in range(24)]
+    rows = TABLE[(TABLE.id == "ratio") & (TABLE.reading == "few")]
+    many = pd.concat([TABLE[TABLE.id == "ratio"], *(rows.assign(reading=name) for name in names)])
+    choices = CHOICES | {name: {"shots": i} for i, name in enumerate(names)}
+    figure, _ = specification_curves(many, CLAIMS[:1], choices)
+    above, below = figure.axes
+    assert {line.get_markersize() for line in below.lines} == {2.0}
+    assert 3.5 in {line.get_markersize() for line in above.lines}
+    assert above.get_xlim() == pytest.approx((-0.6, 26.6))
+
+
+@pytest.mark.parametrize(
+    ("claims", "readings", "across"),
+    [
+        (6, 61, 2),
+        (6, 60, 4),
+        (4, 24, 2),
+        (4, 25, 4),
+        (5, 24, 4),
+        (1, 10, 1),
+        (3, 70, 2),
+        (3, 25, 3),
+    ],
+)
+def test_claims_side_by_side(claims: int, readings: int, across: int) -> None:
+    assert across_page(claims, readings) == across
 
 
 @pytest.mark.parametrize(
