@@ -74,7 +74,7 @@ def test_a_digest_with_a_flipped_bit_never_passes(
         ("x" * 500, r"got 'x+\.\.\.', so that"),
         (
             digest_line("0" * 64, "estimates/a.csv"),
-            r"that of estimates/a\.csv, expected",
+            r"belongs to estimates/a\.csv, not to",
         ),
         (digest_line("0" * 64, NAME) * 2, "expected one line"),
     ],

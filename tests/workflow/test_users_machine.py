@@ -137,7 +137,7 @@ def test_no_byte_depends_on_a_users_settings_or_on_the_folder(
 ) -> None:
     usual, other = content(project.results()), content(elsewhere / "results/smoke")
     kinds = {Path(name).suffix for name in usual}
-    assert kinds == {".pdf", ".svg", ".png", ".csv", ".rst", ".ipynb", ".html", ".tex"}
+    assert kinds == {".pdf", ".svg", ".png", ".csv", ".rst", ".ipynb", ".html", ".tex", ".sha256"}
     assert set(other) == set(usual)
     # the notebook's parameters say where the notation is read
     path = os.path.relpath(project.folder, elsewhere)
