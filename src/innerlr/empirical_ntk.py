@@ -126,12 +126,12 @@ def _by_products(adapted: Adapted, left: Tensor, columns: Tensor, outputs: int) 
             column = _one(adapted, sample, "x2")
             for b in range(outputs):
                 pulled = column.pull(column.unit(b))
-                for i, one in enumerate(mine):
-                    try:
+                try:
+                    for i, one in enumerate(mine):
                         made[i, j, :, b] = one.push(pulled)
-                    except (RuntimeError, NotImplementedError) as error:
-                        raise InnerlrError(
-                            "x: PyTorch has no second derivatives of this model, which "
-                            "vector_products need. Use method='jacobian'."
-                        ) from error
+                except (RuntimeError, NotImplementedError) as error:
+                    raise InnerlrError(
+                        "x: PyTorch has no second derivatives of this model, which "
+                        "vector_products need. Use method='jacobian'."
+                    ) from error
     return made

@@ -65,6 +65,8 @@ def by_products(support: Linearised, query: Linearised | None) -> tuple[Array, A
             if query is not None:
                 cross[:, i] = query.push(u).double().cpu().numpy()
     except (RuntimeError, NotImplementedError):
+        # how PyTorch refuses a derivative of a backward pass; the caller says so and takes the
+        # Jacobian, which gives the same matrices or raises what else was the matter
         return None
     gram = (gram + gram.T) / 2
     return gram, gram if query is None else cross

@@ -122,7 +122,9 @@ class Linearised:
                     [self._batch(i, min(i + block, stop)) for i in range(start, stop, block)]
                 )
             except (RuntimeError, NotImplementedError, TypeError, ValueError):
-                self._batched = False  # an operation without a rule for batches
+                # an operation without a rule for batches, or a custom backward that a batch breaks;
+                # single passes give the same rows, or raise what else was the matter
+                self._batched = False
             else:
                 if self._right(made, start):
                     return made

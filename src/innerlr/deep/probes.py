@@ -80,7 +80,7 @@ def _pull(made: Linearised, v: Array, classes: int):  # type: ignore[no-untyped-
 def _push(made: Linearised, u, classes: int) -> Array:  # type: ignore[no-untyped-def]
     try:
         pushed = made.push(u)
-    except (RuntimeError, NotImplementedError) as error:
+    except (RuntimeError, NotImplementedError) as error:  # PyTorch's words stand in the cause
         raise _no_products(made.name) from error
     # <J u, v> = <u, J'v> for the v whose J'v is known
     probe, image = made.probe.double(), made.image.double()

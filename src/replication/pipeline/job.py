@@ -19,7 +19,6 @@ from replication.checkout import results_of
 from replication.pipeline import provenance
 from replication.pipeline.clock import Clock
 from replication.pipeline.files import full_disk, is_full, write_digest
-from replication.settings.changed import changed
 
 
 @contextmanager
@@ -86,6 +85,9 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         # the section of the settings that it ran with
         name = settings.get("experiment") or ""
         section = "" if name in str(said) else f"{name}: "
+        # only a job that fails needs the sections of the settings
+        from replication.settings.changed import changed
+
         computed = began and not full
         suspects = changed(name, settings.get("section") or {}) if computed else ""
         _say(f"innerlr: {section}{said}\n" + (suspects and f"{suspects}\n"), terminal)
